@@ -1,0 +1,58 @@
+# netfault: the commands that people and CI run. `make help` lists them.
+SHELL := /bin/bash
+LAB ?= netns
+FOCUS ?=
+OUT := out/$(LAB)
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+export NETFAULT_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netfault
+# What a run as root needs to know of the user's settings.
+ENV := env NETFAULT_CACHE=$(NETFAULT_CACHE) FLANNEL_VERSION=$(FLANNEL_VERSION)
+GO_BUILD := CGO_ENABLED=0 go build -trimpath
+
+.DEFAULT_GOAL := help
+.PHONY: help build tools e2e test lint bench fixtures clean check-lab
+
+help: ## list these commands
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
+
+build: ## build netfault and its agent into bin/
+	$(GO_BUILD) -o bin/ ./cmd/...
+
+tools: build ## install what is missing and build etcd, flanneld and CoreDNS (FLANNEL_VERSION=... picks flannel's)
+	@bin/netfault doctor --fix
+
+check-lab:
+	@test "$(LAB)" = netns || { echo "LAB=$(LAB): there is only LAB=netns so far" >&2; exit 2; }
+
+e2e: check-lab tools ## run every scenario on a lab (FOCUS=stale-vtep runs one); reports in out/LAB/
+	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
+	@mkdir -p $(OUT)
+	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -out=$(CURDIR)/$(OUT) --ginkgo.randomize-all --ginkgo.succinct \
+	  --ginkgo.fail-on-empty --ginkgo.focus='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
+	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json"
+
+test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no root needed
+	@command -v gcc >/dev/null || { echo "the race detector needs gcc; make tools installs it" >&2; exit 1; }
+	CGO_ENABLED=1 go test -race ./...
+
+lint: ## gofmt, go vet, staticcheck, actionlint
+	@bad=$$(gofmt -l cmd detectors framework scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }
+	go vet ./...
+	go tool -modfile=hack/lint/go.mod staticcheck ./...
+	go tool -modfile=hack/lint/go.mod actionlint
+	@for s in .ci/run hack/*.sh; do bash -n $$s || exit 1; done
+
+bench: tools ## time the lab from 3 to 30 nodes, and stale-vtep at 100, 1,000 and 5,000 nodes
+	@CGO_ENABLED=0 go test -c -o bin/netns.test ./framework/lab/netns
+	@$(SUDO) $(ENV) bin/netns.test -test.run=none -test.bench=. -test.benchtime=3x
+	go test -run=none -bench=StaleVTEP -benchtime=1x -timeout=30m ./detectors
+
+fixtures: tools ## record fixtures/bundles anew, from real runs of every scenario
+	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
+	@rm -rf out/fixtures && mkdir -p out/fixtures
+	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -out=$(CURDIR)/out/fixtures -keep-bundles --ginkgo.focus='^fault' --ginkgo.succinct
+	@for s in out/fixtures/bundles/*; do for phase in healthy faulty healed; do \
+	  rm -rf fixtures/bundles/$${s##*/}/$$phase && mkdir -p fixtures/bundles/$${s##*/} && cp -r $$s/$$phase fixtures/bundles/$${s##*/}/; done; done
+
+clean: ## remove what was built here (the built tools stay in the cache)
+	@$(SUDO) rm -rf bin out

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/scenarios"
+)
+
+func needRoot() error {
+	if os.Geteuid() != 0 {
+		return errors.New("labs are reached as root only: run it with sudo")
+	}
+	return nil
+}
+
+// open returns a lab that is up.
+func open(name string) (lab.Lab, error) {
+	if err := needRoot(); err != nil {
+		return nil, err
+	}
+	l, err := netns.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// knownLab returns an error for a lab that left no trace.
+func knownLab(name string) error {
+	names, err := netns.List()
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(names, name) {
+		return fmt.Errorf("there is no lab %q%s", name, existing(names))
+	}
+	return nil
+}
+
+func existing(names []string) string {
+	if len(names) == 0 {
+		return "; there is none at all"
+	}
+	return "; there is: " + strings.Join(names, ", ")
+}
+
+// findMachine returns a node, a pod or the host outside.
+func findMachine(l lab.Lab, name string) (machine.Machine, error) {
+	var names []string
+	for _, m := range machines(l) {
+		if m.Name() == name {
+			return m, nil
+		}
+		names = append(names, m.Name())
+	}
+	return nil, fmt.Errorf("%s has no machine %q; it has: %s", l.Name(), name, strings.Join(names, ", "))
+}
+
+func machines(l lab.Lab) []machine.Machine {
+	all := []machine.Machine{l.Outside()}
+	for _, n := range l.Nodes() {
+		all = append(all, n, n.Pod)
+	}
+	return all
+}
+
+func outputFlag(cmd *cobra.Command, output *string) {
+	cmd.Flags().StringVarP(output, "output", "o", "table", "table or json")
+	// The flag was registered in the line above.
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func checkOutput(output string) error {
+	if output != "table" && output != "json" {
+		return fmt.Errorf("--output=%s: want table or json", output)
+	}
+	return nil
+}
+
+func completeLabs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	names, err := netns.List()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func completeMachines(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	l, err := open(cmd.Flag("lab").Value.String())
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	var names []string
+	for _, m := range machines(l) {
+		names = append(names, m.Name())
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func completeFaults(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, s := range scenarios.All() {
+		names = append(names, s.Name+"\t"+s.Summary)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

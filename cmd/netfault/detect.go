@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/report"
+	"github.com/netfault/netfault/framework/snapshot"
+)
+
+func newSnapshot() *cobra.Command {
+	var name, dir string
+	cmd := &cobra.Command{
+		Use:   "snapshot -o DIR",
+		Short: "Write the lab's evidence into a folder of plain files",
+		Long:  `Write an evidence bundle of the lab: plain files in standard tools' formats. docs/EVIDENCE.md describes each.`,
+		Example: `  sudo netfault snapshot -o bundle
+  netfault detect --bundle bundle`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := open(name)
+			if err != nil {
+				return err
+			}
+			if err := snapshot.Take(cmd.Context(), l, "netfault "+version(), dir); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "the evidence of %s is in %s; judge it with: netfault detect --bundle=%s\n", l.Name(), dir, dir)
+			return nil
+		},
+	}
+	labFlag(cmd, &name)
+	cmd.Flags().StringVarP(&dir, "output", "o", "", "folder to write, new or empty")
+	// Both flags were registered in the lines above.
+	_ = cmd.MarkFlagRequired("output")
+	_ = cmd.MarkFlagDirname("output")
+	return cmd
+}
+
+func newDetect() *cobra.Command {
+	var name, bundle, output string
+	cmd := &cobra.Command{
+		Use:   "detect",
+		Short: "Run all detectors over a bundle, or over the lab as it is now",
+		Long: `Run all detectors over a bundle of evidence, from any cluster, or over fresh evidence of the lab.
+
+Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-detector's plugins).`,
+		Example: `  sudo netfault detect
+  netfault detect --bundle fixtures/bundles/stale-vtep/faulty
+  netfault detect --bundle bundle -o json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(output); err != nil {
+				return err
+			}
+			dir := bundle
+			if dir == "" {
+				l, err := open(name)
+				if err != nil {
+					return fmt.Errorf("%w (or judge a bundle: netfault detect --bundle=DIR)", err)
+				}
+				temp, err := os.MkdirTemp("", "netfault-")
+				if err != nil {
+					return err
+				}
+				defer os.RemoveAll(temp)
+				dir = filepath.Join(temp, "bundle")
+				if err := snapshot.Take(cmd.Context(), l, "netfault "+version(), dir); err != nil {
+					return err
+				}
+			}
+			b, err := evidence.Open(dir)
+			if err != nil {
+				return err
+			}
+			defer b.Close()
+			r := detectors.Run(cmd.Context(), b, detectors.All())
+			if output == "json" {
+				if err := report.FindingsJSON(cmd.OutOrStdout(), r); err != nil {
+					return err
+				}
+			} else {
+				report.FindingsTable(cmd.OutOrStdout(), r)
+			}
+			if code := r.ExitCode(); code != 0 {
+				return exitCode(code)
+			}
+			return nil
+		},
+	}
+	labFlag(cmd, &name)
+	outputFlag(cmd, &output)
+	cmd.Flags().StringVar(&bundle, "bundle", "", "folder with the evidence to judge, instead of a lab")
+	cmd.MarkFlagsMutuallyExclusive("bundle", "lab")
+	// The flag was registered in the lines above.
+	_ = cmd.MarkFlagDirname("bundle")
+	return cmd
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/report"
+	"github.com/netfault/netfault/framework/undo"
+	"github.com/netfault/netfault/scenarios"
+)
+
+func newFault() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "fault",
+		Short: "Bring a fault about on a lab, and heal it",
+		Example: `  netfault fault list
+  sudo netfault fault inject stale-vtep
+  sudo netfault fault heal`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newFaultList(), newFaultInject(), newFaultHeal())
+	return cmd
+}
+
+func newFaultList() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List the faults, and the detector that recognises each",
+		Example: `  netfault fault list`,
+		Args:    noArgs,
+		Run: func(cmd *cobra.Command, _ []string) {
+			t := table.NewWriter()
+			t.SetOutputMirror(cmd.OutOrStdout())
+			t.SetStyle(table.StyleLight)
+			t.Style().Options.DrawBorder = false
+			t.Style().Options.SeparateColumns = false
+			t.AppendHeader(table.Row{"fault", "detector", "what it is"})
+			for _, s := range scenarios.All() {
+				t.AppendRow(table.Row{s.Name, s.Detector, s.Summary})
+			}
+			t.Render()
+		},
+	}
+}
+
+func newFaultInject() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "inject NAME",
+		Short: "Bring a fault about by its real cause, and prove that it is there",
+		Long: `Bring a fault about on a lab that is healthy. First the lab's state is recorded, so that everything can be undone; at
+the end probes have seen the symptom, and the fault's detector has recognised it. If anything fails, or on Ctrl-C, what
+was done so far is undone.`,
+		Example: `  sudo netfault fault inject stale-vtep
+  sudo netfault lab shell n2 -- ip neigh show dev flannel.1
+  sudo netfault fault heal`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("name one fault; `netfault fault list` lists them")
+			}
+			return nil
+		},
+		ValidArgsFunction: completeFaults,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := scenarios.ByName(args[0])
+			if err != nil {
+				return err
+			}
+			l, err := open(name)
+			if err != nil {
+				return err
+			}
+			if s.Unavailable != nil {
+				if why := s.Unavailable(l); why != "" {
+					return fmt.Errorf("%s cannot come about here: %s", s.Name, why)
+				}
+			}
+			if j, err := undo.Read(l); err == nil {
+				return fmt.Errorf("%s is in force on %s already: `netfault fault heal` or `netfault reset` first", j.Scenario, l.Name())
+			}
+			life := newLife(cmd, l, s)
+			if _, err := life.Run(cmd.Context(), life.Inject()...); err != nil {
+				fmt.Fprintln(cmd.OutOrStdout(), "undoing what was done so far")
+				return errors.Join(err, undo.Undo(context.WithoutCancel(cmd.Context()), l))
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "\n%s is in force. `netfault detect` shows the findings, `netfault fault heal` runs the remedy.\n", s.Name)
+			return nil
+		},
+	}
+	labFlag(cmd, &name)
+	return cmd
+}
+
+func newFaultHeal() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "heal",
+		Short: "Run the finding's remedy, prove the recovery, and undo what is left",
+		Long: `Heal the fault that is in force: show that what people try first does not help, run the remedy that the detector
+names, prove with probes that packets arrive again, and bring the lab's state back to what it was before.`,
+		Example: `  sudo netfault fault heal`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := open(name)
+			if err != nil {
+				return err
+			}
+			j, err := undo.Read(l)
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("no fault is in force on %s", l.Name())
+			}
+			if err != nil {
+				return err
+			}
+			s, err := scenarios.ByName(j.Scenario)
+			if err != nil {
+				return err
+			}
+			life := newLife(cmd, l, s)
+			_, err = life.Run(cmd.Context(), life.Heal()...)
+			if err != nil && cmd.Context().Err() != nil {
+				fmt.Fprintln(cmd.OutOrStdout(), "interrupted: undoing the fault")
+				return errors.Join(err, undo.Undo(context.WithoutCancel(cmd.Context()), l))
+			}
+			if err != nil {
+				return fmt.Errorf("%w\nthe fault's journal is kept: `netfault reset` undoes it without the remedy", err)
+			}
+			return nil
+		},
+	}
+	labFlag(cmd, &name)
+	return cmd
+}
+
+func newLife(cmd *cobra.Command, l lab.Lab, s fault.Scenario) *fault.Life {
+	return &fault.Life{
+		Lab: l, Scenario: s, Detectors: detectors.All(), Bundles: filepath.Join(l.StateDir(), "bundles"),
+		Tool: "netfault " + version(), Reporter: report.NewConsole(cmd.OutOrStdout()),
+	}
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/tools"
+	"github.com/netfault/netfault/framework/undo"
+)
+
+func newLab() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "lab",
+		Short: "Make, enter and remove a lab",
+		Example: `  sudo netfault lab up
+  sudo netfault lab shell n1 -- ip neigh
+  sudo netfault lab down`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newLabUp(), newLabStatus(), newLabShell(), newLabDown())
+	return cmd
+}
+
+func newLabUp() *cobra.Command {
+	var o netns.Options
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Make a lab: nodes with flannel, pods, Services, DNS, and a host outside",
+		Long: `Make an embedded lab of network namespaces: a real etcd, a real flanneld on every node, a pod with a Service on each,
+a real CoreDNS, and a host outside the cluster. It stands until 'netfault lab down'. FLANNEL_VERSION picks the version of
+flannel, ` + tools.DefaultFlannel + ` by default; build it first with: make tools FLANNEL_VERSION=...`,
+		Example: `  sudo netfault lab up
+  sudo netfault lab up --nodes=5 --lab=big
+  sudo FLANNEL_VERSION=v0.25.7 netfault lab up`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out := cmd.OutOrStdout()
+			begun := time.Now()
+			o.Flannel = tools.FlannelVersion()
+			o.Progress = func(step string) { fmt.Fprintf(out, "%6.2fs  %s\n", time.Since(begun).Seconds(), step) }
+			l, err := netns.Up(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "%6.2fs  %s is up: every probe passes\n\n", time.Since(begun).Seconds(), l.Name())
+			writeStatus(out, []status{statusOf(cmd.Context(), l, o.Name)})
+			fmt.Fprintf(out, "\nLook around with `netfault lab shell %s`; break it with `netfault fault inject NAME`.\n", l.Nodes()[0].Name())
+			return nil
+		},
+	}
+	labFlag(cmd, &o.Name)
+	cmd.Flags().IntVar(&o.Nodes, "nodes", 3, fmt.Sprintf("how many nodes, 2 to %d", netns.MaxNodes))
+	return cmd
+}
+
+func newLabDown() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:     "down",
+		Short:   "Remove a lab, whatever state it is in",
+		Example: `  sudo netfault lab down`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := needRoot(); err != nil {
+				return err
+			}
+			if err := knownLab(name); err != nil {
+				return err
+			}
+			begun := time.Now()
+			if err := netns.Remove(cmd.Context(), name); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "lab %s is gone (%v)\n", name, time.Since(begun).Round(time.Millisecond))
+			return nil
+		},
+	}
+	labFlag(cmd, &name)
+	return cmd
+}
+
+func newLabShell() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "shell MACHINE [-- COMMAND ARG...]",
+		Short: "Enter a node, a pod or the host outside, or run one command there",
+		Long: `Enter a machine of the lab: a node (n1), its pod (pod-n1), or the host outside the cluster (host). The machine has its
+own network, processes, /run, /proc and /sys, and shares all other files with this machine. The exit code is the
+command's.`,
+		Example: `  sudo netfault lab shell n1
+  sudo netfault lab shell n2 -- ip neigh show dev flannel.1
+  sudo netfault lab shell pod-n1 -- ip route`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("name a machine to enter, such as n1; `netfault lab status` lists them")
+			}
+			return nil
+		},
+		ValidArgsFunction: completeMachines,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := open(name)
+			if err != nil {
+				return err
+			}
+			m, err := findMachine(l, args[0])
+			if err != nil {
+				return err
+			}
+			argv := args[1:]
+			if len(argv) == 0 {
+				argv = []string{"bash", "--norc", "-i"}
+				// bash takes its prompt from the environment; without it, nobody could tell where they are.
+				if err := os.Setenv("PS1", m.Name()+"# "); err != nil {
+					return err
+				}
+			}
+			// Ctrl-C is for the command inside, which gets it from the terminal itself.
+			err = m.Run(context.WithoutCancel(cmd.Context()), machine.Command{Argv: argv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
+			var exit *machine.ExitError
+			if errors.As(err, &exit) {
+				return exitCode(exit.Code)
+			}
+			return err
+		},
+	}
+	labFlag(cmd, &name)
+	return cmd
+}
+
+func newLabStatus() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "List the labs on this machine, their nodes, and the fault in force",
+		Example: `  sudo netfault lab status
+  sudo netfault lab status -o json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(output); err != nil {
+				return err
+			}
+			if err := needRoot(); err != nil {
+				return err
+			}
+			names, err := netns.List()
+			if err != nil {
+				return err
+			}
+			all := []status{}
+			for _, name := range names {
+				l, err := netns.Open(name)
+				if err != nil {
+					all = append(all, status{Lab: name, State: "broken", Error: err.Error()})
+					continue
+				}
+				all = append(all, statusOf(cmd.Context(), l, name))
+			}
+			if output == "json" {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(all)
+			}
+			if len(all) == 0 {
+				fmt.Fprintln(cmd.OutOrStdout(), "no lab; `netfault lab up` makes one")
+				return nil
+			}
+			writeStatus(cmd.OutOrStdout(), all)
+			return nil
+		},
+	}
+	outputFlag(cmd, &output)
+	return cmd
+}
+
+// status is what `lab status -o json` prints of a lab.
+type status struct {
+	Lab     string       `json:"lab"`
+	Kind    string       `json:"kind,omitempty"`
+	State   string       `json:"state"` // "up" or "broken"
+	Error   string       `json:"error,omitempty"`
+	Flannel string       `json:"flannel,omitempty"`
+	Fault   string       `json:"fault,omitempty"` // the scenario in force
+	Nodes   []nodeStatus `json:"nodes,omitempty"`
+	Outside string       `json:"outside,omitempty"`
+}
+
+type nodeStatus struct {
+	Name     string `json:"name"`
+	Address  string `json:"address"`
+	Pod      string `json:"pod"`
+	Service  string `json:"service"`
+	NodePort int    `json:"nodePort"`
+	Flanneld bool   `json:"flanneld"`
+}
+
+func statusOf(ctx context.Context, l lab.Lab, name string) status {
+	kind, _, _ := strings.Cut(l.Name(), ":")
+	s := status{Lab: name, Kind: kind, State: "up", Flannel: l.Flannel().Version(), Outside: l.Outside().Address.String()}
+	running, err := l.Flannel().Running(ctx)
+	if err != nil {
+		s.State, s.Error = "broken", err.Error()
+	}
+	for _, n := range l.Nodes() {
+		s.Nodes = append(s.Nodes, nodeStatus{
+			Name: n.Name(), Address: n.Address.String(), Pod: n.Pod.Address.String(), Service: n.Pod.Service.ClusterIP.String(),
+			NodePort: n.Pod.Service.NodePort, Flanneld: slices.Contains(running, n.Name()),
+		})
+	}
+	j, err := undo.Read(l)
+	switch {
+	case err == nil:
+		s.Fault = j.Scenario
+	case !errors.Is(err, fs.ErrNotExist):
+		s.State, s.Error = "broken", err.Error()
+	}
+	return s
+}
+
+func writeStatus(w io.Writer, all []status) {
+	for _, s := range all {
+		if s.Error != "" {
+			fmt.Fprintf(w, "lab %s: %s\n", s.Lab, s.Error)
+			continue
+		}
+		force := "no fault in force"
+		if s.Fault != "" {
+			force = s.Fault + " in force"
+		}
+		fmt.Fprintf(w, "lab %s (%s), flannel %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flannel, force, s.Outside)
+		t := table.NewWriter()
+		t.SetOutputMirror(w)
+		t.SetStyle(table.StyleLight)
+		t.Style().Options.DrawBorder = false
+		t.Style().Options.SeparateColumns = false
+		t.AppendHeader(table.Row{"node", "address", "pod", "service", "nodeport", "flanneld"})
+		for _, n := range s.Nodes {
+			running := "runs"
+			if !n.Flanneld {
+				running = "does not run"
+			}
+			t.AppendRow(table.Row{n.Name, n.Address, n.Pod, n.Service, n.NodePort, running})
+		}
+		t.Render()
+	}
+}

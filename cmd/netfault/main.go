@@ -1,0 +1,91 @@
+// Command netfault breaks a real flannel network in known ways, recognises what is broken from recorded evidence, and
+// heals it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// exitCode is an error that has been told already and only sets the exit code.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// errorCode is the exit code of every error: 2, so that 1 always means "problem found".
+const errorCode = 2
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newRoot().ExecuteContext(ctx)
+	stop()
+	var code exitCode
+	switch {
+	case err == nil:
+	case errors.As(err, &code):
+		os.Exit(int(code))
+	default:
+		fmt.Fprintln(os.Stderr, "netfault:", err)
+		os.Exit(errorCode)
+	}
+}
+
+// version is the module's version, or the commit that it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return info.Main.Version
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "netfault",
+		Short: "Break a real flannel network, recognise what is broken, and heal it",
+		Long: `netfault brings real network faults of Kubernetes clusters about, on a lab of its own: real flanneld, real etcd,
+real packets. Its detectors recognise each fault from recorded evidence, of the lab or of any cluster, and name the
+commands that heal it.`,
+		Example: `  sudo netfault lab up                       make a lab of three nodes
+  sudo netfault fault inject stale-vtep      break it
+  sudo netfault detect                       see what is broken, and the remedy
+  sudo netfault fault heal                   run the remedy, and undo what is left
+  sudo netfault lab down                     remove the lab`,
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArgs,
+	}
+	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newReset(), newDoctor())
+	return root
+}
+
+// noArgs is cobra.NoArgs with an error that says what to do.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasSubCommands() {
+		return fmt.Errorf("%q is not a command of %s; `%s --help` lists them", args[0], cmd.CommandPath(), cmd.CommandPath())
+	}
+	return fmt.Errorf("%s takes no argument, but got %q; see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())
+}
+
+// labFlag adds the flag that says which lab is meant.
+func labFlag(cmd *cobra.Command, name *string) {
+	cmd.Flags().StringVar(name, "lab", "lab", "which lab, if there are several")
+	// The flag was registered in the line above.
+	_ = cmd.RegisterFlagCompletionFunc("lab", completeLabs)
+}

@@ -1,0 +1,57 @@
+package evidence
+
+import (
+	"errors"
+	"iter"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Links yields the links of a node from file, which is LinkFile or LinkLaterFile. An error is yielded last.
+func (b *Bundle) Links(node, file string) iter.Seq2[Link, error] {
+	return nodeEntries(b, node, file, func(l Link) error { return require("ifname", l.Name) })
+}
+
+// Addrs yields the links of a node with their addresses, from AddrFile. An error is yielded last.
+func (b *Bundle) Addrs(node string) iter.Seq2[LinkAddrs, error] {
+	return nodeEntries(b, node, AddrFile, func(l LinkAddrs) error { return require("ifname", l.Name) })
+}
+
+// Routes yields the routes of a node, from RouteFile. An error is yielded last.
+func (b *Bundle) Routes(node string) iter.Seq2[Route, error] {
+	return nodeEntries(b, node, RouteFile, func(r Route) error { return require("dst", r.Dst) })
+}
+
+func nodeEntries[T any](b *Bundle, node, file string, check func(T) error) iter.Seq2[T, error] {
+	if err := CheckNodeName(node); err != nil {
+		return func(yield func(T, error) bool) {
+			var none T
+			yield(none, fileError(nodesDir, err))
+		}
+	}
+	return entries(b, NodeFile(node, file), check)
+}
+
+func require(field, value string) error {
+	if value == "" {
+		return errors.New("an entry has no " + field)
+	}
+	return nil
+}
+
+// UnmarshalJSONFrom reads info_data of VXLAN links only: links of other kinds use the same names for other types.
+func (i *LinkInfo) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	var raw struct {
+		Kind string         `json:"info_kind"`
+		Data jsontext.Value `json:"info_data"`
+	}
+	if err := json.UnmarshalDecode(d, &raw); err != nil {
+		return err
+	}
+	*i = LinkInfo{Kind: raw.Kind}
+	if raw.Kind != "vxlan" || raw.Data == nil {
+		return nil
+	}
+	return json.Unmarshal(raw.Data, &i.Data)
+}

@@ -1,0 +1,51 @@
+package evidence
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+)
+
+// Paths of a bundle. Those without a slash stand under nodes/NODE/.
+const (
+	InfoFile   = "bundle.json"
+	LeasesFile = "cluster/leases.json"
+	NodesFile  = "cluster/nodes.json"
+	ProbesFile = "cluster/probes.json"
+
+	LinkFile = "ip-link.json"
+	// LinkLaterFile is LinkFile taken again at the end, so that counters can be seen to grow.
+	LinkLaterFile = "ip-link-later.json"
+	AddrFile      = "ip-addr.json"
+	RouteFile     = "ip-route.json"
+	NeighFile     = "ip-neigh.json"
+	FDBFile       = "bridge-fdb.json"
+	NFTFile       = "iptables-nft-save.txt"
+	LegacyFile    = "iptables-legacy-save.txt"
+	IPTablesFile  = "iptables-save.txt"
+	SysctlFile    = "sysctl.txt"
+	NetstatFile   = "netstat.txt"
+	ConntrackFile = "conntrack.txt"
+)
+
+// nodesDir holds one folder for each node.
+const nodesDir = "nodes"
+
+// LayoutVersion is the bundle layout that this package reads and writes.
+const LayoutVersion = 1
+
+// nodeName is what Kubernetes allows (RFC 1123 subdomain), so that a name can stand in a path and on a command line.
+var nodeName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+
+// CheckNodeName returns an error unless name is a valid Kubernetes node name (RFC 1123, at most 253 characters).
+func CheckNodeName(name string) error {
+	if len(name) > 253 || !nodeName.MatchString(name) {
+		return fmt.Errorf("%q is not a node name: want lower-case letters, digits, '-' and '.' (RFC 1123)", name)
+	}
+	return nil
+}
+
+// NodeFile returns the path inside a bundle of one node's file.
+func NodeFile(node, file string) string {
+	return path.Join(nodesDir, node, file)
+}

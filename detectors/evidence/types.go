@@ -1,0 +1,183 @@
+package evidence
+
+import "time"
+
+// The types of this file are the parts of the standard tools' JSON that the project reads and writes. Fields that the
+// tools print and that nothing here needs are passed over when reading.
+
+// Info is bundle.json.
+type Info struct {
+	// Version is the version of the bundle's layout, 1.
+	Version int `json:"version"`
+	// CollectedAt is when the collection began.
+	CollectedAt time.Time `json:"collectedAt"`
+	// Cluster names the lab or cluster, such as "netns:lab".
+	Cluster string `json:"cluster"`
+	// Tool and its version, such as "netfault v0.1.0", or "by hand".
+	Tool string `json:"tool"`
+}
+
+// Lease sources.
+const (
+	FromEtcd       = "etcd"
+	FromAnnotation = "annotation"
+)
+
+// Lease is one entry of cluster/leases.json: what flannel says of a node's VXLAN tunnel end point.
+type Lease struct {
+	Node string `json:"node"`
+	// PodCIDR is the node's subnet, such as "10.244.1.0/24"; flannel gives its network address to the node's flannel.1.
+	PodCIDR string `json:"podCIDR"`
+	// PublicIP is the underlay address to which the other nodes send VXLAN packets.
+	PublicIP string `json:"publicIP"`
+	// BackendType is flannel's backend; only "vxlan" has a VTEP.
+	BackendType string `json:"backendType"`
+	VNI         int    `json:"vni"`
+	// VtepMAC is the link address of flannel.<VNI> that the lease announces.
+	VtepMAC string `json:"vtepMAC"`
+	// Source is FromEtcd or FromAnnotation.
+	Source string `json:"source"`
+	// File is the file of the bundle that it was read from, LeasesFile or NodesFile.
+	File string `json:"-"`
+}
+
+// Link is one entry of `ip -j -d -s -s link`.
+type Link struct {
+	Index     int       `json:"ifindex"`
+	Name      string    `json:"ifname"`
+	Flags     []string  `json:"flags"`
+	MTU       int       `json:"mtu"`
+	Master    string    `json:"master,omitempty"`
+	OperState string    `json:"operstate"`
+	LinkType  string    `json:"link_type"`
+	Address   string    `json:"address,omitempty"`
+	Info      *LinkInfo `json:"linkinfo,omitempty"`
+	Stats     *Stats64  `json:"stats64,omitempty"`
+}
+
+// LinkInfo is what `ip -d link` prints of a virtual link.
+type LinkInfo struct {
+	Kind string   `json:"info_kind,omitempty"`
+	Data LinkData `json:"info_data,omitzero"`
+}
+
+// LinkData holds the VXLAN attributes of a link.
+type LinkData struct {
+	ID    int    `json:"id,omitempty"`
+	Link  string `json:"link,omitempty"`
+	Local string `json:"local,omitempty"`
+	Port  int    `json:"port,omitempty"`
+	// Learning is always printed by `ip -d` for VXLAN links.
+	Learning *bool `json:"learning,omitempty"`
+}
+
+// Stats64 holds the counters of a link.
+type Stats64 struct {
+	RX RXStats `json:"rx"`
+	TX TXStats `json:"tx"`
+}
+
+// RXStats counts what a link received.
+type RXStats struct {
+	Bytes   uint64 `json:"bytes"`
+	Packets uint64 `json:"packets"`
+	Errors  uint64 `json:"errors"`
+	Dropped uint64 `json:"dropped"`
+	// OtherHost counts frames addressed to another link address (rx_otherhost_dropped, Linux 5.19 and newer); `ip`
+	// leaves it out when it is 0.
+	OtherHost uint64 `json:"otherhost,omitempty"`
+}
+
+// TXStats counts what a link sent.
+type TXStats struct {
+	Bytes   uint64 `json:"bytes"`
+	Packets uint64 `json:"packets"`
+	Errors  uint64 `json:"errors"`
+	Dropped uint64 `json:"dropped"`
+}
+
+// LinkAddrs is one entry of `ip -j addr`: a link and its addresses.
+type LinkAddrs struct {
+	Index int    `json:"ifindex"`
+	Name  string `json:"ifname"`
+	Addrs []Addr `json:"addr_info"`
+}
+
+// Addr is one address of a link.
+type Addr struct {
+	Family    string `json:"family"`
+	Local     string `json:"local"`
+	PrefixLen int    `json:"prefixlen"`
+	Broadcast string `json:"broadcast,omitempty"`
+	Scope     string `json:"scope"`
+	Label     string `json:"label,omitempty"`
+}
+
+// Route is one entry of `ip -j route show table all`.
+type Route struct {
+	// Type is empty for unicast.
+	Type     string   `json:"type,omitempty"`
+	Dst      string   `json:"dst"`
+	Gateway  string   `json:"gateway,omitempty"`
+	Dev      string   `json:"dev,omitempty"`
+	Table    string   `json:"table,omitempty"`
+	Protocol string   `json:"protocol,omitempty"`
+	Scope    string   `json:"scope,omitempty"`
+	PrefSrc  string   `json:"prefsrc,omitempty"`
+	Metric   int      `json:"metric,omitempty"`
+	Flags    []string `json:"flags"`
+}
+
+// Neighbour is one entry of `ip -j neigh`.
+type Neighbour struct {
+	Dst string `json:"dst"`
+	Dev string `json:"dev"`
+	// LLAddr is empty while the neighbour is unresolved.
+	LLAddr string   `json:"lladdr,omitempty"`
+	State  []string `json:"state"`
+}
+
+// FDBEntry is one entry of `bridge -j fdb`.
+type FDBEntry struct {
+	MAC   string   `json:"mac"`
+	Dev   string   `json:"ifname"`
+	Dst   string   `json:"dst,omitempty"`
+	Flags []string `json:"flags,omitempty"`
+	// Master is the bridge that the row belongs to; rows of a VXLAN link itself have the flag "self" instead.
+	Master string `json:"master,omitempty"`
+	VLAN   int    `json:"vlan,omitempty"`
+	State  string `json:"state,omitempty"`
+}
+
+// Probe kinds, as they stand in cluster/probes.json.
+const (
+	ProbePod      = "pod"
+	ProbeService  = "service"
+	ProbeNodePort = "nodeport"
+	ProbeDNS      = "dns"
+	ProbeEgress   = "egress"
+)
+
+// Probe is one entry of cluster/probes.json: one connection that was tried, and what both ends saw.
+type Probe struct {
+	// Kind is one of the Probe constants.
+	Kind string `json:"kind"`
+	// From is the node of the client pod; for a NodePort, the node whose address was called from outside.
+	From string `json:"from"`
+	// To is the node of the pod that must answer; for egress, the host outside the cluster.
+	To string `json:"to"`
+	// Source is the client's own address.
+	Source string `json:"source"`
+	// Target is what was called, such as "10.96.0.11:80".
+	Target string `json:"target"`
+	// OK says that the expected server answered before the deadline.
+	OK bool `json:"ok"`
+	// AnsweredBy is the name that the server gave of itself.
+	AnsweredBy string `json:"answeredBy,omitempty"`
+	// Seen is the client's address as the server saw it.
+	Seen string `json:"seen,omitempty"`
+	// Error says why not OK.
+	Error string `json:"error,omitempty"`
+	// Millis is how long it took, in milliseconds.
+	Millis float64 `json:"millis"`
+}

@@ -1,0 +1,381 @@
+package detectors
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/netfault/netfault/detectors/evidence"
+)
+
+// comparison holds every VTEP and what each observer has for it. Indices are those of vteps throughout.
+type comparison struct {
+	b     *evidence.Bundle
+	vteps []vtep
+	// byAddr and byMAC find the first VTEP with an address or announced MAC, and nextAddr and nextMAC lead from each VTEP
+	// to the next that shares it, -1 at the last.
+	byAddr            map[evidence.IPv4]int32
+	byMAC             map[evidence.MAC]int32
+	nextAddr, nextMAC []int32
+	observed          []observation
+	tallies           []tally
+}
+
+// observation is what was found on one observer.
+type observation struct {
+	done bool
+	// errs are why its entries, or some of them, could not be judged.
+	errs     []error
+	suspects []suspect
+}
+
+// suspect is an entry that is wrong or missing on an observer.
+type suspect struct {
+	peer int32
+	// kind is ObserverStale, NeighbourMissing, FDBMissing or FDBElsewhere.
+	kind      string
+	neighbour neighbour
+	// dst is where the FDB forwards to, for FDBElsewhere.
+	dst string
+}
+
+// tally counts, for a VTEP that its observers cannot be held to, what their neighbour entries say of it.
+type tally struct {
+	asLease, asLink, other, missing int
+	// follower is the first observer whose entry is the lease's, if asLease is not 0, and row its entry.
+	follower int32
+	row      neighbour
+}
+
+// neighbour is an observer's neighbour entry.
+type neighbour struct {
+	mac   evidence.MAC
+	state evidence.NUD
+	found bool
+}
+
+// resolved reports whether packets leave with the entry's address.
+func (n neighbour) resolved() bool { return n.mac != 0 && n.state.Resolved() }
+
+// forward is what an observer's FDB says of a MAC.
+type forward struct {
+	// right says that a row leads to a node that announces the MAC; elsewhere is where the first row leads that does not.
+	right     bool
+	elsewhere string
+}
+
+func newComparison(b *evidence.Bundle, vteps []vtep) *comparison {
+	c := &comparison{
+		b:        b,
+		vteps:    vteps,
+		byAddr:   make(map[evidence.IPv4]int32, len(vteps)),
+		byMAC:    make(map[evidence.MAC]int32, len(vteps)),
+		nextAddr: make([]int32, len(vteps)),
+		nextMAC:  make([]int32, len(vteps)),
+		observed: make([]observation, len(vteps)),
+		tallies:  make([]tally, len(vteps)),
+	}
+	for i := len(vteps) - 1; i >= 0; i-- {
+		c.nextAddr[i] = first(c.byAddr, vteps[i].addr)
+		c.byAddr[vteps[i].addr] = int32(i)
+		c.nextMAC[i] = first(c.byMAC, vteps[i].announced)
+		c.byMAC[vteps[i].announced] = int32(i)
+	}
+	return c
+}
+
+// first returns the index that m has for key, -1 if none.
+func first[K comparable](m map[K]int32, key K) int32 {
+	if i, ok := m[key]; ok {
+		return i
+	}
+	return -1
+}
+
+// observeAll fills observed and tallies, several observers side by side, each with tables of its own to read into.
+func (c *comparison) observeAll(ctx context.Context) {
+	n := len(c.vteps)
+	tables := make([]table, workers(n))
+	parallel(n, func(worker, i int) {
+		t := &tables[worker]
+		if t.neighbours == nil {
+			*t = table{neighbours: make([]neighbour, n), forwards: make([]forward, n), tallies: make([]tally, n)}
+		}
+		c.observe(ctx, i, t)
+	})
+	for w := range tables {
+		for i, t := range tables[w].tallies {
+			c.tallies[i].add(t)
+		}
+	}
+}
+
+// table is what a worker reads one observer's entries into, under the index of the VTEP that they are about.
+type table struct {
+	neighbours []neighbour
+	forwards   []forward
+	tallies    []tally
+}
+
+func (c *comparison) observe(ctx context.Context, i int, t *table) {
+	o, v := &c.observed[i], &c.vteps[i]
+	if ctx.Err() != nil {
+		return
+	}
+	o.done = true
+	if !v.collected {
+		return
+	}
+	neighErr := c.readNeighbours(ctx, v, t.neighbours)
+	fdbErr := c.readFDB(ctx, v, t.forwards)
+	if ctx.Err() != nil {
+		o.done = false
+		return
+	}
+	for _, err := range []error{neighErr, fdbErr} {
+		if err != nil {
+			o.errs = append(o.errs, err)
+		}
+	}
+	if neighErr != nil {
+		return
+	}
+	c.judge(i, t, fdbErr == nil)
+	c.dropDirect(i)
+}
+
+// ctxEvery is after how many rows of a file a reader looks whether it should stop.
+const ctxEvery = 4096
+
+// readNeighbours reads an observer's entries for the VTEPs into table.
+func (c *comparison) readNeighbours(ctx context.Context, v *vtep, table []neighbour) error {
+	clear(table)
+	rows := 0
+	for row, err := range c.b.Neighbours(v.node()) {
+		if err != nil {
+			return err
+		}
+		if rows++; rows%ctxEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if string(row.Dev) != v.dev {
+			continue
+		}
+		addr, ok := evidence.ParseIPv4(row.Dst)
+		if !ok {
+			if _, err := netip.ParseAddr(string(row.Dst)); err != nil {
+				return c.badRow(v, evidence.NeighFile, "%q is not an IP address", row.Dst)
+			}
+			continue
+		}
+		n := neighbour{state: row.State, found: true}
+		if len(row.LLAddr) > 0 {
+			if n.mac, err = evidence.ParseMAC(row.LLAddr); err != nil {
+				return c.badRow(v, evidence.NeighFile, "%s: %w", addr, err)
+			}
+		}
+		for p := first(c.byAddr, addr); p >= 0; p = c.nextAddr[p] {
+			if table[p].found {
+				return c.badRow(v, evidence.NeighFile, "two entries for %s on %s", addr, v.dev)
+			}
+			table[p] = n
+		}
+	}
+	return nil
+}
+
+// readFDB reads where an observer forwards the MACs that leases announce into table. Rows of other MACs are orphans.
+func (c *comparison) readFDB(ctx context.Context, v *vtep, table []forward) error {
+	clear(table)
+	rows := 0
+	for row, err := range c.b.FDB(v.node()) {
+		if err != nil {
+			return err
+		}
+		if rows++; rows%ctxEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if string(row.Dev) != v.dev {
+			continue
+		}
+		mac, err := evidence.ParseMAC(row.MAC)
+		if err != nil {
+			return c.badRow(v, evidence.FDBFile, "%w", err)
+		}
+		dst, ok := evidence.ParseIPv4(row.Dst)
+		if !ok && len(row.Dst) > 0 {
+			if _, err := netip.ParseAddr(string(row.Dst)); err != nil {
+				return c.badRow(v, evidence.FDBFile, "%s: dst %q is not an IP address", mac, row.Dst)
+			}
+		}
+		start := first(c.byMAC, mac)
+		right := false
+		for p := start; p >= 0; p = c.nextMAC[p] {
+			right = right || ok && c.vteps[p].publicIP == dst
+		}
+		for p := start; p >= 0; p = c.nextMAC[p] {
+			switch f := &table[p]; {
+			case right:
+				f.right = true
+			case f.elsewhere == "" && len(row.Dst) > 0:
+				f.elsewhere = string(row.Dst)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *comparison) badRow(v *vtep, file, format string, args ...any) error {
+	return &evidence.FileError{File: evidence.NodeFile(v.node(), file), Err: fmt.Errorf(format, args...)}
+}
+
+// judge compares observer i's entries with each peer's link and lease.
+func (c *comparison) judge(i int, t *table, haveFDB bool) {
+	o := &c.observed[i]
+	for p := range c.vteps {
+		peer := &c.vteps[p]
+		if p == i || peer.addr == c.vteps[i].addr {
+			continue
+		}
+		n := t.neighbours[p]
+		s := suspect{peer: int32(p), neighbour: n}
+		switch {
+		case peer.drifted():
+			t.tallies[p].count(i, n, peer)
+			continue
+		case !n.resolved():
+			s.kind = NeighbourMissing
+		case n.mac != peer.announced:
+			if c.announcedAt(peer.addr, n.mac) {
+				continue
+			}
+			if peer.state == linkUnread {
+				t.tallies[p].count(i, n, peer)
+				continue
+			}
+			s.kind = ObserverStale
+		case !haveFDB || t.forwards[p].right:
+			continue
+		case t.forwards[p].elsewhere == "":
+			s.kind = FDBMissing
+		default:
+			s.kind, s.dst = FDBElsewhere, t.forwards[p].elsewhere
+		}
+		o.suspects = append(o.suspects, s)
+	}
+}
+
+// announcedAt reports whether any lease of that VTEP IP announces mac.
+func (c *comparison) announcedAt(addr evidence.IPv4, mac evidence.MAC) bool {
+	for p := first(c.byAddr, addr); p >= 0; p = c.nextAddr[p] {
+		if c.vteps[p].announced == mac {
+			return true
+		}
+	}
+	return false
+}
+
+// dropDirect takes back what is suspected of peers that observer i reaches by another device. Where the routes cannot be
+// read, entries that are wrong stay, and those that are missing are in doubt.
+func (c *comparison) dropDirect(i int) {
+	o, v := &c.observed[i], &c.vteps[i]
+	if len(o.suspects) == 0 {
+		return
+	}
+	direct, err := c.directPeers(v, o.suspects)
+	kept := o.suspects[:0]
+	for _, s := range o.suspects {
+		missing := s.kind == NeighbourMissing || s.kind == FDBMissing
+		if !direct[c.vteps[s.peer].lease.PodCIDR] && (err == nil || !missing || v.broken()) {
+			kept = append(kept, s)
+		}
+	}
+	if err != nil && len(kept) < len(o.suspects) {
+		o.errs = append(o.errs, err)
+	}
+	o.suspects = kept
+}
+
+// broken reports whether v's link or lease is reported by itself, which covers the entries that v has for others.
+func (v *vtep) broken() bool {
+	return v.drifted() || v.state == linkMissing || v.state == linkDown
+}
+
+// directPeers returns which pod CIDRs of suspects an observer routes by other devices than its flannel.<VNI> only.
+func (c *comparison) directPeers(v *vtep, suspects []suspect) (map[string]bool, error) {
+	const byFlannel, byOther = 1, 2
+	ways := make(map[string]int, len(suspects))
+	for _, s := range suspects {
+		ways[c.vteps[s.peer].lease.PodCIDR] = 0
+	}
+	for r, err := range c.b.Routes(v.node()) {
+		if err != nil {
+			return nil, err
+		}
+		way, wanted := ways[r.Dst]
+		if !wanted || r.Dev == "" || r.Type != "" && r.Type != "unicast" || r.Table != "" && r.Table != "main" {
+			continue
+		}
+		if r.Dev == v.dev {
+			ways[r.Dst] = way | byFlannel
+		} else {
+			ways[r.Dst] = way | byOther
+		}
+	}
+	direct := map[string]bool{}
+	for cidr, way := range ways {
+		direct[cidr] = way == byOther
+	}
+	return direct, nil
+}
+
+// count adds observer i's entry for v.
+func (t *tally) count(i int, n neighbour, v *vtep) {
+	switch {
+	case !n.resolved():
+		t.missing++
+	case n.mac == v.announced:
+		if t.asLease == 0 || int32(i) < t.follower {
+			t.follower, t.row = int32(i), n
+		}
+		t.asLease++
+	case n.mac == v.live:
+		t.asLink++
+	default:
+		t.other++
+	}
+}
+
+// add adds what another worker counted.
+func (t *tally) add(u tally) {
+	if u.asLease > 0 && (t.asLease == 0 || u.follower < t.follower) {
+		t.follower, t.row = u.follower, u.row
+	}
+	t.asLease += u.asLease
+	t.asLink += u.asLink
+	t.other += u.other
+	t.missing += u.missing
+}
+
+// addDoubts adds why some observers or peers could not be judged.
+func (c *comparison) addDoubts(ctx context.Context, why *doubts) {
+	undone := 0
+	for i := range c.observed {
+		v := &c.vteps[i]
+		for _, err := range c.observed[i].errs {
+			why.add(v.node(), unusable("", err))
+		}
+		if v.state == linkUnread && c.tallies[i].other > 0 {
+			why.add(v.node(), Line{
+				File: evidence.NodeFile(v.node(), evidence.LinkFile),
+				Text: fmt.Sprintf("without it, it cannot be told whether %s's lease or the entries of %d other nodes are stale", v.node(), c.tallies[i].other),
+			})
+		}
+		if !c.observed[i].done {
+			undone++
+		}
+	}
+	if err := context.Cause(ctx); undone > 0 {
+		why.add("", Line{File: "nodes", Text: fmt.Sprintf("stopped before %d of %d nodes were judged: %v", undone, len(c.observed), err)})
+	}
+}

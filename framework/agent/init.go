@@ -1,0 +1,120 @@
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/vishvananda/netlink"
+)
+
+// InitOptions are what the first process of a machine is started with.
+type InitOptions struct {
+	// Lab is the name of the lab; on the command line it is the mark by which a lab's processes are found again.
+	Lab     string
+	Machine string
+	LogDir  string
+}
+
+// Init is the first process of a machine: it makes the machine's own view of the file system, then keeps services
+// until it is killed, and the kernel ends everything in the machine with it. It must have been started in new mount,
+// PID, network and UTS namespaces.
+func Init(o InitOptions) error {
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	if os.Getpid() != 1 {
+		return fmt.Errorf("netfault-agent init is started by the lab as the first process of a machine, not by hand")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := isolate(o, self); err != nil {
+		return err
+	}
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("lo: %w", err)
+	}
+	if err := netlink.LinkSetUp(lo); err != nil {
+		return fmt.Errorf("lo up: %w", err)
+	}
+	listener, err := net.Listen("unix", SocketPath)
+	if err != nil {
+		return err
+	}
+	return http.Serve(listener, newInitHandler(o, self))
+}
+
+func newInitHandler(o InitOptions, self string) http.Handler {
+	m := &manager{services: map[string]*service{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /services", func(w http.ResponseWriter, _ *http.Request) { reply(w, m.list(), nil) })
+	mux.HandleFunc("PUT /services/{name}", func(w http.ResponseWriter, r *http.Request) {
+		var s Service
+		if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+			reply(w, nil, err)
+			return
+		}
+		st, err := m.put(s)
+		reply(w, st, err)
+	})
+	mux.HandleFunc("POST /services/{name}/{verb}", func(w http.ResponseWriter, r *http.Request) {
+		st, err := m.act(r.PathValue("name"), r.PathValue("verb"))
+		reply(w, st, err)
+	})
+	mux.HandleFunc("POST /machines", func(w http.ResponseWriter, r *http.Request) {
+		var child Machine
+		if err := json.NewDecoder(r.Body).Decode(&child); err != nil {
+			reply(w, nil, err)
+			return
+		}
+		pid, err := spawn(self, o.Lab, child)
+		reply(w, pid, err)
+	})
+	return mux
+}
+
+func reply(w http.ResponseWriter, v any, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		return
+	}
+	// An error here means that the caller has gone; there is nobody to tell.
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// MachineCommand returns the command that starts the first process of a machine in namespaces of its own.
+func MachineCommand(agent, lab string, m Machine) *exec.Cmd {
+	cmd := exec.Command(agent, "init", "--lab="+lab, "--machine="+m.Name, "--logs="+m.LogDir)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setsid:     true,
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
+	}
+	return cmd
+}
+
+// spawn starts a machine and returns the process ID of its first process in this machine.
+func spawn(self, lab string, m Machine) (int, error) {
+	if err := os.MkdirAll(m.LogDir, 0o755); err != nil {
+		return 0, err
+	}
+	log, err := os.OpenFile(filepath.Join(m.LogDir, "init.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return 0, err
+	}
+	defer log.Close()
+	cmd := MachineCommand(self, lab, m)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	go func() { _ = cmd.Wait() }()
+	return cmd.Process.Pid, nil
+}

@@ -1,0 +1,73 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// LogDir is where a machine sees its log folder.
+const LogDir = "/run/netfault/logs"
+
+// isolate gives the machine its own /run (flannel's subnet file and the xtables lock live there), /proc and /sys, and
+// its host name. The rest of the file system is shared with the real machine.
+func isolate(o InitOptions, self string) error {
+	if err := unix.Sethostname([]byte(o.Machine)); err != nil {
+		return fmt.Errorf("host name: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	logs, err := unix.Open(o.LogDir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("log folder %s: %w", o.LogDir, err)
+	}
+	defer unix.Close(logs)
+	if err := unix.Mount("netfault", "/run", "tmpfs", unix.MS_NOSUID, "mode=755"); err != nil {
+		return fmt.Errorf("own /run: %w", err)
+	}
+	for _, dir := range []string{LogDir, BinDir, "/run/lock", "/run/flannel"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := unix.Mount(fmt.Sprintf("/proc/self/fd/%d", logs), LogDir, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("log folder: %w", err)
+	}
+	// /proc is mounted again after the log folder, which is found through the old one.
+	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("own /proc: %w", err)
+	}
+	if err := ownSys(); err != nil {
+		return err
+	}
+	return os.Symlink(self, filepath.Join(BinDir, "systemctl"))
+}
+
+// ownSys mounts a /sys that shows this network namespace's links, and keeps the control groups, without which no
+// container engine starts.
+func ownSys() error {
+	const aside = "/run/netfault/cgroup"
+	if err := os.Mkdir(aside, 0o755); err != nil {
+		return err
+	}
+	kept := true
+	if err := unix.Mount("/sys/fs/cgroup", aside, "", unix.MS_BIND|unix.MS_REC, ""); errors.Is(err, unix.ENOENT) {
+		kept = false
+	} else if err != nil {
+		return fmt.Errorf("keep control groups: %w", err)
+	}
+	if err := unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("own /sys: %w", err)
+	}
+	if !kept {
+		return nil
+	}
+	if err := unix.Mount(aside, "/sys/fs/cgroup", "", unix.MS_MOVE, ""); err != nil {
+		return fmt.Errorf("put control groups back: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/netfault/netfault/detectors/evidence"
+)
+
+// ProbeDeadline is what one probe may take, from the first packet to the last; one that must fail costs this much.
+// It is a little below the second after which TCP sends a lost SYN again.
+const ProbeDeadline = 950 * time.Millisecond
+
+// Target is one probe to make.
+type Target struct {
+	// Kind, From and To go into the result as they are; Kind evidence.ProbeDNS makes the probe a DNS query.
+	Kind string `json:"kind"`
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Address is host:port.
+	Address string `json:"address"`
+	// Expect is the name of the server that must answer or, for DNS, the address that must be the answer.
+	Expect string `json:"expect"`
+	// Query is the name to ask for, for DNS only.
+	Query string `json:"query,omitempty"`
+}
+
+// Probes makes all probes side by side and returns their results in the order of the targets.
+func Probes(ctx context.Context, targets []Target) []evidence.Probe {
+	results := make([]evidence.Probe, len(targets))
+	var wg sync.WaitGroup
+	for i, t := range targets {
+		wg.Go(func() { results[i] = probe(ctx, t) })
+	}
+	wg.Wait()
+	return results
+}
+
+// ProbeStream reads targets as a JSON array and writes the results as one.
+func ProbeStream(ctx context.Context, in io.Reader, out io.Writer) error {
+	var targets []Target
+	if err := json.NewDecoder(in).Decode(&targets); err != nil {
+		return fmt.Errorf("targets: %w", err)
+	}
+	return json.NewEncoder(out).Encode(Probes(ctx, targets))
+}
+
+func probe(ctx context.Context, t Target) evidence.Probe {
+	ctx, cancel := context.WithTimeout(ctx, ProbeDeadline)
+	defer cancel()
+	p := evidence.Probe{Kind: t.Kind, From: t.From, To: t.To, Target: t.Address}
+	start := time.Now()
+	var err error
+	p.Source = sourceTowards(t.Address)
+	if t.Kind == evidence.ProbeDNS {
+		err = askDNS(ctx, t, &p)
+	} else {
+		err = askHTTP(ctx, t, &p)
+	}
+	p.Millis = float64(time.Since(start).Microseconds()) / 1000
+	p.OK = err == nil
+	if err != nil {
+		p.Error = reason(err)
+	}
+	return p
+}
+
+// sourceTowards is the address that the kernel picks for packets to target; empty if there is no route. Connecting a UDP
+// socket sends nothing.
+func sourceTowards(target string) string {
+	conn, err := net.Dial("udp", target)
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+// askHTTP opens a connection of its own, so that no earlier one hides a fault of connection set-up.
+func askHTTP(ctx context.Context, t Target, p *evidence.Probe) error {
+	transport := &http.Transport{DisableKeepAlives: true}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.Address+"/", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	var answer Answer
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(&answer); err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	p.AnsweredBy, p.Seen = answer.Name, answer.Seen
+	if answer.Name != t.Expect {
+		return fmt.Errorf("%s answered, not %s", answer.Name, t.Expect)
+	}
+	return nil
+}
+
+func askDNS(ctx context.Context, t Target, p *evidence.Probe) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "udp", t.Address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	query := new(dns.Msg).SetQuestion(dns.Fqdn(t.Query), dns.TypeA)
+	client := dns.Client{Timeout: ProbeDeadline}
+	answer, _, err := client.ExchangeWithConnContext(ctx, query, &dns.Conn{Conn: conn})
+	if err != nil {
+		return err
+	}
+	if answer.Rcode != dns.RcodeSuccess {
+		return fmt.Errorf("DNS answers %s", dns.RcodeToString[answer.Rcode])
+	}
+	for _, rr := range answer.Answer {
+		if a, ok := rr.(*dns.A); ok {
+			p.AnsweredBy = a.A.String()
+		}
+	}
+	if p.AnsweredBy != t.Expect {
+		return fmt.Errorf("DNS answers %q, not %s", p.AnsweredBy, t.Expect)
+	}
+	return nil
+}
+
+// reason says in a word why a probe failed, without the addresses, which stand beside it.
+func reason(err error) string {
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return "timeout"
+	case errors.As(err, &errno):
+		return errno.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,37 @@
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Answer is what the probe server says to every caller.
+type Answer struct {
+	// Name is the server's own name: a probe checks who answered, since a local twin may have the same address.
+	Name string `json:"name"`
+	// Seen is the caller's address as the server saw it.
+	Seen string `json:"seen"`
+}
+
+// Serve answers HTTP requests on address until it fails, and logs each caller's address.
+func Serve(log io.Writer, address, name string) error {
+	server := &http.Server{
+		Addr:              address,
+		ReadHeaderTimeout: 5 * time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			seen, _, err := net.SplitHostPort(r.RemoteAddr)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			fmt.Fprintf(log, "%s %s %s\n", time.Now().UTC().Format(time.RFC3339Nano), seen, r.URL.Path)
+			// An error here means that the caller has gone.
+			_ = json.NewEncoder(w).Encode(Answer{Name: name, Seen: seen})
+		}),
+	}
+	return server.ListenAndServe()
+}

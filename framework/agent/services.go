@@ -1,0 +1,187 @@
+package agent
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// stopGrace is how long a service has after SIGTERM, before SIGKILL.
+const stopGrace = 3 * time.Second
+
+// manager keeps the services of one machine.
+type manager struct {
+	mu       sync.Mutex
+	services map[string]*service
+}
+
+// service is one process, started and stopped under its own lock, so that a slow stop does not hold up the others.
+type service struct {
+	mu   sync.Mutex
+	spec Service
+	cmd  *exec.Cmd
+	// done is closed once the process is gone; nil before the first start.
+	done chan struct{}
+	exit string
+}
+
+func (m *manager) list() []Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make([]Status, 0, len(m.services))
+	for _, s := range m.services {
+		s.mu.Lock()
+		all = append(all, s.status())
+		s.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+func (m *manager) put(spec Service) (Status, error) {
+	if len(spec.Argv) == 0 {
+		return Status{}, fmt.Errorf("service %s has no program", spec.Name)
+	}
+	m.mu.Lock()
+	s, ok := m.services[spec.Name]
+	if !ok {
+		s = &service{}
+		m.services[spec.Name] = s
+	}
+	m.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stop()
+	s.spec = spec
+	err := s.start()
+	return s.status(), err
+}
+
+func (m *manager) act(name, verb string) (Status, error) {
+	m.mu.Lock()
+	s, ok := m.services[name]
+	m.mu.Unlock()
+	if !ok {
+		return Status{}, fmt.Errorf("this machine has no service %q", name)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch verb {
+	case "start":
+		err := s.start()
+		return s.status(), err
+	case "stop":
+		s.stop()
+		return s.status(), nil
+	case "restart":
+		s.stop()
+		err := s.start()
+		return s.status(), err
+	}
+	return Status{}, fmt.Errorf("cannot %s a service: want start, stop or restart", verb)
+}
+
+func (s *service) running() bool {
+	if s.done == nil {
+		return false
+	}
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
+}
+
+func (s *service) status() Status {
+	st := Status{Service: s.spec, Running: s.running()}
+	if st.Running {
+		st.PID = s.cmd.Process.Pid
+	} else {
+		st.Exit = s.exit
+	}
+	return st
+}
+
+func (s *service) start() error {
+	if s.running() {
+		return nil
+	}
+	for path, content := range s.spec.Files {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	log, err := os.OpenFile(filepath.Join(LogDir, s.spec.Name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(s.spec.Argv[0], s.spec.Argv[1:]...)
+	cmd.Env = append(os.Environ(), s.spec.Env...)
+	cmd.Dir = "/"
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if s.spec.Pod != nil {
+		err = startPod(cmd, *s.spec.Pod)
+	} else {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return fmt.Errorf("start %s: %w", s.spec.Name, err)
+	}
+	s.cmd, s.done = cmd, make(chan struct{})
+	go func(done chan struct{}) {
+		waitErr := cmd.Wait()
+		s.exit = exitText(waitErr)
+		close(done)
+	}(s.done)
+	return nil
+}
+
+// stop ends the service and waits for it.
+func (s *service) stop() {
+	if !s.running() {
+		return
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-s.done:
+		return
+	case <-time.After(stopGrace):
+	}
+	_ = s.cmd.Process.Kill()
+	<-s.done
+}
+
+func exitText(err error) string {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return "exit status 0"
+	case errors.As(err, &exit):
+		return exit.String()
+	}
+	return err.Error()
+}
+
+// onOwnThread runs f on a thread that ends afterwards, so that whatever f does to the thread's namespaces ends too.
+func onOwnThread(f func() error) error {
+	failed := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		failed <- f()
+	}()
+	return <-failed
+}

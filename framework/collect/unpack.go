@@ -1,0 +1,98 @@
+package collect
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+
+	"github.com/netfault/netfault/detectors/evidence"
+)
+
+// Bounds on what a node may send, in bytes. A full conntrack table of 262,144 entries is about 50 MB.
+const (
+	maxFile = 256 << 20
+	maxNode = 512 << 20
+)
+
+// nodeFiles are the entries that a node may send.
+var nodeFiles = []string{
+	evidence.LinkFile, evidence.AddrFile, evidence.RouteFile, evidence.NeighFile, evidence.FDBFile,
+	evidence.NFTFile, evidence.LegacyFile, evidence.IPTablesFile,
+	evidence.SysctlFile, evidence.NetstatFile, evidence.ConntrackFile, ErrorsFile,
+}
+
+func nodeDir(node string) string { return path.Dir(evidence.NodeFile(node, evidence.LinkFile)) }
+
+// unpack reads a node's tar stream and writes its entries into the node's folder under root, which must exist. A node is
+// not trusted: only regular files of known names, each once, within the bounds. What came before an error stays; each file
+// that is there is whole.
+func unpack(root *os.Root, node string, r io.Reader) error {
+	tr := tar.NewReader(&limitedReader{r, maxNode})
+	var seen []string
+	for {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return complete(seen)
+		}
+		if err != nil {
+			return fmt.Errorf("read tar stream: %w", err)
+		}
+		switch {
+		case !slices.Contains(nodeFiles, h.Name):
+			return fmt.Errorf("tar stream has an entry %q, which is not a file of a node", h.Name)
+		case slices.Contains(seen, h.Name):
+			return fmt.Errorf("tar stream has %s twice", h.Name)
+		case h.Typeflag != tar.TypeReg:
+			return fmt.Errorf("tar stream has %s as something else than a regular file (type %q)", h.Name, h.Typeflag)
+		case h.Size > maxFile:
+			return fmt.Errorf("%s has %d bytes, more than the %d that are allowed", h.Name, h.Size, maxFile)
+		}
+		seen = append(seen, h.Name)
+		err = writeWhole(root, evidence.NodeFile(node, h.Name), func(w io.Writer) error {
+			_, err := io.Copy(w, tr)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// complete returns an error for a stream that ended without any file: tar takes no bytes at all for an empty archive.
+func complete(seen []string) error {
+	if len(seen) == 0 {
+		return errors.New("the node sent nothing")
+	}
+	return nil
+}
+
+// limitedReader fails, rather than ends, when there is more than n bytes to read.
+type limitedReader struct {
+	r io.Reader
+	n int64
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if l.n -= int64(n); l.n < 0 {
+		return 0, fmt.Errorf("more than the %d bytes that a node may send", maxNode)
+	}
+	return n, err
+}
+
+// limitedWriter fails when more than n bytes are written.
+type limitedWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (l *limitedWriter) Write(p []byte) (int, error) {
+	if l.n -= int64(len(p)); l.n < 0 {
+		return 0, fmt.Errorf("more than the %d bytes that a file may have", maxFile)
+	}
+	return l.w.Write(p)
+}

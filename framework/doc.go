@@ -1,0 +1,2 @@
+// Package framework holds what scenarios are made with: labs, the life of a fault, probes and the way back.
+package framework

@@ -1,0 +1,156 @@
+// Package doctor says what this machine lacks to run a lab, and can install it.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"github.com/netfault/netfault/framework/tools"
+)
+
+// Check is one thing that a lab needs.
+type Check struct {
+	// Name is the thing; Why is what it is needed for.
+	Name, Why string
+	// Missing says what is wrong; nil if all is well.
+	Missing error
+	// Package is the Debian package that brings it; empty if none does.
+	Package string
+	// Tool is set for a program that is built from a pinned source.
+	Tool *tools.Tool
+}
+
+// Run makes all checks. Those of the kernel need root and are told to be unknown without it.
+func Run() []Check {
+	checks := []Check{{Name: "Linux", Why: "labs are made of Linux namespaces", Missing: linux()}}
+	for _, p := range []struct{ program, pkg, why string }{
+		{"ip", "iproute2", "remedies and people read and change links, neighbours and routes with it"},
+		{"bridge", "iproute2", "remedies and people read and change forwarding entries with it"},
+		{"iptables", "iptables", "flanneld and the lab's Service rules use it"},
+		{"iptables-restore", "iptables", "the lab's Service rules are loaded with it"},
+		{"gcc", "gcc", "flanneld has C code, in its UDP backend"},
+		{"git", "git", "go fetches and stamps versions with it"},
+	} {
+		checks = append(checks, Check{Name: p.program, Why: p.why, Package: p.pkg, Missing: onPath(p.program)})
+	}
+	checks = append(checks,
+		Check{Name: "C library headers", Why: "flanneld is linked with them", Package: "libc6-dev", Missing: readable("/usr/include/stdio.h")},
+		Check{Name: "go", Why: "flanneld, etcd and CoreDNS are built from source", Missing: onPath("go")},
+		Check{Name: "kernel", Why: "the lab needs network namespaces, veth, bridges, VXLAN and bridge netfilter", Missing: kernel()},
+	)
+	return append(checks, toolChecks()...)
+}
+
+func toolChecks() []Check {
+	flanneld, err := tools.Flanneld(tools.FlannelVersion())
+	if err != nil {
+		return []Check{{Name: "flanneld", Why: "FLANNEL_VERSION", Missing: err}}
+	}
+	var checks []Check
+	for _, t := range []tools.Tool{tools.Etcd(), tools.CoreDNS(), flanneld} {
+		_, err := t.Find()
+		checks = append(checks, Check{Name: t.Name + " " + t.Version, Why: "the lab runs it", Missing: err, Tool: &t})
+	}
+	return checks
+}
+
+func linux() error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("this is %s", runtime.GOOS)
+	}
+	return nil
+}
+
+// onPath looks in the sbin folders too, which are not on everybody's PATH.
+func onPath(program string) error {
+	for _, dir := range append(strings.Split(os.Getenv("PATH"), ":"), "/usr/sbin", "/sbin") {
+		if info, err := os.Stat(dir + "/" + program); err == nil && info.Mode().IsRegular() {
+			return nil
+		}
+	}
+	return errors.New("not installed")
+}
+
+func readable(path string) error {
+	_, err := os.Stat(path)
+	return err
+}
+
+// Fix installs the missing Debian packages and builds the missing tools, and tells on log what it does and why. It
+// installs nothing that is there already.
+func Fix(ctx context.Context, log io.Writer, checks []Check) error {
+	var packages []string
+	for _, c := range checks {
+		if c.Missing != nil && c.Package != "" {
+			fmt.Fprintf(log, "%s is missing: %s; installing Debian's %s\n", c.Name, c.Why, c.Package)
+			packages = append(packages, c.Package)
+		}
+	}
+	if len(packages) > 0 {
+		if err := install(ctx, log, packages); err != nil {
+			return err
+		}
+	}
+	for _, c := range checks {
+		if errors.Is(c.Missing, errNoBridgeNetfilter) {
+			fmt.Fprintln(log, "bridge netfilter is missing: Kubernetes nodes pass bridged packets through iptables; loading it")
+			if err := command(ctx, log, "modprobe", "br_netfilter"); err != nil {
+				return err
+			}
+		}
+	}
+	return buildTools(ctx, log, checks)
+}
+
+func install(ctx context.Context, log io.Writer, packages []string) error {
+	if onPath("apt-get") != nil {
+		return fmt.Errorf("there is no apt-get here: install what provides %s by hand", strings.Join(packages, ", "))
+	}
+	if err := command(ctx, log, "apt-get", "update", "-q"); err != nil {
+		return err
+	}
+	return command(ctx, log, append([]string{"apt-get", "install", "-q", "-y", "--no-install-recommends"}, packages...)...)
+}
+
+// command runs a command as root, with sudo where needed.
+func command(ctx context.Context, log io.Writer, argv ...string) error {
+	if os.Geteuid() != 0 {
+		argv = append([]string{"sudo"}, argv...)
+	}
+	fmt.Fprintln(log, "$", strings.Join(argv, " "))
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	cmd.Stdout, cmd.Stderr, cmd.Stdin = log, log, os.Stdin
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(argv, " "), err)
+	}
+	return nil
+}
+
+// buildTools builds, from the checkout around the working folder, the tools that are missing or whose pinned source has
+// changed.
+func buildTools(ctx context.Context, log io.Writer, checks []Check) error {
+	here, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	source, err := tools.SourceDir(here)
+	if err != nil {
+		return err
+	}
+	for _, c := range checks {
+		if c.Tool == nil {
+			continue
+		}
+		if err := c.Tool.Build(ctx, log, source); err != nil {
+			return err
+		}
+	}
+	return nil
+}

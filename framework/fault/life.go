@@ -1,0 +1,368 @@
+package fault
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/probe"
+	"github.com/netfault/netfault/framework/snapshot"
+	"github.com/netfault/netfault/framework/undo"
+	"github.com/netfault/netfault/framework/wait"
+)
+
+// holdFor is how long probes must go on passing before a network counts as healed.
+const holdFor = time.Second
+
+// Life runs the steps of one scenario on one lab. A step is one method; steps keep nothing between them but the undo
+// journal on disk, so that Inject and Heal may run in different processes.
+type Life struct {
+	Lab       lab.Lab
+	Scenario  Scenario
+	Detectors []detectors.Detector
+	// Bundles is the folder that receives the evidence of each step that judges any.
+	Bundles string
+	// Tool is the program and its version, for the bundles.
+	Tool     string
+	Reporter Reporter
+	// Patience is how long a symptom, a finding or a recovery may take to show; 20 s if 0.
+	Patience time.Duration
+
+	details []string
+	bundle  string
+}
+
+// Inject are the steps from a healthy lab to a recognised fault.
+func (l *Life) Inject() []Step {
+	return []Step{
+		{"healthy", "every probe passes and every detector is clean", l.healthy},
+		{"recorded", "the undo journal is on disk", l.recorded},
+		{"injected", l.Scenario.Summary, l.injected},
+		{"symptom", "the probes that the fault breaks fail, and no others", l.symptom},
+		{"detected", l.Scenario.Detector + " reports it, and no other detector of a cause", l.detected},
+	}
+}
+
+// Heal are the steps from a fault in force back to where it began.
+func (l *Life) Heal() []Step {
+	var steps []Step
+	if l.Scenario.Attempts != nil {
+		steps = append(steps, Step{"tried", "what people try first does not heal", l.tried})
+	}
+	return append(steps,
+		Step{"remedied", "the finding's own remedy is run as printed", l.remedied},
+		Step{"recovered", fmt.Sprintf("every probe passes again, and for %v more", holdFor), l.recovered},
+		Step{"clean", "every detector is clean again", l.clean},
+		Step{"undone", "the journal is undone", l.undone},
+		Step{"compared", "the kernel's state is what it was", l.compared},
+	)
+}
+
+// Run runs the steps in order and stops at the first that fails. Its error says which one, and what to do next.
+func (l *Life) Run(ctx context.Context, steps ...Step) ([]Result, error) {
+	var results []Result
+	for _, s := range steps {
+		l.details, l.bundle = nil, ""
+		l.Reporter.Begin(l.Scenario.Name, s)
+		begun := time.Now()
+		err := s.run(ctx)
+		r := Result{
+			Step: s.Name, About: s.About, Begun: begun.UTC(), Seconds: time.Since(begun).Seconds(), OK: err == nil,
+			Details: l.details, Bundle: l.bundle,
+		}
+		if err != nil {
+			r.Error = err.Error()
+		}
+		results = append(results, r)
+		l.Reporter.End(l.Scenario.Name, r)
+		if err != nil {
+			return results, fmt.Errorf("%s: step %q: %w", l.Scenario.Name, s.Name, err)
+		}
+	}
+	return results, nil
+}
+
+func (l *Life) say(line string) {
+	l.details = append(l.details, line)
+	l.Reporter.Detail(line)
+}
+
+func (l *Life) healthy(ctx context.Context) error {
+	if j, err := undo.Read(l.Lab); err == nil {
+		return fmt.Errorf("%s is in force on %s: `netfault fault heal` or `netfault reset` first", j.Scenario, l.Lab.Name())
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return l.allClean(ctx, "healthy")
+}
+
+// allClean probes until everything passes, and then wants every detector to be silent.
+func (l *Life) allClean(ctx context.Context, bundle string) error {
+	if err := l.probesPass(ctx); err != nil {
+		return err
+	}
+	report, err := l.judge(ctx, bundle)
+	if err != nil {
+		return err
+	}
+	for _, f := range report.Findings {
+		if f.Verdict != detectors.Clean && f.Verdict != detectors.NotApplicable {
+			return fmt.Errorf("%s is not clean: %s: %s", f.Detector, f.Verdict, f.Summary)
+		}
+	}
+	l.say(fmt.Sprintf("%d detectors, all clean", len(l.Detectors)))
+	return nil
+}
+
+func (l *Life) probesPass(ctx context.Context) error {
+	var n int
+	err := wait.Until(ctx, cmp.Or(l.Patience, 20*time.Second), "every probe to pass", func(ctx context.Context) error {
+		results, err := probe.Run(ctx, l.Lab)
+		n = len(results)
+		return errors.Join(err, probe.AllPass(results))
+	})
+	if err == nil {
+		l.say(fmt.Sprintf("%d probes, all pass", n))
+	}
+	return err
+}
+
+func (l *Life) recorded(ctx context.Context) error {
+	j, err := undo.Begin(ctx, l.Lab, l.Scenario.Name)
+	if err != nil {
+		return err
+	}
+	l.say(fmt.Sprintf("state of %d machines, flanneld on %s", len(j.Before.Machines), strings.Join(j.Before.Flannel, " ")))
+	return nil
+}
+
+func (l *Life) injected(ctx context.Context) error {
+	return l.Scenario.Inject(ctx, l.Lab, l.say)
+}
+
+// symptom is what makes an injection count: probes that must fail do, and the others pass.
+func (l *Life) symptom(ctx context.Context) error {
+	var broken []string
+	err := wait.Until(ctx, cmp.Or(l.Patience, 20*time.Second), "the symptom", func(ctx context.Context) error {
+		results, err := probe.Run(ctx, l.Lab)
+		if err != nil {
+			return err
+		}
+		broken, err = l.asExpected(results)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, line := range broken {
+		l.say(line)
+	}
+	return nil
+}
+
+// asExpected returns a line for each probe that failed as it must, or an error that names the first few probes that
+// did not do what they must.
+func (l *Life) asExpected(results []evidence.Probe) ([]string, error) {
+	var broken, wrong []string
+	for _, p := range results {
+		what := fmt.Sprintf("%s %s → %s", p.Kind, p.From, p.To)
+		switch must := l.Scenario.MustFail(l.Lab, p); {
+		case must && p.OK:
+			wrong = append(wrong, what+" passes but must fail")
+		case !must && !p.OK:
+			wrong = append(wrong, what+" fails but must pass: "+p.Error)
+		case must:
+			broken = append(broken, what+": "+p.Error)
+		}
+	}
+	if len(broken)+len(wrong) == 0 {
+		return nil, errors.New("the scenario names no probe that must fail")
+	}
+	if len(wrong) > 0 {
+		return nil, fmt.Errorf("%d of %d probes: %s", len(wrong), len(results), strings.Join(wrong[:min(len(wrong), 6)], "; "))
+	}
+	return broken, nil
+}
+
+func (l *Life) detected(ctx context.Context) error {
+	report, err := l.judge(ctx, "faulty")
+	if err != nil {
+		return err
+	}
+	want := l.Scenario.Want(l.Lab)
+	var found bool
+	kinds := l.kinds()
+	for _, f := range report.Findings {
+		switch {
+		case f.Detector == l.Scenario.Detector && f.Verdict == detectors.Problem:
+			if got := (Subject{f.Case, f.Node, f.Peer}); got != want {
+				return fmt.Errorf("%s reports %+v, want %+v: %s", f.Detector, got, want, f.Summary)
+			}
+			found = true
+			l.say(f.Detector + ": " + f.Summary)
+		case f.Detector == l.Scenario.Detector && f.Verdict == detectors.Unknown:
+			return fmt.Errorf("%s does not know: %s", f.Detector, f.Summary)
+		case kinds[f.Detector] == detectors.Cause && f.Verdict != detectors.Clean && f.Verdict != detectors.NotApplicable &&
+			f.Detector != l.Scenario.Detector:
+			return fmt.Errorf("%s is not silent: %s: %s", f.Detector, f.Verdict, f.Summary)
+		}
+	}
+	if !found {
+		return fmt.Errorf("%s reports no problem, want %+v", l.Scenario.Detector, want)
+	}
+	return nil
+}
+
+func (l *Life) kinds() map[string]detectors.Kind {
+	kinds := map[string]detectors.Kind{}
+	for _, d := range l.Detectors {
+		kinds[d.Name] = d.Kind
+	}
+	return kinds
+}
+
+// tried runs what people try first, and shows that the symptom stays.
+func (l *Life) tried(ctx context.Context) error {
+	for _, a := range l.Scenario.Attempts(l.Lab) {
+		l.say(a.Name + ":")
+		if err := l.runCommands(ctx, a.Commands); err != nil {
+			return err
+		}
+		// The symptom must hold for a while, since a remedy may take a moment to act.
+		for deadline := time.Now().Add(holdFor); ; {
+			results, err := probe.Run(ctx, l.Lab)
+			if err != nil {
+				return err
+			}
+			broken, err := l.asExpected(results)
+			if err != nil {
+				return fmt.Errorf("%s: with flannel %s the symptom changed: %w", a.Name, l.Lab.Flannel().Version(), err)
+			}
+			if time.Now().After(deadline) {
+				l.say(fmt.Sprintf("does not heal with flannel %s: %d probes still fail", l.Lab.Flannel().Version(), len(broken)))
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// remedied judges anew, since what was tried has changed the state, and runs what the findings say.
+func (l *Life) remedied(ctx context.Context) error {
+	report, err := l.judge(ctx, "remedied")
+	if err != nil {
+		return err
+	}
+	var remedies int
+	for _, f := range report.Findings {
+		if f.Detector != l.Scenario.Detector || f.Verdict != detectors.Problem {
+			continue
+		}
+		l.say(f.Detector + ": " + f.Summary)
+		if err := l.runCommands(ctx, f.Remedy); err != nil {
+			return err
+		}
+		remedies += len(f.Remedy)
+	}
+	if remedies == 0 {
+		return fmt.Errorf("%s has no remedy to run", l.Scenario.Detector)
+	}
+	return nil
+}
+
+func (l *Life) runCommands(ctx context.Context, commands []detectors.Command) error {
+	for _, c := range commands {
+		nodes := l.Lab.Nodes()
+		i := slices.IndexFunc(nodes, func(n lab.Node) bool { return n.Name() == c.Node })
+		if i < 0 {
+			return fmt.Errorf("no node %q to run %s on", c.Node, c)
+		}
+		l.say(fmt.Sprintf("%s# %s", c.Node, c))
+		if _, err := machine.Output(ctx, nodes[i], c.Argv...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Life) recovered(ctx context.Context) error {
+	if err := l.probesPass(ctx); err != nil {
+		return err
+	}
+	rounds := 0
+	for deadline := time.Now().Add(holdFor); time.Now().Before(deadline); rounds++ {
+		results, err := probe.Run(ctx, l.Lab)
+		if err != nil {
+			return err
+		}
+		if err := probe.AllPass(results); err != nil {
+			return fmt.Errorf("healed, but not for long: %w", err)
+		}
+	}
+	l.say(fmt.Sprintf("and %d rounds more", rounds))
+	return nil
+}
+
+func (l *Life) clean(ctx context.Context) error { return l.allClean(ctx, "healed") }
+
+func (l *Life) undone(ctx context.Context) error {
+	j, err := undo.Read(l.Lab)
+	if err != nil {
+		return err
+	}
+	now, err := undo.Record(ctx, l.Lab)
+	if err != nil {
+		return err
+	}
+	for _, line := range undo.Diff(j.Before, now) {
+		l.say(line)
+	}
+	return undo.Restore(ctx, l.Lab, j.Before)
+}
+
+// compared closes the journal only once the state is seen to be what it was, and stays so.
+func (l *Life) compared(ctx context.Context) error {
+	j, err := undo.Read(l.Lab)
+	if err != nil {
+		return err
+	}
+	if err := l.probesPass(ctx); err != nil {
+		return err
+	}
+	now, err := undo.Record(ctx, l.Lab)
+	if err != nil {
+		return err
+	}
+	if left := undo.Diff(j.Before, now); len(left) > 0 {
+		return fmt.Errorf("%d differences from before the fault:\n  %s", len(left), strings.Join(left, "\n  "))
+	}
+	return undo.Undo(ctx, l.Lab)
+}
+
+// judge takes a bundle, with fresh probes, and runs the detectors over it.
+func (l *Life) judge(ctx context.Context, name string) (detectors.Report, error) {
+	l.bundle = filepath.Join(l.Bundles, l.Scenario.Name, name)
+	if err := os.RemoveAll(l.bundle); err != nil {
+		return detectors.Report{}, err
+	}
+	if err := snapshot.Take(ctx, l.Lab, l.Tool, l.bundle); err != nil {
+		return detectors.Report{}, err
+	}
+	b, err := evidence.Open(l.bundle)
+	if err != nil {
+		return detectors.Report{}, err
+	}
+	defer b.Close()
+	return detectors.Run(ctx, b, l.Detectors), nil
+}

@@ -1,0 +1,116 @@
+package kstate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+)
+
+// iptablesPrograms are the iptables worlds; PROGRAM-save and PROGRAM-restore are run.
+var iptablesPrograms = []string{"iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy"}
+
+var counters = regexp.MustCompile(`\[\d+:\d+\]`)
+
+// save is a running PROGRAM-save.
+type save struct {
+	program        string
+	cmd            *exec.Cmd
+	stdout, stderr bytes.Buffer
+}
+
+// startSaves starts the programs that the machine has, all at once; each costs some milliseconds.
+func startSaves(ctx context.Context) ([]*save, error) {
+	var saves []*save
+	for _, program := range iptablesPrograms {
+		if _, err := exec.LookPath(program + "-save"); err != nil {
+			continue
+		}
+		s := &save{program: program, cmd: exec.CommandContext(ctx, program+"-save")}
+		s.cmd.Stdout, s.cmd.Stderr = &s.stdout, &s.stderr
+		if err := s.cmd.Start(); err != nil {
+			_, werr := wait(saves)
+			return nil, errors.Join(err, werr)
+		}
+		saves = append(saves, s)
+	}
+	if len(saves) == 0 {
+		return nil, fmt.Errorf("none of %s is on the PATH with -save: install iptables", strings.Join(iptablesPrograms, ", "))
+	}
+	return saves, nil
+}
+
+// wait returns the tables that the programs printed; it waits for all, be there errors.
+func wait(saves []*save) ([]Table, error) {
+	tables := []Table{}
+	var errs []error
+	for _, s := range saves {
+		if err := s.cmd.Wait(); err != nil {
+			errs = append(errs, fmt.Errorf("%s-save: %w: %s", s.program, err, strings.TrimSpace(s.stderr.String())))
+			continue
+		}
+		tables = append(tables, splitTables(s.program, s.stdout.String())...)
+	}
+	return tables, errors.Join(errs...)
+}
+
+// splitTables reads the format of iptables-save(8) and leaves out tables in which there is nothing.
+func splitTables(program, text string) []Table {
+	var tables []Table
+	var name string
+	var body strings.Builder
+	empty := true
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case line == "" || line[0] == '#':
+			continue
+		case line[0] == '*':
+			name, empty = line[1:], true
+			body.Reset()
+		case line[0] == ':':
+			line = counters.ReplaceAllString(line, "[0:0]")
+			empty = empty && strings.HasSuffix(line, " ACCEPT [0:0]")
+		case line != "COMMIT":
+			empty = false
+		}
+		body.WriteString(line + "\n")
+		if line == "COMMIT" && !empty {
+			tables = append(tables, Table{Program: program, Name: name, Text: body.String()})
+		}
+	}
+	return tables
+}
+
+// emptied returns the text that empties a table: its built-in chains, which accept, and nothing else.
+func (t Table) emptied() string {
+	var b strings.Builder
+	for line := range strings.Lines(t.Text) {
+		switch {
+		case line[0] == '*':
+			b.WriteString(line)
+		case line[0] == ':':
+			if chain, policy, _ := strings.Cut(line, " "); !strings.HasPrefix(policy, "-") {
+				b.WriteString(chain + " ACCEPT [0:0]\n")
+			}
+		}
+	}
+	return b.String() + "COMMIT\n"
+}
+
+// restoreTables replaces the tables in text, and no others.
+func restoreTables(ctx context.Context, program, text string) error {
+	args := []string{}
+	if strings.HasSuffix(program, "-legacy") {
+		args = append(args, "--wait", "5") // seconds, for the lock that kube-proxy and flanneld take too
+	}
+	cmd := exec.CommandContext(ctx, program+"-restore", args...)
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s-restore: %w: %s", program, err, bytes.TrimSpace(out))
+	}
+	return nil
+}

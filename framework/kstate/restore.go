@@ -1,0 +1,176 @@
+package kstate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// passes is how often Restore goes over everything: a change may undo an earlier one (taking away an address takes its
+// routes along, and sysctls set one another).
+const passes = 3
+
+// Problem is a difference that Restore could not undo.
+type Problem struct {
+	Difference
+	// Cause is why, if the kernel or a program said so.
+	Cause string `json:"cause,omitempty"`
+}
+
+// String returns the difference and the cause in a line.
+func (p Problem) String() string {
+	s := p.Difference.String()
+	if p.Kind == KindState {
+		s = p.Kind + " " + p.Object
+	}
+	if p.Cause != "" {
+		s += ": " + p.Cause
+	}
+	return s
+}
+
+// Restore brings the current network namespace back to want, and returns what then still differs. It may be run on any
+// state, after half a change or twice; on a state that equals want it changes nothing. Programs that write network state,
+// such as flanneld, must not run meanwhile.
+//
+// VXLAN links and bridges are made again where they are lost, or are not what they were: with their name, address and, if
+// it is free, their number. Virtual links that were not there are deleted. Other lost links, such as a veth pair, whose
+// other end is elsewhere, stay lost and are reported.
+func Restore(ctx context.Context, want State) []Problem {
+	c, err := dial()
+	if err != nil {
+		return []Problem{stateProblem(err)}
+	}
+	defer c.close()
+	var left []Problem
+	for range passes {
+		got, err := Record(ctx)
+		if err != nil {
+			return []Problem{stateProblem(err)}
+		}
+		diffs := Diff(want, got)
+		if len(diffs) == 0 {
+			return nil
+		}
+		r := restorer{ctx: ctx, conn: c, want: want, got: got, causes: make(map[string]string)}
+		r.run(diffs)
+		if got, err = Record(ctx); err != nil {
+			return []Problem{stateProblem(err)}
+		}
+		before := left
+		left = nil
+		for _, d := range Diff(want, got) {
+			left = append(left, Problem{d, r.causes[d.Kind+" "+d.Object]})
+		}
+		if len(left) == 0 || slices.Equal(left, before) {
+			break
+		}
+	}
+	return left
+}
+
+func stateProblem(err error) Problem {
+	return Problem{Difference{Kind: KindState, Object: stateUnread}, err.Error()}
+}
+
+// stateUnread is the object of a problem of KindState.
+const stateUnread = "could not be read"
+
+// restorer makes one pass.
+type restorer struct {
+	ctx  context.Context
+	conn *conn
+	want State
+	// got is brought up to date where a step changes what a later one builds on.
+	got State
+	// causes holds the last error for each "KIND OBJECT".
+	causes map[string]string
+}
+
+func (r *restorer) run(diffs []Difference) {
+	differs := make(map[string]bool)
+	for _, d := range diffs {
+		differs[d.Kind] = true
+	}
+	if differs[KindLink] {
+		r.links()
+		if err := r.got.readNetlink(); err != nil {
+			r.failed(KindState, stateUnread, err)
+			return
+		}
+	}
+	// Before links come up, so that they come up with their own settings (disable_ipv6).
+	if differs[KindLink] || differs[KindSysctl] {
+		r.sysctls()
+	}
+	if differs[KindLink] {
+		r.linkFlags()
+	}
+	for _, t := range tables {
+		r.table(t)
+	}
+	if differs[KindIPTables] {
+		r.iptables()
+	}
+}
+
+func (r *restorer) failed(kind, object string, err error) {
+	if err != nil {
+		r.causes[kind+" "+object] = err.Error()
+	}
+}
+
+// table removes the rows that are too many and adds those that are missing. The state is read again before, since a link
+// takes its rows along and brings rows of its own.
+func (r *restorer) table(t table) {
+	if err := r.got.readNetlink(); err != nil {
+		r.failed(KindState, stateUnread, err)
+		return
+	}
+	want, got := *t.rows(&r.want), t.comparable(&r.want, &r.got)
+	play := replays[t.kind]
+	for _, row := range subtract(got, want) {
+		r.failed(t.kind, row.Object, play.removeRow(r.conn, row))
+	}
+	translate := translator(r.want.names(), r.got.Links)
+	missing := subtract(want, got)
+	if t.kind == KindRoute {
+		// A gateway must be reachable by a route that is there already.
+		slices.SortStableFunc(missing, func(a, b Row) int { return gateways(a) - gateways(b) })
+	}
+	for _, row := range missing {
+		r.failed(t.kind, row.Object, play.addRow(r.conn, row, translate))
+	}
+}
+
+func (r *restorer) iptables() {
+	type change struct{ program, text string }
+	var changes []change
+	add := func(program, text string) {
+		for i := range changes {
+			if changes[i].program == program {
+				changes[i].text += text
+				return
+			}
+		}
+		changes = append(changes, change{program, text})
+	}
+	for _, w := range r.want.IPTables {
+		if !slices.Contains(r.got.IPTables, w) {
+			add(w.Program, w.Text)
+		}
+	}
+	for _, g := range r.got.IPTables {
+		same := func(w Table) bool { return w.Program == g.Program && w.Name == g.Name }
+		if !slices.ContainsFunc(r.want.IPTables, same) {
+			add(g.Program, g.emptied())
+		}
+	}
+	for _, c := range changes {
+		if err := restoreTables(r.ctx, c.program, c.text); err != nil {
+			for _, d := range diffIPTables(r.want.IPTables, r.got.IPTables) {
+				r.failed(d.Kind, d.Object, fmt.Errorf("restore %s: %w", c.program, err))
+			}
+		}
+	}
+}

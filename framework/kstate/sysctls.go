@@ -1,0 +1,54 @@
+package kstate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/netfault/netfault/framework/collect/procsys"
+)
+
+// readSysctls reads the writable sysctls. What a namespace cannot write is the whole machine's (nf_conntrack_max), a count
+// (nf_conntrack_count), or a list of what the kernel knows.
+func readSysctls(ctx context.Context) (map[string]string, error) {
+	entries, err := procsys.Read(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read sysctls: %w", err)
+	}
+	m := make(map[string]string, len(entries))
+	for _, e := range entries {
+		if e.Writable {
+			m[e.Key] = e.Value
+		}
+	}
+	return m, nil
+}
+
+// sysctlLink returns the link that a sysctl is of: net.ipv4.conf.NAME.forwarding, net.ipv6.neigh.NAME.gc_stale_time. The
+// result is empty for a sysctl of the whole namespace, "all" and "default" among them.
+func sysctlLink(key string) string {
+	parts := strings.Split(key, ".")
+	if len(parts) != 5 || parts[2] != "conf" && parts[2] != "neigh" || parts[3] == "all" || parts[3] == "default" {
+		return ""
+	}
+	return strings.ReplaceAll(parts[3], "/", ".")
+}
+
+// sysctls sets what differs: first the namespace's, since "all", "default" and ip_forward set those of the links, then the
+// links', as far as they differ then.
+func (r *restorer) sysctls() {
+	for _, ofLinks := range []bool{false, true} {
+		got, err := readSysctls(r.ctx)
+		if err != nil {
+			r.failed(KindState, stateUnread, err)
+			return
+		}
+		r.got.Sysctls = got
+		for _, d := range diffSysctls(r.want, r.got) {
+			value, wanted := r.want.Sysctls[d.Object]
+			if wanted && ofLinks == (sysctlLink(d.Object) != "") {
+				r.failed(d.Kind, d.Object, procsys.Write(d.Object, value))
+			}
+		}
+	}
+}

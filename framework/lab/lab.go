@@ -1,0 +1,82 @@
+// Package lab says what a lab is to a scenario: nodes that run flannel, a pod with a Service on each, and a host
+// outside. A scenario is written against this package alone and cannot tell which lab it is on.
+package lab
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/machine"
+)
+
+// Lab is a running cluster network.
+type Lab interface {
+	// Name names the lab and its kind in reports, such as "netns:lab".
+	Name() string
+	// StateDir is where the lab keeps its undo journal and logs, on this machine.
+	StateDir() string
+	// Nodes are sorted by name.
+	Nodes() []Node
+	// Outside is a host that is not part of the cluster.
+	Outside() Host
+	DNS() DNS
+	Flannel() Flannel
+	// Leases are flannel's, as it has them stored now.
+	Leases(ctx context.Context) ([]evidence.Lease, error)
+	// Agent is the path of netfault-agent inside every machine of the lab.
+	Agent() string
+}
+
+// Node is a member of the cluster.
+type Node struct {
+	machine.Machine
+	// Address is the node's own, on the underlay.
+	Address netip.Addr
+	// Pod is the node's workload.
+	Pod Pod
+}
+
+// Pod is a workload with a probe server and client, and the Service in front of it.
+type Pod struct {
+	machine.Machine
+	Address netip.Addr
+	Service Service
+}
+
+// PodPort is the port of every pod's probe server.
+const PodPort = 8080
+
+// Service is the Service of one pod.
+type Service struct {
+	// Name is the Service's full DNS name.
+	Name      string
+	ClusterIP netip.Addr
+	Port      int
+	NodePort  int
+}
+
+// Host is the host outside the cluster; it runs a probe server on PodPort.
+type Host struct {
+	machine.Machine
+	Address netip.Addr
+}
+
+// DNS is the cluster's name server.
+type DNS struct {
+	ClusterIP netip.Addr
+	// Node runs the name server's pod.
+	Node string
+}
+
+// Flannel is the DaemonSet that runs flanneld on the nodes, or its counterpart.
+type Flannel interface {
+	// Version is flannel's, such as "v0.28.10".
+	Version() string
+	// Running lists the nodes on which flanneld runs, sorted.
+	Running(ctx context.Context) ([]string, error)
+	// Delete ends flanneld everywhere. The interfaces that it made stay, as in life.
+	Delete(ctx context.Context) error
+	// Create starts flanneld on the nodes named, and waits until it is ready there.
+	Create(ctx context.Context, nodes ...string) error
+}

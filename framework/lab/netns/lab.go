@@ -1,0 +1,311 @@
+// Package netns is the embedded lab: a cluster network of network namespaces on this machine, with a real etcd, a real
+// flanneld on every node, a real CoreDNS, and kube-proxy's rules. It needs root and no container engine.
+//
+// Everything lives below one process, the first of the machine "switch": in its network namespace is the underlay's
+// bridge, and every other machine's first process is its child in a PID namespace inside its own. When it is killed,
+// the kernel ends all of them, and their namespaces and links with them. This machine's own network namespace is never
+// touched.
+package netns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/tools"
+)
+
+// switchName is the machine that is the underlay network.
+const switchName = "switch"
+
+// outsideName is the host outside the cluster.
+const outsideName = "host"
+
+// MaxNodes is how many nodes the underlay's addresses and the NodePorts are planned for.
+const MaxNodes = 200
+
+// Lab is an embedded lab. It implements lab.Lab.
+type Lab struct {
+	record record
+	// root is the /proc folder of the switch's first process.
+	root    string
+	switch_ *place
+	outside lab.Host
+	nodes   []*node
+	flannel *flannel
+	etcd    *etcd
+}
+
+type node struct {
+	*place
+	index int
+	pods  map[podKind]int
+}
+
+// Options say what lab to make; the zero value is not enough: it needs a Name.
+type Options struct {
+	Name string
+	// Nodes is how many, 3 if 0.
+	Nodes int
+	// Flannel is the version of flannel, tools.DefaultFlannel if empty.
+	Flannel string
+	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
+	Owned bool
+	// Progress is called when a step begins; it may be nil.
+	Progress func(step string)
+}
+
+// Name is "netns:" and the lab's own name.
+func (l *Lab) Name() string { return "netns:" + l.record.Name }
+
+// StateDir is /run/netfault/NAME.
+func (l *Lab) StateDir() string { return stateDir(l.record.Name) }
+
+// Agent is the same path in every machine: they share this machine's files.
+func (l *Lab) Agent() string { return l.record.Agent }
+
+// Flannel is the DaemonSet's counterpart.
+func (l *Lab) Flannel() lab.Flannel { return l.flannel }
+
+// Outside is the host outside the cluster, which is also the nodes' way out.
+func (l *Lab) Outside() lab.Host { return l.outside }
+
+// DNS is CoreDNS, in a pod on the first node.
+func (l *Lab) DNS() lab.DNS { return lab.DNS{ClusterIP: dnsClusterIP, Node: l.nodes[0].name} }
+
+// Nodes returns the nodes, sorted by name.
+func (l *Lab) Nodes() []lab.Node {
+	nodes := make([]lab.Node, len(l.nodes))
+	for i, n := range l.nodes {
+		nodes[i] = lab.Node{
+			Machine: n.place, Address: n.address(),
+			Pod: lab.Pod{Machine: n.pod(probePod), Address: n.podAddress(probePod).Addr(), Service: n.service()},
+		}
+	}
+	return nodes
+}
+
+// Up makes a lab and returns when every probe of it passes. When it fails, it leaves nothing behind but the error.
+func Up(ctx context.Context, o Options) (*Lab, error) {
+	if o.Nodes == 0 {
+		o.Nodes = 3
+	}
+	if o.Flannel == "" {
+		o.Flannel = tools.DefaultFlannel
+	}
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	if !labName.MatchString(o.Name) {
+		return nil, fmt.Errorf("%q cannot be a lab's name: want up to 31 lower-case letters, digits and '-'", o.Name)
+	}
+	if o.Nodes < 2 || o.Nodes > MaxNodes {
+		return nil, fmt.Errorf("a lab of %d nodes cannot be made: want 2 to %d", o.Nodes, MaxNodes)
+	}
+	if os.Geteuid() != 0 {
+		return nil, errors.New("a lab needs root, for network namespaces: run it with sudo")
+	}
+	programs, err := findPrograms(o.Flannel)
+	if err != nil {
+		return nil, err
+	}
+	l := newLab(record{Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Agent: programs.agent})
+	if l.record.Owner, err = thisProcess(); err != nil {
+		return nil, err
+	}
+	if err := l.claim(); err != nil {
+		return nil, err
+	}
+	if err := l.build(ctx, programs, o.Progress); err != nil {
+		kept := l.keepLogs()
+		return nil, errors.Join(fmt.Errorf("lab %s: %w%s", o.Name, err, kept), Remove(context.WithoutCancel(ctx), o.Name))
+	}
+	if !o.Owned {
+		l.record.Owner = process{}
+		if err := l.record.write(); err != nil {
+			return nil, errors.Join(err, Remove(context.WithoutCancel(ctx), o.Name))
+		}
+	}
+	return l, nil
+}
+
+// claim makes the lab's folder, which nobody else can have made.
+func (l *Lab) claim() error {
+	if running, err := firstProcesses(l.record.Name); err != nil {
+		return err
+	} else if len(running) > 0 {
+		return alreadyUp(l.record.Name)
+	}
+	if err := os.MkdirAll(stateRoot, 0o755); err != nil {
+		return err
+	}
+	err := os.Mkdir(l.StateDir(), 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return alreadyUp(l.record.Name)
+	}
+	if err != nil {
+		return err
+	}
+	return l.record.write()
+}
+
+func alreadyUp(name string) error {
+	return fmt.Errorf("lab %s is there already: `netfault lab down --name=%s` removes it", name, name)
+}
+
+func newLab(r record) *Lab {
+	l := &Lab{record: r}
+	for i := range r.Nodes {
+		l.nodes = append(l.nodes, &node{place: &place{name: nodeName(i, r.Nodes)}, index: i})
+	}
+	l.etcd = &etcd{lab: l}
+	l.flannel = &flannel{lab: l}
+	return l
+}
+
+// nodeName numbers nodes from 1, with leading zeros where sorting by name needs them.
+func nodeName(i, n int) string {
+	return fmt.Sprintf("n%0*d", len(fmt.Sprint(n)), i+1)
+}
+
+func (l *Lab) build(ctx context.Context, p programs, progress func(string)) error {
+	progress("namespaces")
+	if err := l.startMachines(ctx); err != nil {
+		return err
+	}
+	progress("underlay")
+	if err := l.wire(); err != nil {
+		return err
+	}
+	progress("etcd")
+	if err := l.etcd.start(ctx, p.etcd); err != nil {
+		return err
+	}
+	progress("flanneld " + l.record.Flannel)
+	if err := l.flannel.install(ctx, p.flanneld); err != nil {
+		return err
+	}
+	progress("pods, Services and DNS")
+	return l.startWorkloads(ctx, p)
+}
+
+// Open returns the lab of that name, which must be up.
+func Open(name string) (*Lab, error) {
+	r, err := readRecord(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no lab %q: `netfault lab up` makes one", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l := newLab(r)
+	first, err := firstProcesses(name)
+	if err != nil {
+		return nil, err
+	}
+	pid, ok := first[switchName]
+	if !ok {
+		return nil, fmt.Errorf("lab %s does not run any more: `netfault reset` clears what is left of it", name)
+	}
+	l.root = fmt.Sprintf("/proc/%d", pid)
+	for _, n := range l.nodes {
+		if err := l.locate(n.place, first[n.name]); err != nil {
+			return nil, err
+		}
+	}
+	host := &place{name: outsideName}
+	if err := l.locate(host, first[outsideName]); err != nil {
+		return nil, err
+	}
+	l.switch_ = &place{name: switchName, root: l.root, net: l.root}
+	l.outside = lab.Host{Machine: host, Address: outsideAddress}
+	for _, n := range l.nodes {
+		if err := n.findPods(context.Background()); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+func (l *Lab) locate(p *place, pid int) error {
+	if pid == 0 {
+		return fmt.Errorf("lab %s is incomplete: %s does not run; `netfault reset` clears what is left of it", l.record.Name, p.name)
+	}
+	p.root = fmt.Sprintf("/proc/%d", pid)
+	p.net = p.root
+	return nil
+}
+
+// client talks to the first process of a machine.
+func (p *place) client() *agent.Client {
+	return agent.NewClient(p.root + "/root" + agent.SocketPath)
+}
+
+// keepLogs moves the logs of a lab that failed to a place that outlives it, and says where.
+func (l *Lab) keepLogs() string {
+	dir, err := os.MkdirTemp("", "netfault-"+l.record.Name+"-logs-")
+	if err != nil {
+		return ""
+	}
+	kept := filepath.Join(dir, "logs")
+	if err := os.CopyFS(kept, os.DirFS(filepath.Join(l.StateDir(), "logs"))); err != nil {
+		return ""
+	}
+	return " (logs are in " + kept + ")"
+}
+
+type programs struct{ agent, etcd, flanneld, coredns string }
+
+func findPrograms(flannelVersion string) (programs, error) {
+	flanneld, err := tools.Flanneld(flannelVersion)
+	if err != nil {
+		return programs{}, err
+	}
+	var p programs
+	var failed []error
+	for path, find := range map[*string]func() (string, error){
+		&p.agent: tools.Agent, &p.etcd: tools.Etcd().Find, &p.flanneld: flanneld.Find, &p.coredns: tools.CoreDNS().Find,
+	} {
+		found, err := find()
+		if err != nil {
+			failed = append(failed, err)
+		}
+		*path = found
+	}
+	return p, errors.Join(failed...)
+}
+
+// underlay addresses: the host outside, then the nodes.
+var (
+	underlay       = netip.MustParsePrefix("192.168.100.0/24")
+	outsideAddress = netip.MustParseAddr("192.168.100.2")
+	podNetwork     = netip.MustParsePrefix("10.244.0.0/16")
+	serviceNetwork = netip.MustParsePrefix("10.96.0.0/16")
+	dnsClusterIP   = netip.MustParseAddr("10.96.0.10")
+)
+
+func (n *node) address() netip.Addr { return nth(underlay, 11+n.index) }
+
+// subnet is the node's pod network. flannel leases it because the node remembers it, as after a restart.
+func (n *node) subnet() netip.Prefix {
+	return netip.PrefixFrom(nth(podNetwork, (n.index+1)<<8), 24)
+}
+
+func nth(p netip.Prefix, i int) netip.Addr {
+	b := p.Addr().As4()
+	host := int(b[2])<<8 + int(b[3]) + i
+	b[2], b[3] = byte(host>>8), byte(host)
+	return netip.AddrFrom4(b)
+}
+
+func withBits(a netip.Addr, bits int) string { return netip.PrefixFrom(a, bits).String() }
+
+// startLimit is how long any part of a lab may take to come up, on the slowest machine.
+const startLimit = 60 * time.Second

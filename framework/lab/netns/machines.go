@@ -1,0 +1,71 @@
+package netns
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/wait"
+)
+
+// startMachines starts the switch, and below it the nodes and the host outside.
+func (l *Lab) startMachines(ctx context.Context) error {
+	logs := filepath.Join(l.StateDir(), "logs")
+	if err := os.MkdirAll(filepath.Join(logs, switchName), 0o755); err != nil {
+		return err
+	}
+	cmd := agent.MachineCommand(l.record.Agent, l.record.Name, agent.Machine{Name: switchName, LogDir: logs})
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the first process: %w", err)
+	}
+	gone := make(chan error, 1)
+	go func() { gone <- cmd.Wait() }()
+	l.root = fmt.Sprintf("/proc/%d", cmd.Process.Pid)
+	l.switch_ = &place{name: switchName, root: l.root, net: l.root}
+	err := wait.Until(ctx, startLimit, "the lab's first process", func(ctx context.Context) error {
+		select {
+		case err := <-gone:
+			gone <- err
+			return fmt.Errorf("it ended: %v: %s", err, bytes.TrimSpace(said.Bytes()))
+		default:
+		}
+		_, err := l.switch_.client().Services(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	host := &place{name: outsideName}
+	l.outside = lab.Host{Machine: host, Address: outsideAddress}
+	all := []*place{host}
+	for _, n := range l.nodes {
+		all = append(all, n.place)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, p := range all {
+		group.Go(func() error { return l.startMachine(ctx, p) })
+	}
+	return group.Wait()
+}
+
+func (l *Lab) startMachine(ctx context.Context, p *place) error {
+	// The switch sees this machine's folder for logs as its own log folder.
+	pid, err := l.switch_.client().Spawn(ctx, agent.Machine{Name: p.name, LogDir: agent.LogDir + "/" + p.name})
+	if err != nil {
+		return fmt.Errorf("start %s: %w", p.name, err)
+	}
+	p.root = fmt.Sprintf("%s/root/proc/%d", l.root, pid)
+	p.net = p.root
+	return wait.Until(ctx, startLimit, p.name, func(ctx context.Context) error {
+		_, err := p.client().Services(ctx)
+		return err
+	})
+}

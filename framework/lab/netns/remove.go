@@ -1,0 +1,107 @@
+package netns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/netfault/netfault/framework/wait"
+)
+
+// removeLimit is how long the kernel may take to end a lab's processes.
+const removeLimit = 30 * time.Second
+
+// Remove ends the lab and everything in it, whole or not, and returns once none of its processes is left. It is no
+// error if there is nothing to remove. It touches only processes that carry the lab's mark, and the lab's folder.
+func Remove(ctx context.Context, name string) error {
+	if !labName.MatchString(name) {
+		return fmt.Errorf("%q cannot be a lab's name", name)
+	}
+	err := wait.Until(ctx, removeLimit, "the end of lab "+name, func(context.Context) error {
+		left, err := firstProcesses(name)
+		if err != nil {
+			return err
+		}
+		for machine, pid := range left {
+			if err := killMarked(name, machine, pid); err != nil {
+				return fmt.Errorf("%s (process %d): %w", machine, pid, err)
+			}
+		}
+		if len(left) > 0 {
+			return fmt.Errorf("%d machines still run", len(left))
+		}
+		return nil
+	})
+	return errors.Join(err, removeState(name))
+}
+
+// killMarked kills a process only if it still carries the mark: the ID may have gone to another process meanwhile,
+// which a pidfd opened before the check rules out.
+func killMarked(lab, machine string, pid int) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if l, m, ok := mark(pid); !ok || l != lab || m != machine {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(fd, syscall.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	return nil
+}
+
+func removeState(name string) error {
+	if err := os.RemoveAll(stateDir(name)); err != nil {
+		return err
+	}
+	// The last lab takes the common folder along.
+	if err := os.Remove(stateRoot); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
+		return err
+	}
+	return nil
+}
+
+// Use says who needs a lab.
+type Use int
+
+const (
+	// Standing is a lab that stands on its own.
+	Standing Use = iota
+	// Owned is a lab of a process that runs.
+	Owned
+	// Abandoned is a lab whose owner is gone, or that was never finished: it is of no use to anybody.
+	Abandoned
+)
+
+// UseOf says who needs the lab.
+func UseOf(name string) (Use, error) {
+	r, err := readRecord(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Abandoned, nil
+	}
+	if err != nil {
+		return Abandoned, err
+	}
+	if r.Owner != (process{}) {
+		if r.Owner.alive() {
+			return Owned, nil
+		}
+		return Abandoned, nil
+	}
+	running, err := firstProcesses(name)
+	if len(running) == 0 {
+		return Abandoned, err
+	}
+	return Standing, err
+}

@@ -1,0 +1,169 @@
+package netns
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// stateRoot holds one folder for each lab. It is on a tmpfs, so that it ends with the lab when the machine restarts.
+const stateRoot = "/run/netfault"
+
+// labName keeps names short enough for paths and host names.
+var labName = regexp.MustCompile(`^[a-z0-9][-a-z0-9]{0,30}$`)
+
+// record is lab.json: what cannot be read off the processes.
+type record struct {
+	Name    string `json:"name"`
+	Nodes   int    `json:"nodes"`
+	Flannel string `json:"flannel"`
+	Agent   string `json:"agent"`
+	// Owner is the process that the lab belongs to, and dies with; it is zero for a lab that stands on its own.
+	Owner process `json:"owner"`
+}
+
+// process identifies a process beyond the reuse of process IDs.
+type process struct {
+	PID int `json:"pid,omitempty"`
+	// Start is the time of its start in clock ticks since boot, /proc/PID/stat's 22nd field (proc(5)).
+	Start uint64 `json:"start,omitempty"`
+}
+
+func thisProcess() (process, error) {
+	start, err := startTime(os.Getpid())
+	return process{PID: os.Getpid(), Start: start}, err
+}
+
+func (p process) alive() bool {
+	start, err := startTime(p.PID)
+	return err == nil && start == p.Start
+}
+
+func startTime(pid int) (uint64, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// The program's name, in parentheses, may hold spaces and parentheses.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 20 {
+		return 0, fmt.Errorf("/proc/%d/stat is too short", pid)
+	}
+	return strconv.ParseUint(fields[19], 10, 64)
+}
+
+func stateDir(name string) string { return filepath.Join(stateRoot, name) }
+
+func (r record) write() error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(stateDir(r.Name), "lab.json")
+	if err := os.WriteFile(path+".new", append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+func readRecord(name string) (record, error) {
+	var r record
+	data, err := os.ReadFile(filepath.Join(stateDir(name), "lab.json"))
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("%s/lab.json: %w", stateDir(name), err)
+	}
+	return r, nil
+}
+
+// firstProcesses returns the process IDs of the first processes of a lab's machines, by machine name, found by their
+// mark: their command line, and being the first of a PID namespace.
+func firstProcesses(lab string) (map[string]int, error) {
+	all, err := allFirstProcesses()
+	return all[lab], err
+}
+
+// allFirstProcesses returns lab → machine → process ID.
+func allFirstProcesses() (map[string]map[string]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	labs := map[string]map[string]int{}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		lab, machine, ok := mark(pid)
+		if !ok {
+			continue
+		}
+		if labs[lab] == nil {
+			labs[lab] = map[string]int{}
+		}
+		labs[lab][machine] = pid
+	}
+	return labs, nil
+}
+
+// mark reads the lab and machine from a process's command line. A process that is not the first of a PID namespace
+// below ours is never ours, whatever it is called.
+func mark(pid int) (lab, machine string, ok bool) {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return "", "", false
+	}
+	argv := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+	if len(argv) < 4 || filepath.Base(argv[0]) != "netfault-agent" || argv[1] != "init" {
+		return "", "", false
+	}
+	lab, okLab := strings.CutPrefix(argv[2], "--lab=")
+	machine, okMachine := strings.CutPrefix(argv[3], "--machine=")
+	if !okLab || !okMachine {
+		return "", "", false
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return "", "", false
+	}
+	for text := range strings.Lines(string(status)) {
+		if ids, found := strings.CutPrefix(text, "NSpid:"); found {
+			inside := strings.Fields(ids)
+			return lab, machine, len(inside) > 1 && inside[len(inside)-1] == "1"
+		}
+	}
+	return "", "", false
+}
+
+// List returns the names of all labs that left a trace on this machine, whole or not, sorted.
+func List() ([]string, error) {
+	byProcess, err := allFirstProcesses()
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(byProcess))
+	for name := range byProcess {
+		names = append(names, name)
+	}
+	entries, err := os.ReadDir(stateRoot)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.IsDir() && labName.MatchString(e.Name()) && !slices.Contains(names, e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}

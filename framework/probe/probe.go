@@ -1,0 +1,131 @@
+// Package probe sends real packets through a lab, from every node to every node, and says who answered and which
+// source address was seen.
+package probe
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+)
+
+// Run makes all probes of the lab side by side, each client in one process: from every pod to every pod and every
+// Service, to the cluster's DNS and to the host outside; and from the host outside to every Service's NodePort on
+// every node. Results are sorted by kind, from and to.
+func Run(ctx context.Context, l lab.Lab) ([]evidence.Probe, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	nodes := l.Nodes()
+	results := make([][]evidence.Probe, len(nodes)+1)
+	for i, n := range nodes {
+		group.Go(func() (err error) {
+			results[i], err = runFrom(ctx, l, n.Pod.Machine, podTargets(l, n))
+			return err
+		})
+	}
+	group.Go(func() (err error) {
+		results[len(nodes)], err = runFrom(ctx, l, l.Outside().Machine, nodePortTargets(l))
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("probes: %w", err)
+	}
+	all := slices.Concat(results...)
+	slices.SortStableFunc(all, func(a, b evidence.Probe) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	})
+	return all, nil
+}
+
+func podTargets(l lab.Lab, from lab.Node) []agent.Target {
+	var targets []agent.Target
+	for _, to := range l.Nodes() {
+		pod, service := to.Pod, to.Pod.Service
+		targets = append(targets,
+			agent.Target{Kind: evidence.ProbePod, From: from.Name(), To: to.Name(), Address: join(pod.Address, lab.PodPort), Expect: pod.Name()},
+			agent.Target{Kind: evidence.ProbeService, From: from.Name(), To: to.Name(), Address: join(service.ClusterIP, service.Port), Expect: pod.Name()},
+		)
+	}
+	first := l.Nodes()[0].Pod.Service
+	return append(targets,
+		agent.Target{
+			Kind: evidence.ProbeDNS, From: from.Name(), To: l.DNS().Node, Address: join(l.DNS().ClusterIP, 53),
+			Query: first.Name, Expect: first.ClusterIP.String(),
+		},
+		agent.Target{
+			Kind: evidence.ProbeEgress, From: from.Name(), To: l.Outside().Name(), Address: join(l.Outside().Address, lab.PodPort),
+			Expect: l.Outside().Name(),
+		})
+}
+
+func nodePortTargets(l lab.Lab) []agent.Target {
+	var targets []agent.Target
+	for _, via := range l.Nodes() {
+		for _, to := range l.Nodes() {
+			targets = append(targets, agent.Target{
+				Kind: evidence.ProbeNodePort, From: via.Name(), To: to.Name(),
+				Address: join(via.Address, to.Pod.Service.NodePort), Expect: to.Pod.Name(),
+			})
+		}
+	}
+	return targets
+}
+
+func join(a netip.Addr, port int) string {
+	return netip.AddrPortFrom(a, uint16(port)).String()
+}
+
+func runFrom(ctx context.Context, l lab.Lab, m machine.Machine, targets []agent.Target) ([]evidence.Probe, error) {
+	in, err := json.Marshal(targets)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := m.Run(ctx, machine.Command{Argv: []string{l.Agent(), "probe"}, Stdin: bytes.NewReader(in), Stdout: &out}); err != nil {
+		return nil, err
+	}
+	var results []evidence.Probe
+	if err := json.Unmarshal(out.Bytes(), &results); err != nil {
+		return nil, fmt.Errorf("%s: results: %w", m.Name(), err)
+	}
+	if len(results) != len(targets) {
+		return nil, fmt.Errorf("%s: %d results for %d probes", m.Name(), len(results), len(targets))
+	}
+	return results, nil
+}
+
+// AllPass returns an error that names every probe that failed and every pod whose address was not seen as its own by
+// another pod.
+func AllPass(results []evidence.Probe) error {
+	var failed []string
+	for _, p := range results {
+		switch {
+		case !p.OK:
+			failed = append(failed, p.Kind+" "+p.From+"→"+p.To+": "+p.Error)
+		case p.Kind == evidence.ProbePod && p.Seen != p.Source:
+			failed = append(failed, p.Kind+" "+p.From+"→"+p.To+": "+p.Source+" was seen as "+p.Seen)
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("%d of %d probes failed: %s", len(failed), len(results), strings.Join(failed[:min(len(failed), 6)], "; ")+more(len(failed)-6))
+	}
+	return nil
+}
+
+func more(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return "; and " + strconv.Itoa(n) + " more"
+}

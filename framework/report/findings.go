@@ -1,0 +1,80 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/netfault/netfault/detectors"
+)
+
+// FindingsJSON writes the report in its documented form, docs/FINDINGS.md.
+func FindingsJSON(w io.Writer, r detectors.Report) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(r)
+}
+
+// FindingsTable writes one row for each finding, then the evidence and the remedy of each problem.
+func FindingsTable(w io.Writer, r detectors.Report) {
+	c := NewConsole(w)
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	t.SetStyle(table.StyleLight)
+	t.Style().Options.DrawBorder = false
+	t.Style().Options.SeparateColumns = false
+	t.AppendHeader(table.Row{"detector", "verdict", "where", "what"})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 4, WidthMax: 90, WidthMaxEnforcer: text.WrapSoft}})
+	for _, f := range r.Findings {
+		t.AppendRow(table.Row{f.Detector, c.verdict(f), where(f), f.Summary})
+	}
+	t.Render()
+	for _, f := range r.Findings {
+		if f.Verdict == detectors.Problem {
+			c.explain(f)
+		}
+	}
+}
+
+func where(f detectors.Finding) string {
+	if f.Peer == "" {
+		return f.Node
+	}
+	return f.Node + " → " + f.Peer
+}
+
+func (c *Console) verdict(f detectors.Finding) string {
+	switch f.Verdict {
+	case detectors.Problem:
+		return c.paint(red, string(f.Verdict))
+	case detectors.Clean:
+		return c.paint(green, string(f.Verdict))
+	}
+	return string(f.Verdict)
+}
+
+// explain writes what a table has no room for. A symptom's row says it all.
+func (c *Console) explain(f detectors.Finding) {
+	if len(f.Remedy) == 0 {
+		return
+	}
+	fmt.Fprintf(c.w, "\n%s\n", c.paint(bold, f.Detector+" "+where(f)+": "+f.Summary))
+	if f.Expected != "" {
+		fmt.Fprintf(c.w, "  expected  %s\n  actual    %s\n", f.Expected, f.Actual)
+	}
+	for _, e := range f.Evidence {
+		fmt.Fprintf(c.w, "  evidence  %s: %s\n", e.File, strings.ReplaceAll(e.Text, "\n", "\n            "))
+	}
+	for _, r := range f.Remedy {
+		node := r.Node
+		if node == "" {
+			node = "kubectl"
+		}
+		fmt.Fprintf(c.w, "  remedy    %s# %s\n            %s\n", node, c.paint(bold, r.String()), c.paint(dim, r.Why))
+	}
+}

@@ -1,0 +1,57 @@
+// Package snapshot takes an evidence bundle from a running lab.
+package snapshot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/collect"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/probe"
+)
+
+// Take writes a bundle of the lab into dir, which must not exist or be empty. First the nodes are read, side by side;
+// then the probes run, and the links are read again, so that what the probes made a counter do can be seen. Tool is the
+// program and its version.
+func Take(ctx context.Context, l lab.Lab, tool, dir string) error {
+	var sources []collect.Source
+	for _, n := range l.Nodes() {
+		sources = append(sources, source{n, l.Agent()})
+	}
+	info := evidence.Info{Version: evidence.LayoutVersion, CollectedAt: time.Now().UTC(), Cluster: l.Name(), Tool: tool}
+	return collect.Gather(ctx, dir, info, sources,
+		func(dir string) error {
+			leases, err := l.Leases(ctx)
+			if err != nil {
+				return err
+			}
+			return collect.WriteLeases(dir, leases)
+		},
+		func(dir string) error {
+			results, err := probe.Run(ctx, l)
+			if err != nil {
+				return fmt.Errorf("probes: %w", err)
+			}
+			return collect.WriteProbes(dir, results)
+		},
+		func(dir string) error { return collect.GatherLinksLater(ctx, dir, sources) },
+	)
+}
+
+// source runs the collector on a node.
+type source struct {
+	machine.Machine
+	agent string
+}
+
+func (s source) Node(ctx context.Context, w io.Writer) error { return s.run(ctx, w, "collect") }
+
+func (s source) Links(ctx context.Context, w io.Writer) error { return s.run(ctx, w, "links") }
+
+func (s source) run(ctx context.Context, w io.Writer, command string) error {
+	return s.Run(ctx, machine.Command{Argv: []string{s.agent, command}, Stdout: w})
+}

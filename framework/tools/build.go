@@ -1,0 +1,139 @@
+package tools
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// SourceDir finds hack/tools of the checkout that dir is in.
+func SourceDir(dir string) (string, error) {
+	for d := dir; ; d = filepath.Dir(d) {
+		tools := filepath.Join(d, "hack", "tools")
+		if _, err := os.Stat(filepath.Join(tools, "etcd", "go.mod")); err == nil {
+			return tools, nil
+		}
+		if d == filepath.Dir(d) {
+			return "", fmt.Errorf("%s is not inside a checkout of netfault, whose hack/tools pins what to build", dir)
+		}
+	}
+}
+
+// Build builds the tool into the cache from the modules under source, unless that was done from the same sources
+// before. It tells on log what it does.
+func (t Tool) Build(ctx context.Context, log io.Writer, source string) error {
+	cache, err := CacheDir()
+	if err != nil {
+		return err
+	}
+	module := filepath.Join(source, t.module)
+	if t.module == "" {
+		module = filepath.Join(cache, "modules", t.Name+"-"+t.Version)
+		if err := t.writeModule(ctx, log, module, filepath.Join(source, "flannel-"+DefaultFlannel)); err != nil {
+			return err
+		}
+	}
+	want, err := t.stamp(module)
+	if err != nil {
+		return err
+	}
+	binary := filepath.Join(cache, "tools", t.Name+"-"+t.Version)
+	have, err := os.ReadFile(binary + ".stamp")
+	if _, missing := os.Stat(binary); err == nil && missing == nil && string(have) == want {
+		fmt.Fprintf(log, "%s %s: built before\n", t.Name, t.Version)
+		return nil
+	}
+	fmt.Fprintf(log, "%s %s: building from %s (a minute or two the first time)\n", t.Name, t.Version, t.pkg)
+	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
+		return err
+	}
+	// Built beside and renamed, so that a build cut off never looks like a tool.
+	partial := binary + ".partial"
+	if err := t.goBuild(ctx, module, partial); err != nil {
+		return err
+	}
+	if err := os.Rename(partial, binary); err != nil {
+		return err
+	}
+	return os.WriteFile(binary+".stamp", []byte(want), 0o644)
+}
+
+func (t Tool) goBuild(ctx context.Context, module, output string) error {
+	ldflags, cgo := "-s -w", "0"
+	if t.static {
+		ldflags, cgo = ldflags+" -linkmode external -extldflags -static", "1"
+	}
+	if t.versionVar != "" {
+		ldflags += " -X " + t.versionVar + "=" + t.Version
+	}
+	return run(ctx, module, []string{"CGO_ENABLED=" + cgo}, "go", "build", "-trimpath", "-ldflags", ldflags, "-o", output, t.pkg)
+}
+
+// stamp is equal for builds that give the same program.
+func (t Tool) stamp(module string) (string, error) {
+	sum := sha256.New()
+	fmt.Fprintln(sum, runtime.Version(), t)
+	for _, name := range []string{"go.mod", "go.sum"} {
+		content, err := os.ReadFile(filepath.Join(module, name))
+		if err != nil {
+			return "", fmt.Errorf("the pinned source of %s %s: %w", t.Name, t.Version, err)
+		}
+		sum.Write(content)
+	}
+	return fmt.Sprintf("%x\n", sum.Sum(nil)), nil
+}
+
+// writeModule makes a module for a version that is not pinned in the repository, after the default version's.
+func (t Tool) writeModule(ctx context.Context, log io.Writer, dir, like string) error {
+	if _, err := os.Stat(filepath.Join(dir, "go.sum")); err == nil {
+		return nil
+	}
+	fmt.Fprintf(log, "%s %s is not pinned under hack/tools (those are %s): asking the module proxy\n", t.Name, t.Version, strings.Join(PinnedFlannel, ", "))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	gomod := fmt.Sprintf("module netfault.invalid/%s\n\ngo 1.26\n\nrequire %s %s\n", filepath.Base(dir), t.pkg, t.Version)
+	pinned, err := os.ReadFile(filepath.Join(like, "go.mod"))
+	if err != nil {
+		return err
+	}
+	if _, replace, ok := bytes.Cut(pinned, []byte("\nreplace (")); ok {
+		gomod += "\nreplace (" + string(replace)
+	}
+	imports, err := os.ReadFile(filepath.Join(like, "tools.go"))
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{"go.mod": []byte(gomod), "tools.go": imports} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	if err := run(ctx, dir, nil, "go", "mod", "tidy"); err != nil {
+		return fmt.Errorf("flannel %s cannot be had here: %w", t.Version, errors.Join(err, os.RemoveAll(dir)))
+	}
+	return nil
+}
+
+func run(ctx context.Context, dir string, env []string, argv ...string) error {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(argv, " "), err, lastLines(out, 8))
+	}
+	return nil
+}
+
+func lastLines(out []byte, n int) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

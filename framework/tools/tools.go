@@ -1,0 +1,111 @@
+// Package tools finds and builds the programs that the embedded lab runs: etcd, flanneld and CoreDNS, from sources
+// pinned in modules of their own under hack/tools.
+package tools
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+// DefaultFlannel is the version of flannel that a lab runs unless FLANNEL_VERSION names another.
+const DefaultFlannel = "v0.28.10"
+
+// Tool is a program of the embedded lab.
+type Tool struct {
+	Name    string
+	Version string
+	// module is the folder under hack/tools that pins the source; empty for a version that is not pinned there.
+	module string
+	pkg    string
+	// static is set for a program with C code, which is linked statically by the C linker.
+	static bool
+	// versionVar is the variable that tells the program its version, set by the linker.
+	versionVar string
+}
+
+// Etcd speaks both of etcd's APIs: 3.5 is the last minor version with the one that flannel before v0.18 needs.
+func Etcd() Tool {
+	return Tool{Name: "etcd", Version: "v3.5.35", module: "etcd", pkg: "go.etcd.io/etcd/server/v3"}
+}
+
+// CoreDNS is the cluster's name server.
+func CoreDNS() Tool {
+	return Tool{Name: "coredns", Version: "v1.12.4", module: "coredns", pkg: "github.com/coredns/coredns"}
+}
+
+// PinnedFlannel are the versions of flannel with a module under hack/tools.
+var PinnedFlannel = []string{"v0.28.10", "v0.25.7", "v0.14.0"}
+
+var flannelVersion = regexp.MustCompile(`^v0\.\d{1,4}\.\d{1,4}$`)
+
+// Flanneld is flannel's daemon at a version such as "v0.28.10".
+func Flanneld(version string) (Tool, error) {
+	if !flannelVersion.MatchString(version) {
+		return Tool{}, fmt.Errorf("FLANNEL_VERSION %q is not a version of flannel: want something like %s", version, DefaultFlannel)
+	}
+	t := Tool{
+		Name: "flanneld", Version: version, pkg: "github.com/flannel-io/flannel", static: true,
+		versionVar: "github.com/flannel-io/flannel/pkg/version.Version",
+	}
+	if version == "v0.14.0" {
+		t.versionVar = "github.com/flannel-io/flannel/version.Version"
+	}
+	for _, pinned := range PinnedFlannel {
+		if version == pinned {
+			t.module = "flannel-" + version
+		}
+	}
+	return t, nil
+}
+
+// FlannelVersion is what FLANNEL_VERSION asks for, or the default.
+func FlannelVersion() string {
+	if v := os.Getenv("FLANNEL_VERSION"); v != "" {
+		return v
+	}
+	return DefaultFlannel
+}
+
+// CacheDir is where built tools are kept: $NETFAULT_CACHE, or netfault under the user's cache folder.
+func CacheDir() (string, error) {
+	if dir := os.Getenv("NETFAULT_CACHE"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no cache folder: %w; set NETFAULT_CACHE", err)
+	}
+	return filepath.Join(dir, "netfault"), nil
+}
+
+// Find returns the path of the built tool. An error wraps fs.ErrNotExist when it has not been built.
+func (t Tool) Find() (string, error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(cache, "tools", t.Name+"-"+t.Version)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s %s is not built: %w; run `make tools` in netfault's checkout (looked for %s)", t.Name, t.Version, fs.ErrNotExist, path)
+	} else if err != nil {
+		return "", err
+	}
+	return path, nil
+}
+
+// Agent returns the path of netfault-agent, which is built beside the program that asks for it.
+func Agent() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(filepath.Dir(self), "netfault-agent")
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("netfault-agent is not beside %s: run `make build` (or go install ./cmd/...): %w", self, err)
+	}
+	return path, nil
+}

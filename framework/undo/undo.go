@@ -1,0 +1,266 @@
+// Package undo brings a lab back to what it was before a fault: it keeps a journal on disk, written before anything is
+// changed, and from it alone restores every node's network state and the set of nodes that run flanneld. That works
+// after a half-done injection, twice in a row, and in another process than the one that wrote the journal.
+package undo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/kstate"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/wait"
+)
+
+// journalVersion is the version of the journal's form.
+const journalVersion = 1
+
+// settleLimit is how long an undo may take: flanneld has to start and to spread its leases.
+const settleLimit = 30 * time.Second
+
+// Recorded is the state of a lab at one moment, without counters and ages.
+type Recorded struct {
+	Machines map[string]agent.Recorded `json:"machines"`
+	// Flannel lists the nodes that run flanneld.
+	Flannel []string         `json:"flannel"`
+	Leases  []evidence.Lease `json:"leases"`
+}
+
+// Journal is what stands on disk while a fault is in force.
+type Journal struct {
+	Version  int       `json:"version"`
+	Scenario string    `json:"scenario"`
+	Begun    time.Time `json:"begun"`
+	Before   Recorded  `json:"before"`
+}
+
+func journalPath(l lab.Lab) string { return filepath.Join(l.StateDir(), "journal.json") }
+
+// Record reads the state of every node and of the host outside, side by side.
+func Record(ctx context.Context, l lab.Lab) (Recorded, error) {
+	r := Recorded{Machines: map[string]agent.Recorded{}}
+	machines := machines(l)
+	states := make([]agent.Recorded, len(machines))
+	group, groupCtx := errgroup.WithContext(ctx)
+	for i, m := range machines {
+		group.Go(func() error {
+			out, err := machine.Output(groupCtx, m, l.Agent(), "record")
+			if err != nil {
+				return fmt.Errorf("record: %w", err)
+			}
+			return json.Unmarshal(out, &states[i])
+		})
+	}
+	group.Go(func() (err error) {
+		r.Flannel, err = l.Flannel().Running(groupCtx)
+		return err
+	})
+	group.Go(func() (err error) {
+		r.Leases, err = l.Leases(groupCtx)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return Recorded{}, err
+	}
+	for i, m := range machines {
+		r.Machines[m.Name()] = states[i]
+	}
+	return r, nil
+}
+
+func machines(l lab.Lab) []machine.Machine {
+	all := []machine.Machine{l.Outside()}
+	for _, n := range l.Nodes() {
+		all = append(all, n)
+	}
+	return all
+}
+
+// Diff lists, one line each, in what got differs from want.
+func Diff(want, got Recorded) []string {
+	var lines []string
+	names := make([]string, 0, len(want.Machines))
+	for name := range want.Machines {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		w, g := want.Machines[name], got.Machines[name]
+		for _, d := range kstate.Diff(w.Network, g.Network) {
+			lines = append(lines, name+": "+d.String())
+		}
+		lines = append(lines, listDiff(name+": process", w.Processes, g.Processes)...)
+	}
+	lines = append(lines, listDiff("flanneld on", want.Flannel, got.Flannel)...)
+	return append(lines, listDiff("lease", leaseLines(want.Leases), leaseLines(got.Leases))...)
+}
+
+func leaseLines(leases []evidence.Lease) []string {
+	lines := make([]string, len(leases))
+	for i, l := range leases {
+		lines[i] = fmt.Sprintf("%s %s %s %s", l.Node, l.PodCIDR, l.PublicIP, l.VtepMAC)
+	}
+	return lines
+}
+
+// listDiff compares two sorted lists of lines.
+func listDiff(what string, want, got []string) []string {
+	var lines []string
+	for _, w := range want {
+		if !slices.Contains(got, w) {
+			lines = append(lines, what+" "+w+": gone")
+		}
+	}
+	for _, g := range got {
+		if !slices.Contains(want, g) {
+			lines = append(lines, what+" "+g+": was not there before")
+		}
+	}
+	if len(lines) == 0 && len(want) != len(got) {
+		lines = append(lines, fmt.Sprintf("%s: %d before, %d now", what, len(want), len(got)))
+	}
+	return lines
+}
+
+// Begin records the lab's state and writes the journal, after which anything may be changed. It fails if a journal is
+// there already.
+func Begin(ctx context.Context, l lab.Lab, scenario string) (Journal, error) {
+	if j, err := Read(l); err == nil {
+		return Journal{}, fmt.Errorf("%s is in force on %s already (since %s): `netfault fault heal` or `netfault reset` first",
+			j.Scenario, l.Name(), j.Begun.Format(time.TimeOnly))
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return Journal{}, err
+	}
+	before, err := Record(ctx, l)
+	if err != nil {
+		return Journal{}, err
+	}
+	j := Journal{Version: journalVersion, Scenario: scenario, Begun: time.Now().UTC(), Before: before}
+	data, err := json.Marshal(j)
+	if err != nil {
+		return Journal{}, err
+	}
+	// Renamed into place, so that a journal is whole or absent.
+	path := journalPath(l)
+	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
+		return Journal{}, err
+	}
+	return j, os.Rename(path+".new", path)
+}
+
+// Read returns the journal; an error wraps fs.ErrNotExist when no fault is in force.
+func Read(l lab.Lab) (Journal, error) {
+	data, err := os.ReadFile(journalPath(l))
+	if err != nil {
+		return Journal{}, err
+	}
+	var j Journal
+	if err := json.Unmarshal(data, &j); err != nil {
+		return Journal{}, fmt.Errorf("%s: %w", journalPath(l), err)
+	}
+	if j.Version != journalVersion {
+		return Journal{}, fmt.Errorf("%s has version %d; this netfault knows %d", journalPath(l), j.Version, journalVersion)
+	}
+	return j, nil
+}
+
+// Undo brings the lab back to what the journal recorded, checks that by comparing, and then closes the journal. The
+// error lists what could not be undone; the journal stays then. Without a journal there is nothing to do.
+func Undo(ctx context.Context, l lab.Lab) error {
+	j, err := Read(l)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := Restore(ctx, l, j.Before); err != nil {
+		return fmt.Errorf("undo of %s: %w", j.Scenario, err)
+	}
+	return os.Remove(journalPath(l))
+}
+
+// Restore makes the lab's state equal to want, and returns an error that lists every difference that is left.
+func Restore(ctx context.Context, l lab.Lab, want Recorded) error {
+	now, err := Record(ctx, l)
+	if err != nil {
+		return err
+	}
+	if len(Diff(want, now)) == 0 {
+		return nil
+	}
+	// flanneld is stopped first: it would undo, or build on, what is being restored.
+	if err := l.Flannel().Delete(ctx); err != nil {
+		return err
+	}
+	problems, err := restoreNetworks(ctx, l, want)
+	if err != nil {
+		return err
+	}
+	if err := l.Flannel().Create(ctx, want.Flannel...); err != nil {
+		return err
+	}
+	// A flanneld that started before its peer's lease was renewed has added rows for the old lease; they are taken
+	// away again here.
+	err = wait.Until(ctx, settleLimit, "the state before the fault", func(ctx context.Context) error {
+		now, err := Record(ctx, l)
+		if err != nil {
+			return err
+		}
+		left := Diff(want, now)
+		if len(left) == 0 {
+			return nil
+		}
+		if problems, err = restoreNetworks(ctx, l, want); err != nil {
+			return err
+		}
+		return fmt.Errorf("%d differences are left:\n  %s", len(left), strings.Join(left, "\n  "))
+	})
+	if err != nil && len(problems) > 0 {
+		return fmt.Errorf("%w\nnot undone:\n  %s", err, strings.Join(problems, "\n  "))
+	}
+	return err
+}
+
+// restoreNetworks restores the network state of all machines side by side, and says what it could not.
+func restoreNetworks(ctx context.Context, l lab.Lab, want Recorded) ([]string, error) {
+	machines := machines(l)
+	problems := make([][]string, len(machines))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, m := range machines {
+		group.Go(func() error {
+			state, err := json.Marshal(want.Machines[m.Name()].Network)
+			if err != nil {
+				return err
+			}
+			var out bytes.Buffer
+			if err := m.Run(ctx, machine.Command{Argv: []string{l.Agent(), "restore"}, Stdin: bytes.NewReader(state), Stdout: &out}); err != nil {
+				return fmt.Errorf("restore: %w", err)
+			}
+			var left []kstate.Problem
+			if err := json.Unmarshal(out.Bytes(), &left); err != nil {
+				return fmt.Errorf("restore: %s: %w", m.Name(), err)
+			}
+			for _, p := range left {
+				problems[i] = append(problems[i], m.Name()+": "+p.String())
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	return slices.Concat(problems...), err
+}

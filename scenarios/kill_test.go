@@ -1,0 +1,155 @@
+package scenarios_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/undo"
+)
+
+// The program is killed with SIGKILL at every line that it prints while it changes something; then `netfault reset` must
+// bring everything back.
+var _ = Describe("SIGKILL", func() {
+	name := fmt.Sprintf("kill-%d", os.Getpid())
+	BeforeEach(func() {
+		DeferCleanup(func(ctx context.Context) {
+			Expect(netns.Remove(ctx, name)).To(Succeed())
+		})
+	})
+
+	It("while a lab is made leaves nothing that reset does not remove", func(ctx context.Context) {
+		points := lines(ctx, everyLine, "lab", "up", "--lab="+name)
+		// The last lines come when the lab is up and stands on its own.
+		points = points[:slices.IndexFunc(points, func(l string) bool { return strings.Contains(l, "is up") })]
+		Expect(len(points)).To(BeNumerically(">=", 5))
+		Expect(netns.Remove(ctx, name)).To(Succeed())
+		for i := range points {
+			killAt(ctx, i, everyLine, "lab", "up", "--lab="+name)
+			netfault(ctx, "reset")
+			netfault(ctx, "reset")
+			Expect(netns.List()).NotTo(ContainElement(name), "killed at %q", points[i])
+			Expect(filepath.Join("/run/netfault", name)).NotTo(BeADirectory())
+		}
+	})
+
+	for _, scenario := range []string{"stale-vtep", "vtep-lease-drift"} {
+		It("in the life of "+scenario+" leaves nothing that reset does not undo", func(ctx context.Context) {
+			netfault(ctx, "lab", "up", "--lab="+name)
+			l, err := netns.Open(name)
+			Expect(err).NotTo(HaveOccurred())
+			before, err := undo.Record(ctx, l)
+			Expect(err).NotTo(HaveOccurred())
+			inject := []string{"fault", "inject", scenario, "--lab=" + name}
+			heal := []string{"fault", "heal", "--lab=" + name}
+			skipUnavailable(ctx, inject)
+
+			injectPoints := lines(ctx, changes, inject...)
+			healPoints := lines(ctx, changes, heal...)
+			Expect(len(injectPoints)).To(BeNumerically(">=", 6))
+			Expect(len(healPoints)).To(BeNumerically(">=", 7))
+			for i, line := range injectPoints {
+				killAt(ctx, i, changes, inject...)
+				resetAndCompare(ctx, l, before, "inject", line)
+			}
+			for i, line := range healPoints {
+				netfault(ctx, inject...)
+				killAt(ctx, i, changes, heal...)
+				resetAndCompare(ctx, l, before, "heal", line)
+			}
+		})
+	}
+})
+
+func resetAndCompare(ctx context.Context, l lab.Lab, before undo.Recorded, what, line string) {
+	GinkgoHelper()
+	// Twice: the second must find nothing to do.
+	netfault(ctx, "reset")
+	netfault(ctx, "reset")
+	after, err := undo.Record(ctx, l)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(undo.Diff(before, after)).To(BeEmpty(), "%s killed at %q", what, line)
+	Expect(filepath.Join(l.StateDir(), "journal.json")).NotTo(BeAnExistingFile())
+}
+
+// skipUnavailable skips the spec where the scenario cannot come about.
+func skipUnavailable(ctx context.Context, inject []string) {
+	out, err := program(ctx, inject...).CombinedOutput()
+	if err != nil && strings.Contains(string(out), "cannot come about here") {
+		Skip(string(out))
+	}
+	Expect(err).NotTo(HaveOccurred(), string(out))
+	netfault(ctx, "reset")
+}
+
+func everyLine(string) bool { return true }
+
+// changes picks the lines that begin a step, and those that tell of a change or a command within one.
+func changes(line string) bool {
+	return stepBegins.MatchString(line) || change.MatchString(line)
+}
+
+var (
+	stepBegins = regexp.MustCompile(`^[a-z-]+ [a-z]+: [^o(F]`)
+	change     = regexp.MustCompile(`^    (\S+# |delete |create |flanneld made )`)
+)
+
+// program is the netfault that was built beside this test.
+func program(ctx context.Context, args ...string) *exec.Cmd {
+	self, err := os.Executable()
+	Expect(err).NotTo(HaveOccurred())
+	return exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "netfault"), args...)
+}
+
+func netfault(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	out, err := program(ctx, args...).CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), "netfault %s:\n%s", strings.Join(args, " "), out)
+	return string(out)
+}
+
+// lines runs the program to its end and returns the lines that pick chooses.
+func lines(ctx context.Context, pick func(string) bool, args ...string) []string {
+	GinkgoHelper()
+	var picked []string
+	for line := range strings.Lines(netfault(ctx, args...)) {
+		if pick(strings.TrimSuffix(line, "\n")) {
+			picked = append(picked, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	return picked
+}
+
+// killAt starts the program and kills it when it prints the i-th line that pick chooses.
+func killAt(ctx context.Context, i int, pick func(string) bool, args ...string) {
+	GinkgoHelper()
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	cmd := program(ctx, args...)
+	out, err := cmd.StdoutPipe()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(cmd.Start()).To(Succeed())
+	scanner := bufio.NewScanner(out)
+	for n := -1; scanner.Scan(); {
+		if pick(scanner.Text()) {
+			n++
+		}
+		if n == i {
+			break
+		}
+	}
+	Expect(cmd.Process.Kill()).To(Succeed())
+	Expect(cmd.Wait()).To(MatchError("signal: killed"), "netfault %s ended before its line %d", strings.Join(args, " "), i)
+}

@@ -1,0 +1,39 @@
+package scenarios_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/scenarios"
+)
+
+// No detector without a fault, no fault without a detector.
+func TestEveryFaultHasItsDetectorAndEveryCauseItsFault(t *testing.T) {
+	var used []string
+	for _, s := range scenarios.All() {
+		i := slices.IndexFunc(detectors.All(), func(d detectors.Detector) bool { return d.Name == s.Detector })
+		if i < 0 || detectors.All()[i].Kind != detectors.Cause {
+			t.Errorf("scenario %s: there is no detector of a cause named %q", s.Name, s.Detector)
+		}
+		used = append(used, s.Detector)
+		if !strings.HasPrefix(s.Writeup, "# ") {
+			t.Errorf("scenario %s has no write-up", s.Name)
+		}
+	}
+	for _, d := range detectors.All() {
+		if d.Kind == detectors.Cause && !slices.Contains(used, d.Name) {
+			t.Errorf("detector %s has no scenario", d.Name)
+		}
+	}
+}
+
+func TestByNameTellsWhatThereIs(t *testing.T) {
+	if _, err := scenarios.ByName("stale-vtep"); err != nil {
+		t.Error(err)
+	}
+	if _, err := scenarios.ByName("nonsense"); err == nil || !strings.Contains(err.Error(), "vtep-lease-drift") {
+		t.Errorf("error %v does not say which faults there are", err)
+	}
+}

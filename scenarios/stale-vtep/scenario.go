@@ -1,0 +1,80 @@
+// Package stalevtep is incident 1: a node keeps the old link address of another node's flannel.1.
+package stalevtep
+
+import (
+	"context"
+	_ "embed"
+	"net/netip"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+)
+
+//go:embed README.md
+var writeup string
+
+// Scenario brings a stale neighbour entry about as in life: flannel's DaemonSet is deleted, the client's node loses its
+// flannel.1, and the DaemonSet comes back without the server's node.
+//
+//	client node (first)                 server node (second)
+//	  pod ── cni0 ── flannel.1  ══════  flannel.1 ── cni0 ── pod
+//	         new MAC, new lease         no flanneld: still sends to the old MAC
+var Scenario = fault.Scenario{
+	Name:     "stale-vtep",
+	Summary:  "a node sends to the old MAC of another node's flannel.1",
+	Writeup:  writeup,
+	Detector: detectors.StaleVTEP.Name,
+	Inject:   inject,
+	MustFail: func(l lab.Lab, p evidence.Probe) bool {
+		a, b := client(l).Name(), server(l).Name()
+		return p.Kind != evidence.ProbeEgress && (p.From == a && p.To == b || p.From == b && p.To == a)
+	},
+	Want: func(l lab.Lab) fault.Subject {
+		return fault.Subject{Case: "observer-stale", Node: server(l).Name(), Peer: client(l).Name()}
+	},
+	Attempts: func(l lab.Lab) []fault.Attempt {
+		return []fault.Attempt{{
+			Name: "the incident's own remedy",
+			Commands: []detectors.Command{{
+				Node: server(l).Name(), Argv: []string{"ip", "neigh", "del", vtep(l), "dev", "flannel.1"},
+				Why: "delete the wrong ARP entry",
+			}},
+		}}
+	},
+}
+
+// client is the node of the incident's client, whose flannel.1 is lost.
+func client(l lab.Lab) lab.Node { return l.Nodes()[0] }
+
+// server is the node of the incident's MySQL server, which keeps the old entry.
+func server(l lab.Lab) lab.Node { return l.Nodes()[1] }
+
+func inject(ctx context.Context, l lab.Lab, say func(string)) error {
+	say("delete flannel's DaemonSet; its interfaces stay")
+	if err := l.Flannel().Delete(ctx); err != nil {
+		return err
+	}
+	say(client(l).Name() + "# ip link del flannel.1")
+	if _, err := machine.Output(ctx, client(l), "ip", "link", "del", "flannel.1"); err != nil {
+		return err
+	}
+	say("create the DaemonSet again, but not on " + server(l).Name())
+	var nodes []string
+	for _, n := range l.Nodes() {
+		if n.Name() != server(l).Name() {
+			nodes = append(nodes, n.Name())
+		}
+	}
+	return l.Flannel().Create(ctx, nodes...)
+}
+
+// vtep is the address of the client node's flannel.1: the first of its pod network, in which the pod's own address
+// stands (flannel gives each node a /24).
+func vtep(l lab.Lab) string {
+	b := client(l).Pod.Address.As4()
+	b[3] = 0
+	return netip.AddrFrom4(b).String()
+}

@@ -1,0 +1,102 @@
+// Package vtepleasedrift is the variant of incident 1 in which the lease is stale, and not the observers.
+package vtepleasedrift
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/semver"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/wait"
+)
+
+//go:embed README.md
+var writeup string
+
+// recreatesSince is the first flannel that makes a deleted flannel.1 again (vxlan_network.go, reCreateVxlan).
+const recreatesSince = "v0.27.4"
+
+// recreateLimit is how long flanneld may take to notice; it backs off from one second when it fails at first.
+const recreateLimit = 20 * time.Second
+
+// Scenario deletes flannel.1 under a running flanneld, which makes a new one with a new MAC and leaves the lease.
+var Scenario = fault.Scenario{
+	Name:     "vtep-lease-drift",
+	Summary:  "a node's flannel.1 has a MAC that its lease does not announce",
+	Writeup:  writeup,
+	Detector: detectors.StaleVTEP.Name,
+	Unavailable: func(l lab.Lab) string {
+		if v := l.Flannel().Version(); semver.Compare(v, recreatesSince) < 0 {
+			return fmt.Sprintf("flannel %s does not make a deleted flannel.1 again; %s and newer do", v, recreatesSince)
+		}
+		return ""
+	},
+	Inject: inject,
+	MustFail: func(l lab.Lab, p evidence.Probe) bool {
+		a := drifted(l).Name()
+		return p.Kind != evidence.ProbeEgress && p.From != p.To && (p.From == a || p.To == a)
+	},
+	Want: func(l lab.Lab) fault.Subject {
+		return fault.Subject{Case: "lease-stale", Node: drifted(l).Name()}
+	},
+	Attempts: func(l lab.Lab) []fault.Attempt {
+		observer := l.Nodes()[0].Name()
+		return []fault.Attempt{{
+			Name: "a restart of flanneld on an observer",
+			Commands: []detectors.Command{{
+				Node: observer, Argv: []string{"systemctl", "restart", "flanneld"},
+				Why: "it reads the lease again, which is as stale as before",
+			}},
+		}}
+	},
+}
+
+// drifted is the node that loses its flannel.1.
+func drifted(l lab.Lab) lab.Node { return l.Nodes()[1] }
+
+func inject(ctx context.Context, l lab.Lab, say func(string)) error {
+	node := drifted(l)
+	before, err := vtepMAC(ctx, node)
+	if err != nil {
+		return err
+	}
+	say(node.Name() + "# ip link del flannel.1   (flanneld runs)")
+	if _, err := machine.Output(ctx, node, "ip", "link", "del", "flannel.1"); err != nil {
+		return err
+	}
+	var after string
+	err = wait.Until(ctx, recreateLimit, "flanneld to make flannel.1 again", func(ctx context.Context) error {
+		after, err = vtepMAC(ctx, node)
+		if err == nil && after == before {
+			return fmt.Errorf("it still has %s", before)
+		}
+		return err
+	})
+	if err == nil {
+		say(fmt.Sprintf("flanneld made a new one: %s, was %s", after, before))
+	}
+	return err
+}
+
+func vtepMAC(ctx context.Context, node lab.Node) (string, error) {
+	out, err := machine.Output(ctx, node, "ip", "-j", "link", "show", "dev", "flannel.1")
+	if err != nil {
+		return "", err
+	}
+	var links []evidence.Link
+	if err := json.Unmarshal(out, &links); err != nil {
+		return "", fmt.Errorf("%s: ip -j link: %w", node.Name(), err)
+	}
+	if len(links) != 1 {
+		return "", fmt.Errorf("%s: ip -j link shows %d links", node.Name(), len(links))
+	}
+	return links[0].Address, nil
+}
