@@ -140,9 +140,12 @@ func killAt(ctx context.Context, i int, pick func(string) bool, args ...string) 
 	cmd := program(ctx, args...)
 	out, err := cmd.StdoutPipe()
 	Expect(err).NotTo(HaveOccurred())
+	var said strings.Builder
+	cmd.Stderr = &said
 	Expect(cmd.Start()).To(Succeed())
 	scanner := bufio.NewScanner(out)
 	for n := -1; scanner.Scan(); {
+		fmt.Fprintln(&said, scanner.Text())
 		if pick(scanner.Text()) {
 			n++
 		}
@@ -151,5 +154,5 @@ func killAt(ctx context.Context, i int, pick func(string) bool, args ...string) 
 		}
 	}
 	Expect(cmd.Process.Kill()).To(Succeed())
-	Expect(cmd.Wait()).To(MatchError("signal: killed"), "netfault %s ended before its line %d", strings.Join(args, " "), i)
+	Expect(cmd.Wait()).To(MatchError("signal: killed"), "netfault %s ended before its line %d:\n%s", strings.Join(args, " "), i, &said)
 }

@@ -72,6 +72,12 @@ func NewClient(path string) *Client {
 	}}}
 }
 
+// Name returns the name of the machine that answers.
+func (c *Client) Name(ctx context.Context) (string, error) {
+	var name string
+	return name, c.call(ctx, http.MethodGet, "/name", nil, &name)
+}
+
 // Services returns all services that were ever put, running or not, sorted by name.
 func (c *Client) Services(ctx context.Context) ([]Status, error) {
 	var all []Status

@@ -54,6 +54,7 @@ func Init(o InitOptions) error {
 func newInitHandler(o InitOptions, self string) http.Handler {
 	m := &manager{services: map[string]*service{}}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /name", func(w http.ResponseWriter, _ *http.Request) { reply(w, o.Machine, nil) })
 	mux.HandleFunc("GET /services", func(w http.ResponseWriter, _ *http.Request) { reply(w, m.list(), nil) })
 	mux.HandleFunc("PUT /services/{name}", func(w http.ResponseWriter, r *http.Request) {
 		var s Service

@@ -91,9 +91,12 @@ func sourceTowards(target string) string {
 	return host
 }
 
-// askHTTP opens a connection of its own, so that no earlier one hides a fault of connection set-up.
+// askHTTP opens a connection of its own, so that no earlier one hides a fault of connection set-up. It is the client
+// that closes it first: the connection then waits (TIME-WAIT, RFC 9293 section 3.6.1) where its port is chosen, and not
+// at the server, which may ignore a new connection that NAT gives the same port.
 func askHTTP(ctx context.Context, t Target, p *evidence.Probe) error {
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.Address+"/", nil)
 	if err != nil {
 		return err

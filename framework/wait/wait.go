@@ -3,7 +3,6 @@ package wait
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -25,7 +24,7 @@ func Until(ctx context.Context, limit time.Duration, what string, condition func
 			return nil
 		}
 		// A condition that was cut off by the deadline has nothing new to tell.
-		if last == nil || !errors.Is(err, context.DeadlineExceeded) {
+		if last == nil || ctx.Err() == nil {
 			last = err
 		}
 		select {

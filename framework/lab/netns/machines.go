@@ -37,8 +37,7 @@ func (l *Lab) startMachines(ctx context.Context) error {
 			return fmt.Errorf("it ended: %v: %s", err, bytes.TrimSpace(said.Bytes()))
 		default:
 		}
-		_, err := l.switch_.client().Services(ctx)
-		return err
+		return l.switch_.answers(ctx)
 	})
 	if err != nil {
 		return err
@@ -64,8 +63,15 @@ func (l *Lab) startMachine(ctx context.Context, p *place) error {
 	}
 	p.root = fmt.Sprintf("%s/root/proc/%d", l.root, pid)
 	p.net = p.root
-	return wait.Until(ctx, startLimit, p.name, func(ctx context.Context) error {
-		_, err := p.client().Services(ctx)
-		return err
-	})
+	return wait.Until(ctx, startLimit, p.name, p.answers)
+}
+
+// answers returns nil once the machine's own first process answers. Before a machine has its own /run, the switch's
+// socket is seen in its place.
+func (p *place) answers(ctx context.Context) error {
+	name, err := p.client().Name(ctx)
+	if err == nil && name != p.name {
+		return fmt.Errorf("%s answers in its place", name)
+	}
+	return err
 }
