@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"github.com/netfault/netfault/framework/agent"
@@ -25,6 +26,10 @@ const usage = `netfault-agent runs inside the machines and pods of a netfault la
   record                                this machine's network state to standard output
   restore                               back to the network state on standard input; what is left, to standard output
 `
+
+// The main thread stays with the main function: /proc/PID/ns shows the main thread's namespaces, by which a machine is
+// entered from outside, and any other goroutine that ran on it could take it into a pod's.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

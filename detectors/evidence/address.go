@@ -35,25 +35,33 @@ func colonMAC[T string | []byte](s T) (m MAC, ok bool) {
 	if len(s) != 17 {
 		return 0, false
 	}
-	for i := 0; i < 17; i++ {
-		c := s[i]
-		switch {
-		case i%3 == 2:
-			if c != ':' {
-				return 0, false
-			}
-		case c >= '0' && c <= '9':
-			m = m<<4 | MAC(c-'0')
-		case c >= 'a' && c <= 'f':
-			m = m<<4 | MAC(c-'a'+10)
-		case c >= 'A' && c <= 'F':
-			m = m<<4 | MAC(c-'A'+10)
-		default:
+	bad := byte(0)
+	for i := 0; i < 17; i += 3 {
+		high, low := hexDigit[s[i]], hexDigit[s[i+1]]
+		bad |= high | low
+		m = m<<8 | MAC(high)<<4 | MAC(low)
+		if i < 15 && s[i+2] != ':' {
 			return 0, false
 		}
 	}
-	return m, true
+	return m, bad < notHex
 }
+
+// hexDigit holds the value of each hexadecimal digit, and notHex for every other byte.
+var hexDigit = func() (t [256]byte) {
+	for c := range t {
+		t[c] = notHex
+	}
+	for i := range byte(10) {
+		t['0'+i] = i
+	}
+	for i := range byte(6) {
+		t['a'+i], t['A'+i] = 10+i, 10+i
+	}
+	return t
+}()
+
+const notHex = 0x80
 
 // IPv4 is an IPv4 address as a number, so that millions can be compared cheaply.
 type IPv4 uint32

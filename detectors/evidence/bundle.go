@@ -75,7 +75,7 @@ func fileError(file string, err error) error {
 	if _, ok := errors.AsType[*FileError](err); ok {
 		return err
 	}
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
+	if p, ok := err.(*fs.PathError); ok {
 		err = p.Err
 	}
 	if err == fs.ErrNotExist || err == syscall.ENOENT {
@@ -114,7 +114,7 @@ func (b *Bundle) Nodes() ([]string, error) {
 		if e.Type()&fs.ModeSymlink != 0 {
 			info, err := fs.Stat(b.fsys, path.Join(nodesDir, e.Name()))
 			if err != nil {
-				return nil, fileError(nodesDir, fmt.Errorf("%q: %w", e.Name(), err))
+				return nil, fileError(nodesDir, fmt.Errorf("symbolic link %q: %w", e.Name(), err))
 			}
 			dir = info.IsDir()
 		}

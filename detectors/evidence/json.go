@@ -58,7 +58,7 @@ func (b *Bundle) decode(file string, read func(*decoder) error) error {
 		}
 	}
 	if err := read(d); err != nil {
-		return fileError(file, d.readable(err))
+		return fileError(file, readable(err))
 	}
 	return fileError(file, d.end())
 }
@@ -72,20 +72,20 @@ func (d *decoder) end() error {
 	case nil:
 		return errTrailing
 	default:
-		return d.readable(err)
+		return readable(err)
 	}
 }
 
 // readable shortens the errors of the JSON packages to what a reader of a report needs.
-func (d *decoder) readable(err error) error {
+func readable(err error) error {
 	switch {
 	case errors.Is(err, errTooLong):
 		return errTooLong
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return errShort
 	}
-	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Errorf("not JSON: %w", e)
+	if _, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return fmt.Errorf("not JSON: %w", err)
 	}
 	return err
 }

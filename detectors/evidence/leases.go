@@ -173,7 +173,7 @@ func (n *kubeNode) lease() (Lease, error) {
 		VtepMAC string
 	}
 	if err := json.Unmarshal([]byte(n.Metadata.Annotations[annotationData]), &data); err != nil {
-		return l, fmt.Errorf("node %q: annotation %s: %w", l.Node, annotationData, err)
+		return l, fmt.Errorf("node %q: annotation %s: %v", l.Node, annotationData, err)
 	}
 	l.VNI, l.VtepMAC = data.VNI, data.VtepMAC
 	return l, nil

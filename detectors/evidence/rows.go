@@ -94,7 +94,7 @@ type FDBRow struct {
 
 // Neighbours yields the neighbours of a node, from NeighFile, each in the same row. An error is yielded last.
 func (b *Bundle) Neighbours(node string) iter.Seq2[*NeighbourRow, error] {
-	cols := []column{{name: "dst"}, {name: "dev"}, {name: "lladdr"}, {name: "state", raw: true}}
+	cols := []column{{name: `"dst"`}, {name: `"dev"`}, {name: `"lladdr"`}, {name: `"state"`, raw: true}}
 	return rows(b, node, NeighFile, cols, func(row *NeighbourRow, cols []column) (err error) {
 		row.Dst, row.Dev, row.LLAddr = cols[0].value, cols[1].value, cols[2].value
 		if len(row.Dst) == 0 || len(row.Dev) == 0 {
@@ -107,7 +107,7 @@ func (b *Bundle) Neighbours(node string) iter.Seq2[*NeighbourRow, error] {
 
 // FDB yields the forwarding entries of a node, from FDBFile, each in the same row. An error is yielded last.
 func (b *Bundle) FDB(node string) iter.Seq2[*FDBRow, error] {
-	cols := []column{{name: "mac"}, {name: "ifname"}, {name: "dst"}}
+	cols := []column{{name: `"mac"`}, {name: `"ifname"`}, {name: `"dst"`}}
 	return rows(b, node, FDBFile, cols, func(row *FDBRow, cols []column) error {
 		row.MAC, row.Dev, row.Dst = cols[0].value, cols[1].value, cols[2].value
 		if len(row.MAC) == 0 || len(row.Dev) == 0 {
@@ -132,7 +132,7 @@ func rows[T any](b *Bundle, node, file string, cols []column, put func(*T, []col
 		}
 		defer f.Close()
 		row, cols := new(T), slices.Clone(cols)
-		err = scanRows(f, cols, func() error {
+		err = scanRows(f, make([]byte, 64<<10), cols, func() error {
 			if err := put(row, cols); err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"unicode/utf8"
@@ -27,13 +28,12 @@ type scanner struct {
 	unusual bool
 }
 
-const (
-	scanBuffer = 64 << 10
-	maxDepth   = 10_000
-)
+// maxDepth is the most levels of objects and arrays.
+const maxDepth = 10_000
 
 // column is a wanted member of every object.
 type column struct {
+	// name is as it stands in the JSON, with its quotes.
 	name string
 	// raw asks for the JSON text of the value, whatever it is; otherwise the value must be a string or null.
 	raw bool
@@ -43,9 +43,10 @@ type column struct {
 }
 
 // scanRows calls each after every object of the array that is all of r, with the values in cols. It stops at the first
-// error, which each may return too.
-func scanRows(r io.Reader, cols []column, each func() error) error {
-	s := &scanner{r: r, buf: make([]byte, scanBuffer)}
+// error, which each may return too. It reads into buf, of at least two bytes, and where an entry does not fit into a
+// larger one.
+func scanRows(r io.Reader, buf []byte, cols []column, each func() error) error {
+	s := &scanner{r: r, buf: buf}
 	c, err := s.peek()
 	if err == io.EOF {
 		return errEmpty
@@ -195,16 +196,15 @@ func (s *scanner) object(i int, cols []column) int {
 	if s.buf[i] == '}' {
 		return i + 1
 	}
-	for {
+	for likely := 0; ; likely++ {
 		var col *column
-		name := i
-		if i = s.member(i); i < 0 {
+		if i, col = s.name(i, cols, likely); i < 0 {
 			return -1
 		}
-		if col = s.column(name, cols); s.fault != nil {
+		if i = s.colon(i); i < 0 {
 			return -1
 		}
-		value := s.space(i)
+		value := i
 		if i = s.value(value, 2); i < 0 {
 			return -1
 		}
@@ -223,36 +223,48 @@ func (s *scanner) object(i int, cols []column) int {
 	}
 }
 
-// member reads a name and the colon after it.
-func (s *scanner) member(i int) int {
-	if i = s.str(i); i < 0 {
-		return -1
+// name reads the name at i and returns its column too, nil if it is not wanted. The tools print members in one order, so
+// that the column at likely is tried first.
+func (s *scanner) name(i int, cols []column, likely int) (next int, found *column) {
+	if likely < len(cols) && s.starts(i, cols[likely].name) {
+		found, next = &cols[likely], i+len(cols[likely].name)
+	} else {
+		if next = s.str(i); next < 0 {
+			return -1, nil
+		}
+		name := s.buf[i:next]
+		if s.unusual {
+			name, _ = jsontext.AppendUnquote([]byte{'"'}, name)
+			name = append(name, '"')
+		}
+		for j := range cols {
+			if string(name) == cols[j].name {
+				found = &cols[j]
+			}
+		}
 	}
+	if found != nil {
+		if found.seen {
+			s.fault = fmt.Errorf("an entry has two members %s", found.name)
+			return -1, nil
+		}
+		found.seen = true
+	}
+	return next, found
+}
+
+// starts reports whether text stands at i.
+func (s *scanner) starts(i int, text string) bool {
+	return len(text) <= s.end-i && string(s.buf[i:i+len(text)]) == text
+}
+
+// colon passes over the colon between a name and its value, and the white space around it.
+func (s *scanner) colon(i int) int {
 	i = s.space(i)
 	if s.buf[i] != ':' {
 		return s.refuse(i, "want ':'")
 	}
-	return i + 1
-}
-
-// column returns the column for the name that stands at i, nil if it is not wanted.
-func (s *scanner) column(i int, cols []column) *column {
-	b := s.buf[i+1:]
-	if s.unusual {
-		b, _ = jsontext.AppendUnquote(nil, s.buf[i:s.str(i)])
-		b = append(b, '"')
-	}
-	for j := range cols {
-		c := &cols[j]
-		if n := len(c.name); n < len(b) && b[n] == '"' && string(b[:n]) == c.name {
-			if c.seen {
-				s.fault = fmt.Errorf("an entry has two members %q", c.name)
-			}
-			c.seen = true
-			return c
-		}
-	}
-	return nil
+	return s.space(i + 1)
 }
 
 // take puts the value between start and end into c.
@@ -263,7 +275,7 @@ func (s *scanner) take(c *column, start, end int) bool {
 	case c.raw:
 		c.value = text
 	case text[0] != '"':
-		s.fault = fmt.Errorf("%q: want a string, found %s", c.name, kindName(jsontext.Value(text).Kind()))
+		s.fault = fmt.Errorf("%s: want a string, found %s", c.name, kindName(jsontext.Value(text).Kind()))
 	case s.unusual:
 		c.value, s.fault = jsontext.AppendUnquote(nil, text)
 	default:
@@ -304,10 +316,12 @@ func (s *scanner) nested(i, depth int) int {
 	}
 	for {
 		if object {
-			if i = s.member(i); i < 0 {
+			if i = s.str(i); i < 0 {
 				return -1
 			}
-			i = s.space(i)
+			if i = s.colon(i); i < 0 {
+				return -1
+			}
 		}
 		if i = s.value(i, depth); i < 0 {
 			return -1
@@ -379,6 +393,14 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
+// allPlain reports whether plain holds for each of eight bytes. For each byte below 0x80 it finds out with the carry into
+// its top bit whether it is below 0x20, and whether it differs by 0 from '"' or from '\\'.
+func allPlain(w uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote, escape := w^ones*'"', w^ones*'\\'
+	return (w|(w-ones*0x20)|(quote-ones)|(escape-ones))&tops == 0
+}
+
 // str passes over the string at i.
 func (s *scanner) str(i int) int {
 	start := i
@@ -387,6 +409,9 @@ func (s *scanner) str(i int) int {
 	}
 	s.unusual = false
 	for i++; ; i++ {
+		for i+8 <= s.end && allPlain(binary.LittleEndian.Uint64(s.buf[i:])) {
+			i += 8
+		}
 		for plain[s.buf[i]] {
 			i++
 		}

@@ -138,10 +138,11 @@ func gatherNode(ctx context.Context, root *os.Root, n Source) error {
 	// What the node still sends must not block it: a writer to a closed pipe gets this error.
 	pr.CloseWithError(unpackErr)
 	runErr := <-done
-	err := runErr
-	if unpackErr != nil && !errors.Is(runErr, unpackErr) && !errors.Is(unpackErr, runErr) {
-		err = errors.Join(unpackErr, runErr)
-	} else if unpackErr != nil && err == nil {
+	err := errors.Join(unpackErr, runErr)
+	switch { // one often is the other's cause, which is told once
+	case errors.Is(unpackErr, runErr):
+		err = runErr
+	case errors.Is(runErr, unpackErr):
 		err = unpackErr
 	}
 	if err == nil {

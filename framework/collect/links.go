@@ -130,10 +130,9 @@ func (t *linkTable) vxlan(data rtnl.Attrs) evidence.LinkData {
 	if dev := data.Uint32(nl.IFLA_VXLAN_LINK); dev != 0 {
 		d.Link = t.name(int(dev))
 	}
-	for _, local := range []uint16{nl.IFLA_VXLAN_LOCAL, nl.IFLA_VXLAN_LOCAL6} {
-		if addr := data.Addr(local); addr.IsValid() && !addr.IsUnspecified() {
-			d.Local = addr.String()
-		}
+	// An IPv6 address is "local6" in what `ip` prints, which the evidence has no field for.
+	if addr := data.Addr(nl.IFLA_VXLAN_LOCAL); addr.IsValid() && !addr.IsUnspecified() {
+		d.Local = addr.String()
 	}
 	return d
 }

@@ -31,12 +31,15 @@ func nodeDir(node string) string { return path.Dir(evidence.NodeFile(node, evide
 // not trusted: only regular files of known names, each once, within the bounds. What came before an error stays; each file
 // that is there is whole.
 func unpack(root *os.Root, node string, r io.Reader) error {
-	tr := tar.NewReader(&limitedReader{r, maxNode})
+	limited := &limitedReader{r, maxNode}
+	tr := tar.NewReader(limited)
 	var seen []string
 	for {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			return complete(seen)
+			// tar(1) pads an archive behind its end, which the sender must get rid of.
+			_, err := io.Copy(io.Discard, limited)
+			return errors.Join(complete(seen), err)
 		}
 		if err != nil {
 			return fmt.Errorf("read tar stream: %w", err)
@@ -62,7 +65,7 @@ func unpack(root *os.Root, node string, r io.Reader) error {
 	}
 }
 
-// complete returns an error for a stream that ended without any file: tar takes no bytes at all for an empty archive.
+// complete returns an error for a stream that ended without any file: no bytes at all are an empty archive to package tar.
 func complete(seen []string) error {
 	if len(seen) == 0 {
 		return errors.New("the node sent nothing")

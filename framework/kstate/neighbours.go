@@ -90,11 +90,11 @@ func all(b []byte, v byte) bool {
 	return !slices.ContainsFunc(b, func(x byte) bool { return x != v })
 }
 
-// readFDB reads the forwarding rows that somebody set, and a bridge's own.
+// readFDB reads the forwarding rows that somebody set.
 func readFDB(n names, links []Link) ([]Row, error) {
-	kinds := make(map[int]string, len(links))
+	byIndex := make(map[int]Link, len(links))
 	for _, l := range links {
-		kinds[l.Index] = l.Kind
+		byIndex[l.Index] = l
 	}
 	msgs, err := rtnl.Neighbours(unix.AF_BRIDGE, 0)
 	if err != nil {
@@ -110,9 +110,13 @@ func readFDB(n names, links []Link) ([]Row, error) {
 		if h.State&(unix.NUD_PERMANENT|unix.NUD_NOARP) == 0 {
 			continue // learned
 		}
-		mac := a[unix.NDA_LLADDR]
-		if h.Flags&unix.NTF_SELF != 0 && kinds[int(h.Ifindex)] != "vxlan" && len(mac) > 0 && mac[0]&1 != 0 {
+		mac, dev := a[unix.NDA_LLADDR], byIndex[int(h.Ifindex)]
+		if h.Flags&unix.NTF_SELF != 0 && dev.Kind != "vxlan" && len(mac) > 0 && mac[0]&1 != 0 {
 			continue // a card's multicast filter, which follows from addresses and sockets
+		}
+		bridge, isPort := byIndex[int(a.Uint32(unix.NDA_MASTER))]
+		if text := asMAC(mac, n); isPort && (text == dev.MAC || text == bridge.MAC) {
+			continue // a bridge's rows for itself and its ports, which follow from the links
 		}
 		object := fmt.Sprintf("%s dev %s", asMAC(mac, n), n.name(int(h.Ifindex)))
 		if a.Has(unix.NDA_VLAN) {

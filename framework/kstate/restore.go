@@ -7,7 +7,7 @@ import (
 )
 
 // passes is how often Restore goes over everything: a change may undo an earlier one (taking away an address takes its
-// routes along, and sysctls set one another).
+// routes along, and sysctls set one another) or need a later one (a gateway, the route to it).
 const passes = 3
 
 // Problem is a difference that Restore could not undo.
@@ -42,28 +42,26 @@ func Restore(ctx context.Context, want State) []Problem {
 		return []Problem{stateProblem(err)}
 	}
 	defer c.close()
+	got, err := Record(ctx)
+	if err != nil {
+		return []Problem{stateProblem(err)}
+	}
+	diffs := Diff(want, got)
 	var left []Problem
-	for range passes {
-		got, err := Record(ctx)
-		if err != nil {
-			return []Problem{stateProblem(err)}
-		}
-		diffs := Diff(want, got)
-		if len(diffs) == 0 {
-			return nil
-		}
+	for pass := 0; pass < passes && len(diffs) > 0; pass++ {
 		r := restorer{ctx: ctx, conn: c, want: want, got: got, causes: make(map[string]string)}
 		r.run(diffs)
 		if got, err = Record(ctx); err != nil {
 			return []Problem{stateProblem(err)}
 		}
+		diffs = Diff(want, got)
 		before := left
 		left = nil
-		for _, d := range Diff(want, got) {
+		for _, d := range diffs {
 			left = append(left, Problem{d, r.causes[d.Kind+" "+d.Object]})
 		}
-		if len(left) == 0 || slices.Equal(left, before) {
-			break
+		if slices.Equal(left, before) {
+			break // the same again
 		}
 	}
 	return left
@@ -98,6 +96,7 @@ func (r *restorer) run(diffs []Difference) {
 			r.failed(KindState, stateUnread, err)
 			return
 		}
+		r.readSysctls() // a link made again has its own
 	}
 	// Before links come up, so that they come up with their own settings (disable_ipv6).
 	if differs[KindLink] || differs[KindSysctl] {
@@ -133,12 +132,7 @@ func (r *restorer) table(t table) {
 		r.failed(t.kind, row.Object, play.removeRow(r.conn, row))
 	}
 	translate := translator(r.want.names(), r.got.Links)
-	missing := subtract(want, got)
-	if t.kind == KindRoute {
-		// A gateway must be reachable by a route that is there already.
-		slices.SortStableFunc(missing, func(a, b Row) int { return gateways(a) - gateways(b) })
-	}
-	for _, row := range missing {
+	for _, row := range subtract(want, got) {
 		r.failed(t.kind, row.Object, play.addRow(r.conn, row, translate))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os/exec"
 	"strings"
 	"testing"
@@ -51,6 +52,7 @@ func node(t testing.TB) {
 		ip rule add from 10.244.0.0/16 lookup 1000 priority 100
 		ip rule add not fwmark 0x4000/0x4000 lookup 1001 priority 101
 		ip rule add iif cni0 fwmark 0x1/0x1 blackhole priority 102
+		bridge fdb add 0a:00:00:00:11:01 dev veth1 master static
 		ip neigh add proxy 10.1.2.3 dev eth0
 		tc qdisc add dev eth0 clsact
 		sysctl -q -w net.ipv4.ip_forward=1
@@ -150,6 +152,10 @@ var wrecks = map[string]string{
 	"neighbour no longer permanent": `ip neigh replace 10.244.3.0 lladdr 0a:00:00:00:00:03 dev flannel.1 nud stale`,
 	"proxy neighbour gone":          `ip neigh del proxy 10.1.2.3 dev eth0`,
 	"second remote for a MAC":       `bridge fdb append 00:00:00:00:00:00 dev flannel.1 dst 172.18.0.55 self permanent`,
+	"static bridge rows": `
+		bridge fdb del 0a:00:00:00:11:01 dev veth1 master static
+		bridge fdb add 0a:00:00:00:11:02 dev veth1 master static`,
+
 	"routes": `
 		ip route del default
 		ip route del 10.99.0.0/16
@@ -158,7 +164,7 @@ var wrecks = map[string]string{
 		ip route del default table 1000
 		ip -6 route del 2001:db8::/64
 		ip route add blackhole 10.244.2.128/25`,
-	"connected route gone": `ip route del 172.18.0.0/16 dev eth0`,
+	"connected route gone": "ip route del default\n ip route del 172.18.0.0/16 dev eth0",
 	"rules": `
 		ip rule del priority 100
 		ip rule del priority 101
@@ -253,12 +259,14 @@ func TestRestoreFlannel(t *testing.T) {
 // TestRestoreTakenNumber makes flannel.1 again although another link, which stays, has its number now.
 func TestRestoreTakenNumber(t *testing.T) {
 	node(t)
+	script(t, `ip route add 10.94.0.0/16 nexthop via 10.244.2.0 dev flannel.1 onlink nexthop via 172.18.0.7 dev eth0`)
 	want := record(t)
 	flannel, _ := want.link("flannel.1")
 	script(t, "ip link del flannel.1\n"+fmt.Sprintf("ip link add index %d name cni9 type bridge", flannel.Index))
 	withCNI9 := record(t)
 	withCNI9.Links = append(withCNI9.Links, flannel)
 	withCNI9.Addresses, withCNI9.Routes, withCNI9.Neighbours, withCNI9.FDB = want.Addresses, want.Routes, want.Neighbours, want.FDB
+	maps.Copy(withCNI9.Sysctls, want.Sysctls)
 	problems := Restore(context.Background(), withCNI9)
 	if len(problems) != 1 || problems[0].Kind != KindLink || problems[0].Object != "flannel.1" || !strings.HasPrefix(problems[0].Want, "index ") {
 		t.Errorf("problems are %v, want one, about flannel.1's number", problems)

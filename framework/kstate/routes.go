@@ -157,19 +157,3 @@ func readHops(b []byte, n names) ([]string, error) {
 	}
 	return texts, nil
 }
-
-// gateways counts the gateways of a route.
-func gateways(r Row) int {
-	list, err := rtnl.List(r.Message[unix.SizeofRtMsg:])
-	if err != nil {
-		return 0
-	}
-	count := 0
-	for _, a := range list {
-		switch a.Type {
-		case unix.RTA_GATEWAY, unix.RTA_VIA, unix.RTA_MULTIPATH:
-			count++
-		}
-	}
-	return count
-}

@@ -34,9 +34,8 @@ func asSigned(v []byte, n names) string {
 
 func readRules(n names) ([]Row, error) {
 	var rows []Row
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		msgs, err := rtnl.Dump(unix.NETLINK_ROUTE, unix.RTM_GETRULE, unix.RTM_NEWRULE,
-			&nl.RtMsg{RtMsg: unix.RtMsg{Family: family}})
+	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
+		msgs, err := rtnl.Rules(family)
 		if err != nil {
 			return nil, fmt.Errorf("list rules: %w", err)
 		}
@@ -54,7 +53,7 @@ func readRules(n names) ([]Row, error) {
 				not = "not "
 			}
 			rows = append(rows, Row{
-				Object: fmt.Sprintf("%s priority %d", familyName(family), a.Uint32(nl.FRA_PRIORITY)),
+				Object: fmt.Sprintf("%s priority %d", familyName(m[0]), a.Uint32(nl.FRA_PRIORITY)),
 				Text: fmt.Sprintf("%sfrom %s to %s tos %#x action %d %s", not, prefix(a[nl.FRA_SRC], srcLen, "all"),
 					prefix(a[nl.FRA_DST], dstLen, "all"), tos, action, describe(list, ruleFields, n)),
 				Message: message(m[:sizeofRuleHeader], list, nl.FRA_PAD),

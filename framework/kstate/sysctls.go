@@ -38,17 +38,26 @@ func sysctlLink(key string) string {
 // links', as far as they differ then.
 func (r *restorer) sysctls() {
 	for _, ofLinks := range []bool{false, true} {
-		got, err := readSysctls(r.ctx)
-		if err != nil {
-			r.failed(KindState, stateUnread, err)
-			return
-		}
-		r.got.Sysctls = got
+		wrote := false
 		for _, d := range diffSysctls(r.want, r.got) {
 			value, wanted := r.want.Sysctls[d.Object]
 			if wanted && ofLinks == (sysctlLink(d.Object) != "") {
 				r.failed(d.Kind, d.Object, procsys.Write(d.Object, value))
+				wrote = true
 			}
 		}
+		if wrote && !ofLinks {
+			r.readSysctls()
+		}
 	}
+}
+
+// readSysctls brings got's sysctls up to date.
+func (r *restorer) readSysctls() {
+	got, err := readSysctls(r.ctx)
+	if err != nil {
+		r.failed(KindState, stateUnread, err)
+		return
+	}
+	r.got.Sysctls = got
 }

@@ -28,9 +28,14 @@ type Entry struct {
 	Writable bool
 }
 
-// secret are keys that are left out: what they hold must not leave the machine.
-func secret(name string) bool {
-	return name == "stable_secret" || name == "tcp_fastopen_key"
+// leftOut says whether a file is left out: secrets, which must not leave the machine, and the two that sysctl(8) leaves out
+// too, since they are the old form of base_reachable_time_ms and retrans_time_ms.
+func leftOut(name string) bool {
+	switch name {
+	case "stable_secret", "tcp_fastopen_key", "base_reachable_time", "retrans_time":
+		return true
+	}
+	return false
 }
 
 // Read returns all sysctls that can be read, sorted by path. Secrets, write-only ones (such as route.flush) and those of a
@@ -83,7 +88,7 @@ func (r *reader) dir(fd int, prefix string) error {
 			}
 			continue
 		}
-		if secret(e.Name()) {
+		if leftOut(e.Name()) {
 			continue
 		}
 		if err := r.file(fd, e.Name(), key); err != nil {

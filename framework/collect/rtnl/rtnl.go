@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
@@ -44,10 +45,22 @@ func Addresses() ([][]byte, error) {
 	return Dump(unix.NETLINK_ROUTE, unix.RTM_GETADDR, unix.RTM_NEWADDR, nl.NewIfAddrmsg(unix.AF_UNSPEC))
 }
 
-// Routes dumps the routes of a family in all tables (RTM_NEWROUTE bodies), among them the cloned ones (RTM_F_CLONED).
+// Routes dumps the routes of a family in all tables (RTM_NEWROUTE bodies), among them the cloned ones (RTM_F_CLONED). A
+// kernel without the family would list the others' routes; here it lists none.
 func Routes(family int) ([][]byte, error) {
-	return Dump(unix.NETLINK_ROUTE, unix.RTM_GETROUTE, unix.RTM_NEWROUTE,
+	msgs, err := Dump(unix.NETLINK_ROUTE, unix.RTM_GETROUTE, unix.RTM_NEWROUTE,
 		&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}})
+	return slices.DeleteFunc(msgs, func(m []byte) bool { return len(m) > 0 && m[0] != uint8(family) }), err
+}
+
+// Rules dumps the policy rules of a family (RTM_NEWRULE bodies); none on a kernel without the family.
+func Rules(family int) ([][]byte, error) {
+	msgs, err := Dump(unix.NETLINK_ROUTE, unix.RTM_GETRULE, unix.RTM_NEWRULE,
+		&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}})
+	if errors.Is(err, unix.EAFNOSUPPORT) {
+		return nil, nil
+	}
+	return msgs, err
 }
 
 // Neighbours dumps the neighbour tables of all links (RTM_NEWNEIGH bodies): ARP and ND for AF_UNSPEC, the forwarding
