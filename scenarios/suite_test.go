@@ -15,6 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/kstate"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/report"
@@ -53,6 +54,14 @@ var console = report.NewConsole(os.Stdout)
 var _ = BeforeSuite(func(ctx context.Context) {
 	name := fmt.Sprintf("e2e-%d", os.Getpid())
 	begun := time.Now()
+	before, err := kstate.Record(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func(ctx context.Context) {
+		after, err := kstate.Record(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(kstate.Diff(before, after)).To(BeEmpty(), "this machine's own network is not what it was")
+		Expect(netns.List()).NotTo(ContainElement(name))
+	})
 	// Registered before the lab is made: removing what was never made is no error.
 	DeferCleanup(func(ctx context.Context) {
 		begun := time.Now()

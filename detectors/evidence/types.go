@@ -176,6 +176,9 @@ type Probe struct {
 	AnsweredBy string `json:"answeredBy,omitempty"`
 	// Seen is the client's address as the server saw it.
 	Seen string `json:"seen,omitempty"`
+	// Attempts is how many connections were opened: 2 when the first was not answered within half of the deadline. It
+	// may be 0 in a file made by hand.
+	Attempts int `json:"attempts,omitempty"`
 	// Error says why not OK.
 	Error string `json:"error,omitempty"`
 	// Millis is how long it took, in milliseconds.

@@ -300,7 +300,7 @@ func (l *Life) recovered(ctx context.Context) error {
 	if err := l.probesPass(ctx); err != nil {
 		return err
 	}
-	rounds := 0
+	rounds, retried := 0, 0
 	for deadline := time.Now().Add(holdFor); time.Now().Before(deadline); rounds++ {
 		results, err := probe.Run(ctx, l.Lab)
 		if err != nil {
@@ -309,8 +309,9 @@ func (l *Life) recovered(ctx context.Context) error {
 		if err := probe.AllPass(results); err != nil {
 			return fmt.Errorf("healed, but not for long: %w", err)
 		}
+		retried += probe.Retried(results)
 	}
-	l.say(fmt.Sprintf("and %d rounds more", rounds))
+	l.say(fmt.Sprintf("and %d rounds more; %d probes needed a second connection", rounds, retried))
 	return nil
 }
 

@@ -123,6 +123,17 @@ func AllPass(results []evidence.Probe) error {
 	return nil
 }
 
+// Retried counts the probes that needed more than one connection.
+func Retried(results []evidence.Probe) int {
+	n := 0
+	for _, p := range results {
+		if p.OK && p.Attempts > 1 {
+			n++
+		}
+	}
+	return n
+}
+
 func more(n int) string {
 	if n <= 0 {
 		return ""
