@@ -51,6 +51,8 @@ func unpack(root *os.Root, node string, r io.Reader) error {
 			return fmt.Errorf("tar stream has %s twice", h.Name)
 		case h.Typeflag != tar.TypeReg:
 			return fmt.Errorf("tar stream has %s as something else than a regular file (type %q)", h.Name, h.Typeflag)
+		case len(h.PAXRecords) > 0: // among them those of sparse files, which are small here and large on the disk
+			return fmt.Errorf("tar stream has %s with an extended header", h.Name)
 		case h.Size > maxFile:
 			return fmt.Errorf("%s has %d bytes, more than the %d that are allowed", h.Name, h.Size, maxFile)
 		}

@@ -51,7 +51,8 @@ func (d Difference) String() string {
 // Diff returns what differs in got from want, by kind and in the order of want's rows; nothing if the two are equal.
 //
 // An IPv6 link-local address on a link that had none is no difference: the kernel makes it when the carrier comes.
-// The sysctls of a link that only one of the two has are told by the link alone.
+// Neither is a sysctl that was not there: it comes with a kernel module. The sysctls of a link that only one of the two has
+// are told by the link alone.
 func Diff(want, got State) []Difference {
 	if want.Version != got.Version {
 		return []Difference{{KindVersion, "state", fmt.Sprint(want.Version), fmt.Sprint(got.Version)}}
@@ -273,21 +274,14 @@ func diffSysctls(want, got State) []Difference {
 		_, inGot := got.link(name)
 		return inWant && inGot
 	}
-	keys := slices.Collect(maps.Keys(want.Sysctls))
-	for key := range got.Sysctls {
-		if _, ok := want.Sysctls[key]; !ok {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
 	var diffs []Difference
-	for _, key := range keys {
-		w, inWant := want.Sysctls[key]
-		g, inGot := got.Sysctls[key]
-		if inWant == inGot && w == g || !onBoth(key) {
+	for _, key := range slices.Sorted(maps.Keys(want.Sysctls)) {
+		w := want.Sysctls[key]
+		g, there := got.Sysctls[key]
+		if there && w == g || !onBoth(key) {
 			continue
 		}
-		diffs = append(diffs, Difference{Kind: KindSysctl, Object: key, Want: valueText(w, inWant), Got: valueText(g, inGot)})
+		diffs = append(diffs, Difference{Kind: KindSysctl, Object: key, Want: valueText(w, true), Got: valueText(g, there)})
 	}
 	return diffs
 }

@@ -2,8 +2,9 @@ package kstate
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
+	"strings"
 )
 
 // passes is how often Restore goes over everything: a change may undo an earlier one (taking away an address takes its
@@ -50,7 +51,9 @@ func Restore(ctx context.Context, want State) []Problem {
 	var left []Problem
 	for pass := 0; pass < passes && len(diffs) > 0; pass++ {
 		r := restorer{ctx: ctx, conn: c, want: want, got: got, causes: make(map[string]string)}
-		r.run(diffs)
+		if err := r.run(diffs); err != nil {
+			return []Problem{stateProblem(err)}
+		}
 		if got, err = Record(ctx); err != nil {
 			return []Problem{stateProblem(err)}
 		}
@@ -68,11 +71,8 @@ func Restore(ctx context.Context, want State) []Problem {
 }
 
 func stateProblem(err error) Problem {
-	return Problem{Difference{Kind: KindState, Object: stateUnread}, err.Error()}
+	return Problem{Difference{Kind: KindState, Object: "could not be read"}, err.Error()}
 }
-
-// stateUnread is the object of a problem of KindState.
-const stateUnread = "could not be read"
 
 // restorer makes one pass.
 type restorer struct {
@@ -85,34 +85,39 @@ type restorer struct {
 	causes map[string]string
 }
 
-func (r *restorer) run(diffs []Difference) {
+// run returns an error if the state cannot be read; what cannot be changed goes into causes.
+func (r *restorer) run(diffs []Difference) error {
 	differs := make(map[string]bool)
 	for _, d := range diffs {
 		differs[d.Kind] = true
 	}
 	if differs[KindLink] {
 		r.links()
-		if err := r.got.readNetlink(); err != nil {
-			r.failed(KindState, stateUnread, err)
-			return
+		if err := errors.Join(r.got.readNetlink(), r.readSysctls()); err != nil { // a link made again has its own
+			return err
 		}
-		r.readSysctls() // a link made again has its own
 	}
 	// Before links come up, so that they come up with their own settings (disable_ipv6).
 	if differs[KindLink] || differs[KindSysctl] {
-		r.sysctls()
+		if err := r.sysctls(); err != nil {
+			return err
+		}
 	}
 	if differs[KindLink] {
 		r.linkFlags()
 	}
 	for _, t := range tables {
-		r.table(t)
+		if err := r.table(t); err != nil {
+			return err
+		}
 	}
 	if differs[KindIPTables] {
 		r.iptables()
 	}
+	return nil
 }
 
+// failed keeps the cause of a problem that may be left at the end.
 func (r *restorer) failed(kind, object string, err error) {
 	if err != nil {
 		r.causes[kind+" "+object] = err.Error()
@@ -121,10 +126,9 @@ func (r *restorer) failed(kind, object string, err error) {
 
 // table removes the rows that are too many and adds those that are missing. The state is read again before, since a link
 // takes its rows along and brings rows of its own.
-func (r *restorer) table(t table) {
+func (r *restorer) table(t table) error {
 	if err := r.got.readNetlink(); err != nil {
-		r.failed(KindState, stateUnread, err)
-		return
+		return err
 	}
 	want, got := *t.rows(&r.want), t.comparable(&r.want, &r.got)
 	play := replays[t.kind]
@@ -135,35 +139,29 @@ func (r *restorer) table(t table) {
 	for _, row := range subtract(want, got) {
 		r.failed(t.kind, row.Object, play.addRow(r.conn, row, translate))
 	}
+	return nil
 }
 
+// iptables puts back the tables that differ, those of a program at once, and empties those that were not there.
 func (r *restorer) iptables() {
-	type change struct{ program, text string }
-	var changes []change
-	add := func(program, text string) {
-		for i := range changes {
-			if changes[i].program == program {
-				changes[i].text += text
-				return
-			}
-		}
-		changes = append(changes, change{program, text})
-	}
+	text := make(map[string]string) // by program
 	for _, w := range r.want.IPTables {
 		if !slices.Contains(r.got.IPTables, w) {
-			add(w.Program, w.Text)
+			text[w.Program] += w.Text
 		}
 	}
 	for _, g := range r.got.IPTables {
 		same := func(w Table) bool { return w.Program == g.Program && w.Name == g.Name }
 		if !slices.ContainsFunc(r.want.IPTables, same) {
-			add(g.Program, g.emptied())
+			text[g.Program] += g.emptied()
 		}
 	}
-	for _, c := range changes {
-		if err := restoreTables(r.ctx, c.program, c.text); err != nil {
+	for program, text := range text {
+		if err := restoreTables(r.ctx, program, text); err != nil {
 			for _, d := range diffIPTables(r.want.IPTables, r.got.IPTables) {
-				r.failed(d.Kind, d.Object, fmt.Errorf("restore %s: %w", c.program, err))
+				if strings.HasPrefix(d.Object, program+" ") {
+					r.failed(d.Kind, d.Object, err)
+				}
 			}
 		}
 	}

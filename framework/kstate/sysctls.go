@@ -35,29 +35,27 @@ func sysctlLink(key string) string {
 }
 
 // sysctls sets what differs: first the namespace's, since "all", "default" and ip_forward set those of the links, then the
-// links', as far as they differ then.
-func (r *restorer) sysctls() {
+// links', as far as they differ then. The error is that they could not be read.
+func (r *restorer) sysctls() error {
 	for _, ofLinks := range []bool{false, true} {
 		wrote := false
 		for _, d := range diffSysctls(r.want, r.got) {
-			value, wanted := r.want.Sysctls[d.Object]
-			if wanted && ofLinks == (sysctlLink(d.Object) != "") {
-				r.failed(d.Kind, d.Object, procsys.Write(d.Object, value))
+			if ofLinks == (sysctlLink(d.Object) != "") {
+				r.failed(d.Kind, d.Object, procsys.Write(d.Object, r.want.Sysctls[d.Object]))
 				wrote = true
 			}
 		}
 		if wrote && !ofLinks {
-			r.readSysctls()
+			if err := r.readSysctls(); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // readSysctls brings got's sysctls up to date.
-func (r *restorer) readSysctls() {
-	got, err := readSysctls(r.ctx)
-	if err != nil {
-		r.failed(KindState, stateUnread, err)
-		return
-	}
-	r.got.Sysctls = got
+func (r *restorer) readSysctls() (err error) {
+	r.got.Sysctls, err = readSysctls(r.ctx)
+	return err
 }
