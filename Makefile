@@ -24,11 +24,11 @@ tools: build ## install what is missing and build etcd, flanneld and CoreDNS (FL
 check-lab:
 	@test "$(LAB)" = netns || { echo "LAB=$(LAB): there is only LAB=netns so far" >&2; exit 2; }
 
-e2e: check-lab tools ## run every scenario on a lab (FOCUS=stale-vtep runs one); reports in out/LAB/
+e2e: check-lab tools ## run every scenario on a lab (FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness); reports in out/LAB/
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@mkdir -p $(OUT)
 	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -out=$(CURDIR)/$(OUT) --ginkgo.randomize-all --ginkgo.succinct \
-	  --ginkgo.fail-on-empty --ginkgo.focus='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
+	  --ginkgo.fail-on-empty --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json"
 
 test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no root needed
@@ -50,7 +50,7 @@ bench: tools ## time the lab from 3 to 30 nodes, and stale-vtep at 100, 1,000 an
 fixtures: tools ## record fixtures/bundles anew, from real runs of every scenario
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@rm -rf out/fixtures && mkdir -p out/fixtures
-	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -out=$(CURDIR)/out/fixtures -keep-bundles --ginkgo.focus='^fault' --ginkgo.succinct
+	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -out=$(CURDIR)/out/fixtures -keep-bundles --ginkgo.label-filter=fault --ginkgo.fail-on-empty --ginkgo.succinct
 	@for s in out/fixtures/bundles/*; do for phase in healthy faulty healed; do \
 	  rm -rf fixtures/bundles/$${s##*/}/$$phase && mkdir -p fixtures/bundles/$${s##*/} && cp -r $$s/$$phase fixtures/bundles/$${s##*/}/; done; done
 

@@ -17,7 +17,7 @@ import (
 )
 
 // A suite that cannot fail proves nothing: here the life of a fault is given what must make it fail.
-var _ = Describe("checker", func() {
+var _ = Describe("checker", Label("checker"), func() {
 	var life *fault.Life
 	// run returns the name of the last step, and its error.
 	run := func(ctx context.Context) (string, error) {

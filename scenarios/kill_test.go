@@ -22,7 +22,7 @@ import (
 
 // The program is killed with SIGKILL at every line that it prints while it changes something; then `netfault reset` must
 // bring everything back.
-var _ = Describe("SIGKILL", func() {
+var _ = Describe("SIGKILL", Label("sigkill"), func() {
 	name := fmt.Sprintf("kill-%d", os.Getpid())
 	BeforeEach(func() {
 		DeferCleanup(func(ctx context.Context) {

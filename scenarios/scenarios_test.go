@@ -18,7 +18,7 @@ import (
 // Scenarios run in random order on one lab.
 var _ = Describe("fault", func() {
 	for _, s := range scenarios.All() {
-		Describe(s.Name, Ordered, func() {
+		Describe(s.Name, Ordered, Label("fault", s.Name), func() {
 			life := &fault.Life{Scenario: s, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: console}
 			steps := append(life.Inject(), life.Heal()...)
 			entry := scenarioReport{Scenario: s.Name, Detector: s.Detector}

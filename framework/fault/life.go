@@ -22,8 +22,12 @@ import (
 	"github.com/netfault/netfault/framework/wait"
 )
 
-// holdFor is how long probes must go on passing before a network counts as healed.
-const holdFor = time.Second
+const (
+	// holdFor is how long probes must go on passing before a network counts as healed.
+	holdFor = time.Second
+	// holdPace is the time between two rounds of them: enough to see a fault come back, without filling conntrack.
+	holdPace = 100 * time.Millisecond
+)
 
 // Life runs the steps of one scenario on one lab. A step is one method; steps keep nothing between them but the undo
 // journal on disk, so that Inject and Heal may run in different processes.
@@ -301,7 +305,10 @@ func (l *Life) recovered(ctx context.Context) error {
 		return err
 	}
 	rounds, retried := 0, 0
+	pace := time.NewTicker(holdPace)
+	defer pace.Stop()
 	for deadline := time.Now().Add(holdFor); time.Now().Before(deadline); rounds++ {
+		<-pace.C
 		results, err := probe.Run(ctx, l.Lab)
 		if err != nil {
 			return err
