@@ -27,7 +27,8 @@ check-lab:
 e2e: check-lab tools ## run every scenario on a lab (FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness); reports in out/LAB/
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@mkdir -p $(OUT)
-	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -out=$(CURDIR)/$(OUT) --ginkgo.randomize-all --ginkgo.succinct \
+	@color=; [ -t 1 ] || color=--ginkgo.no-color; \
+	$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -out=$(CURDIR)/$(OUT) --ginkgo.randomize-all --ginkgo.succinct $$color \
 	  --ginkgo.fail-on-empty --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json"
 

@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -27,6 +28,9 @@ var _ = Describe("fault", func() {
 				life.Lab, life.Bundles = theLab, filepath.Join(*outDir, "bundles")
 				if s.Unavailable != nil {
 					entry.Skipped = s.Unavailable(theLab)
+				}
+				if entry.Skipped != "" {
+					fmt.Printf("%s skipped: %s\n", s.Name, entry.Skipped)
 				}
 				// A no-op after a scenario that passed; registered before anything is changed.
 				DeferCleanup(func(ctx context.Context) {

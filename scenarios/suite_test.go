@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -72,6 +73,14 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	Expect(err).NotTo(HaveOccurred())
 	theLab = l
 	fmt.Printf("\nlab %s is up: flannel %s, %d nodes (%v)\n", l.Name(), l.Flannel().Version(), len(l.Nodes()), time.Since(begun).Round(time.Millisecond))
+})
+
+// Steps of a scenario tell about themselves; the other specs are announced here.
+var _ = BeforeEach(func() {
+	fmt.Println()
+	if r := CurrentSpecReport(); !slices.Contains(r.Labels(), "fault") {
+		fmt.Println(r.FullText())
+	}
 })
 
 var _ = ReportAfterSuite("report.json", func(r Report) {
