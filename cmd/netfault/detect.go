@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -79,6 +81,11 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 				return err
 			}
 			defer b.Close()
+			if _, err := b.Info(); errors.Is(err, fs.ErrNotExist) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "netfault: %s has no %s: its collection may have been interrupted\n", dir, evidence.InfoFile)
+			} else if err != nil {
+				return err
+			}
 			r := detectors.Run(cmd.Context(), b, detectors.All())
 			if output == "json" {
 				if err := report.FindingsJSON(cmd.OutOrStdout(), r); err != nil {

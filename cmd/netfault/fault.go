@@ -90,8 +90,7 @@ was done so far is undone.`,
 			}
 			life := newLife(cmd, l, s)
 			if _, err := life.Run(cmd.Context(), life.Inject()...); err != nil {
-				fmt.Fprintln(cmd.OutOrStdout(), "undoing what was done so far")
-				return errors.Join(err, undo.Undo(context.WithoutCancel(cmd.Context()), l))
+				return undoAfter(cmd, l, err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "\n%s is in force. `netfault detect` shows the findings, `netfault fault heal` runs the remedy.\n", s.Name)
 			return nil
@@ -129,8 +128,7 @@ names, prove with probes that packets arrive again, and bring the lab's state ba
 			life := newLife(cmd, l, s)
 			_, err = life.Run(cmd.Context(), life.Heal()...)
 			if err != nil && cmd.Context().Err() != nil {
-				fmt.Fprintln(cmd.OutOrStdout(), "interrupted: undoing the fault")
-				return errors.Join(err, undo.Undo(context.WithoutCancel(cmd.Context()), l))
+				return undoAfter(cmd, l, err)
 			}
 			if err != nil {
 				return fmt.Errorf("%w\nthe fault's journal is kept: `netfault reset` undoes it without the remedy", err)
@@ -140,6 +138,18 @@ names, prove with probes that packets arrive again, and bring the lab's state ba
 	}
 	labFlag(cmd, &name)
 	return cmd
+}
+
+// undoAfter undoes the fault whose life ended with err.
+func undoAfter(cmd *cobra.Command, l lab.Lab, err error) error {
+	fmt.Fprintln(cmd.OutOrStdout(), "undoing what was done so far")
+	if undoErr := undo.Undo(context.WithoutCancel(cmd.Context()), l); undoErr != nil {
+		return errors.Join(err, undoErr)
+	}
+	if cmd.Context().Err() != nil {
+		return errors.New("interrupted; everything is undone")
+	}
+	return err
 }
 
 func newLife(cmd *cobra.Command, l lab.Lab, s fault.Scenario) *fault.Life {

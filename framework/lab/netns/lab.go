@@ -123,7 +123,11 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := l.claim(); err != nil {
 		return nil, err
 	}
-	if err := l.build(ctx, programs, o.Progress); err != nil {
+	err = l.build(ctx, programs, o.Progress)
+	if ctx.Err() != nil {
+		return nil, errors.Join(fmt.Errorf("lab %s: %w; it is removed", o.Name, context.Cause(ctx)), Remove(context.WithoutCancel(ctx), o.Name))
+	}
+	if err != nil {
 		kept := l.keepLogs()
 		return nil, errors.Join(fmt.Errorf("lab %s: %w%s", o.Name, err, kept), Remove(context.WithoutCancel(ctx), o.Name))
 	}
