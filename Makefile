@@ -1,5 +1,6 @@
 # netfault: the commands that people and CI run. `make help` lists them.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 LAB ?= netns
 FOCUS ?=
 OUT := out/$(LAB)
@@ -25,8 +26,10 @@ check-lab:
 	@test "$(LAB)" = netns || { echo "LAB=$(LAB): there is only LAB=netns so far" >&2; exit 2; }
 
 e2e: check-lab tools ## run every scenario on a lab (FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness); reports in out/LAB/
+	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/netns
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@mkdir -p $(OUT)
+	@test -n "$(FOCUS)" || $(SUDO) $(ENV) bin/netns.test -test.v | grep -E '^(---|ok|PASS|FAIL|    )'
 	@color=; [ -t 1 ] || color=--ginkgo.no-color; \
 	$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -out=$(CURDIR)/$(OUT) --ginkgo.randomize-all --ginkgo.succinct $$color \
 	  --ginkgo.fail-on-empty --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
@@ -44,7 +47,7 @@ lint: ## gofmt, go vet, staticcheck, actionlint
 	@for s in .ci/run hack/*.sh; do bash -n $$s || exit 1; done
 
 bench: tools ## time the lab from 3 to 30 nodes, and stale-vtep at 100, 1,000 and 5,000 nodes
-	@CGO_ENABLED=0 go test -c -o bin/netns.test ./framework/lab/netns
+	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/netns
 	@$(SUDO) $(ENV) bin/netns.test -test.run=none -test.bench=. -test.benchtime=3x
 	go test -run=none -bench=StaleVTEP -benchtime=1x -timeout=30m ./detectors
 

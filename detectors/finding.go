@@ -26,7 +26,7 @@ const (
 // Finding is one statement of a detector about one subject.
 // Its JSON form is part of the report format, see ReportVersion and docs/FINDINGS.md.
 type Finding struct {
-	// Detector is the name of the detector that says so.
+	// Detector is the name of the detector that says so; Run sets it.
 	Detector string  `json:"detector"`
 	Verdict  Verdict `json:"verdict"`
 	// Severity is set for problems only.

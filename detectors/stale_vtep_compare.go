@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/netfault/netfault/detectors/evidence"
 )
@@ -25,8 +26,32 @@ type comparison struct {
 type observation struct {
 	done bool
 	// errs are why its entries, or some of them, could not be judged.
-	errs     []error
+	errs []error
+	// wrong counts the suspects by their kind, and suspects holds the first of them, maxPairs at most: all of them would
+	// take O(pairs) memory where the whole cluster is broken.
+	wrong    map[string]int
 	suspects []suspect
+}
+
+// total is how many entries are wrong or missing.
+func (o *observation) total() int {
+	sum := 0
+	for _, n := range o.wrong {
+		sum += n
+	}
+	return sum
+}
+
+// keep takes over what is suspected in the end.
+func (o *observation) keep(suspects []suspect) {
+	if len(suspects) == 0 {
+		return
+	}
+	o.wrong = map[string]int{}
+	for _, s := range suspects {
+		o.wrong[s.kind]++
+	}
+	o.suspects = slices.Clone(suspects[:min(len(suspects), maxPairs)])
 }
 
 // suspect is an entry that is wrong or missing on an observer.
@@ -110,10 +135,12 @@ func (c *comparison) observeAll(ctx context.Context) {
 	}
 }
 
-// table is what a worker reads one observer's entries into, under the index of the VTEP that they are about.
+// table is what a worker reads one observer's entries into, under the index of the VTEP that they are about, and what it
+// makes of them.
 type table struct {
 	neighbours []neighbour
 	forwards   []forward
+	suspects   []suspect
 	tallies    []tally
 }
 
@@ -141,7 +168,8 @@ func (c *comparison) observe(ctx context.Context, i int, t *table) {
 		return
 	}
 	c.judge(i, t, fdbErr == nil)
-	c.dropDirect(i)
+	c.dropDirect(i, t)
+	o.keep(t.suspects)
 }
 
 // ctxEvery is after how many rows of a file a reader looks whether it should stop.
@@ -231,7 +259,7 @@ func (c *comparison) badRow(v *vtep, file, format string, args ...any) error {
 
 // judge compares observer i's entries with each peer's link and lease.
 func (c *comparison) judge(i int, t *table, haveFDB bool) {
-	o := &c.observed[i]
+	t.suspects = t.suspects[:0]
 	for p := range c.vteps {
 		peer := &c.vteps[p]
 		if p == i || peer.addr == c.vteps[i].addr {
@@ -261,7 +289,7 @@ func (c *comparison) judge(i int, t *table, haveFDB bool) {
 		default:
 			s.kind, s.dst = FDBElsewhere, t.forwards[p].elsewhere
 		}
-		o.suspects = append(o.suspects, s)
+		t.suspects = append(t.suspects, s)
 	}
 }
 
@@ -277,23 +305,28 @@ func (c *comparison) announcedAt(addr evidence.IPv4, mac evidence.MAC) bool {
 
 // dropDirect takes back what is suspected of peers that observer i reaches by another device. Where the routes cannot be
 // read, entries that are wrong stay, and those that are missing are in doubt.
-func (c *comparison) dropDirect(i int) {
-	o, v := &c.observed[i], &c.vteps[i]
-	if len(o.suspects) == 0 {
+func (c *comparison) dropDirect(i int, t *table) {
+	v := &c.vteps[i]
+	if len(t.suspects) == 0 {
 		return
 	}
-	direct, err := c.directPeers(v, o.suspects)
-	kept := o.suspects[:0]
-	for _, s := range o.suspects {
+	direct, err := c.directPeers(v, t.suspects)
+	kept := t.suspects[:0]
+	doubted := false
+	for _, s := range t.suspects {
 		missing := s.kind == NeighbourMissing || s.kind == FDBMissing
-		if !direct[c.vteps[s.peer].lease.PodCIDR] && (err == nil || !missing || v.broken()) {
+		switch {
+		case direct[c.vteps[s.peer].lease.PodCIDR]:
+		case err != nil && missing && !v.broken():
+			doubted = true
+		default:
 			kept = append(kept, s)
 		}
 	}
-	if err != nil && len(kept) < len(o.suspects) {
-		o.errs = append(o.errs, err)
+	if doubted {
+		c.observed[i].errs = append(c.observed[i].errs, err)
 	}
-	o.suspects = kept
+	t.suspects = kept
 }
 
 // broken reports whether v's link or lease is reported by itself, which covers the entries that v has for others.
@@ -301,7 +334,7 @@ func (v *vtep) broken() bool {
 	return v.drifted() || v.state == linkMissing || v.state == linkDown
 }
 
-// directPeers returns which pod CIDRs of suspects an observer routes by other devices than its flannel.<VNI> only.
+// directPeers returns which pod CIDRs of suspects an observer routes by devices that are none of flannel's.
 func (c *comparison) directPeers(v *vtep, suspects []suspect) (map[string]bool, error) {
 	const byFlannel, byOther = 1, 2
 	ways := make(map[string]int, len(suspects))
@@ -316,7 +349,7 @@ func (c *comparison) directPeers(v *vtep, suspects []suspect) (map[string]bool, 
 		if !wanted || r.Dev == "" || r.Type != "" && r.Type != "unicast" || r.Table != "" && r.Table != "main" {
 			continue
 		}
-		if r.Dev == v.dev {
+		if flannelLink.MatchString(r.Dev) {
 			ways[r.Dst] = way | byFlannel
 		} else {
 			ways[r.Dst] = way | byOther

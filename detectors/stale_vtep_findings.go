@@ -2,6 +2,7 @@ package detectors
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -65,7 +66,7 @@ func (c *comparison) falloutLines(i int) []Line {
 			Text: fmt.Sprintf("not following it: %d observers with the link's address, %d with another, %d with none", t.asLink, t.other, t.missing),
 		})
 	}
-	if own := len(c.observed[i].suspects); own > 0 {
+	if own := c.observed[i].total(); own > 0 {
 		lines = append(lines, Line{
 			File: evidence.NodeFile(v.node(), evidence.NeighFile),
 			Text: fmt.Sprintf("%s's own entries for %d other nodes are wrong or missing", v.node(), own),
@@ -79,13 +80,13 @@ func (c *comparison) pairFindings() []Finding {
 	var found []Finding
 	otherHost := map[int32][]Line{}
 	for i := range c.observed {
-		o, suspects := &c.vteps[i], c.observed[i].suspects
+		o := &c.vteps[i]
 		switch {
 		case o.broken():
-		case len(suspects) > maxPairs:
-			found = append(found, c.observerWide(o, suspects))
+		case c.observed[i].total() > maxPairs:
+			found = append(found, c.observerWide(i))
 		default:
-			for _, s := range suspects {
+			for _, s := range c.observed[i].suspects {
 				f := c.pairFinding(o, s)
 				if s.kind == ObserverStale {
 					lines, ok := otherHost[s.peer]
@@ -152,24 +153,19 @@ func (c *comparison) pairFinding(o *vtep, s suspect) Finding {
 }
 
 // observerWide reports an observer with many wrong or missing entries as one fault.
-func (c *comparison) observerWide(o *vtep, suspects []suspect) Finding {
-	counts := map[string]int{}
-	for _, s := range suspects {
-		counts[s.kind]++
-	}
+func (c *comparison) observerWide(i int) Finding {
+	o, seen := &c.vteps[i], &c.observed[i]
 	var kinds []string
-	for _, kind := range []string{ObserverStale, NeighbourMissing, FDBMissing, FDBElsewhere} {
-		if counts[kind] > 0 {
-			kinds = append(kinds, fmt.Sprintf("%d %s", counts[kind], kind))
-		}
+	for _, kind := range slices.Sorted(maps.Keys(seen.wrong)) {
+		kinds = append(kinds, fmt.Sprintf("%d %s", seen.wrong[kind], kind))
 	}
-	one := c.pairFinding(o, suspects[0])
+	one := c.pairFinding(o, seen.suspects[0])
 	return Finding{
 		Verdict: Problem, Severity: Critical, Case: ObserverWide, Node: o.node(),
 		Summary: fmt.Sprintf("%s's entries for %d of %d other nodes are wrong or missing (%s)",
-			o.node(), len(suspects), len(c.vteps)-1, strings.Join(kinds, ", ")),
+			o.node(), seen.total(), len(c.vteps)-1, strings.Join(kinds, ", ")),
 		Expected: "0 wrong or missing",
-		Actual:   fmt.Sprintf("%d wrong or missing", len(suspects)),
+		Actual:   fmt.Sprintf("%d wrong or missing", seen.total()),
 		Evidence: slices.Concat([]Line{{File: one.Evidence[0].File, Text: "the first of them: " + one.Summary}}, one.Evidence),
 		Remedy: []Command{restartFlanneld(o.lease, fmt.Sprintf(
 			"flanneld writes the route, neighbour and FDB entry of every lease on %s anew", o.node()))},

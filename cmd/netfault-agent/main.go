@@ -60,7 +60,7 @@ func run(ctx context.Context) error {
 		listen := flags.String("listen", ":8080", "address to listen on")
 		name := flags.String("name", "", "name to answer with")
 		_ = flags.Parse(os.Args[2:]) // exits on error
-		return agent.Serve(os.Stdout, *listen, *name)
+		return agent.Serve(ctx, os.Stdout, *listen, *name)
 	case "probe":
 		return agent.ProbeStream(ctx, os.Stdin, os.Stdout)
 	case "collect":

@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,8 +19,8 @@ type Answer struct {
 	Seen string `json:"seen"`
 }
 
-// Serve answers HTTP requests on address until it fails, and logs each caller's address.
-func Serve(log io.Writer, address, name string) error {
+// Serve answers HTTP requests on address until ctx ends, and logs each caller's address.
+func Serve(ctx context.Context, log io.Writer, address, name string) error {
 	server := &http.Server{
 		Addr:              address,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -33,5 +35,10 @@ func Serve(log io.Writer, address, name string) error {
 			_ = json.NewEncoder(w).Encode(Answer{Name: name, Seen: seen})
 		}),
 	}
-	return server.ListenAndServe()
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // ListenAndServe tells how it ended
+	defer stop()
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }

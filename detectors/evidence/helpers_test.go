@@ -1,0 +1,71 @@
+package evidence
+
+import (
+	"errors"
+	"iter"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// bundleOf returns a bundle with the given files, path and text in turn.
+func bundleOf(pathsAndTexts ...string) *Bundle {
+	fsys := fstest.MapFS{}
+	for i := 0; i < len(pathsAndTexts); i += 2 {
+		fsys[pathsAndTexts[i]] = &fstest.MapFile{Data: []byte(pathsAndTexts[i+1])}
+	}
+	return New(fsys)
+}
+
+// collect copies what seq yields, through text since rows are used again, and returns its error.
+func collect[T any](seq iter.Seq2[T, error], text func(T) string) (all []string, err error) {
+	for v, e := range seq {
+		if e != nil {
+			return all, e
+		}
+		all = append(all, text(v))
+	}
+	return all, nil
+}
+
+func neighbourText(r *NeighbourRow) string {
+	return strings.Join([]string{string(r.Dst), string(r.Dev), string(r.LLAddr), r.State.String()}, " ")
+}
+
+func fdbText(r *FDBRow) string {
+	return strings.Join([]string{string(r.MAC), string(r.Dev), string(r.Dst)}, " ")
+}
+
+// readers reads every JSON file of a bundle; the node is n1.
+var readers = map[string]func(*Bundle) error{
+	InfoFile:                  func(b *Bundle) error { _, err := b.Info(); return err },
+	LeasesFile:                func(b *Bundle) error { _, err := b.Leases(); return err },
+	NodesFile:                 func(b *Bundle) error { _, err := b.Unleased(); return err },
+	ProbesFile:                func(b *Bundle) error { _, err := b.Probes(); return err },
+	NodeFile("n1", LinkFile):  func(b *Bundle) error { return drain(b.Links("n1", LinkFile)) },
+	NodeFile("n1", AddrFile):  func(b *Bundle) error { return drain(b.Addrs("n1")) },
+	NodeFile("n1", RouteFile): func(b *Bundle) error { return drain(b.Routes("n1")) },
+	NodeFile("n1", NeighFile): func(b *Bundle) error { return drain(b.Neighbours("n1")) },
+	NodeFile("n1", FDBFile):   func(b *Bundle) error { return drain(b.FDB("n1")) },
+}
+
+func drain[T any](seq iter.Seq2[T, error]) error {
+	for _, err := range seq {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wantFileError fails unless err is a *FileError for file whose text has want in it.
+func wantFileError(t *testing.T, err error, file, want string) {
+	t.Helper()
+	e, ok := errors.AsType[*FileError](err)
+	if !ok {
+		t.Fatalf("error is %#v, want a *FileError", err)
+	}
+	if e.File != file || !strings.Contains(err.Error(), want) {
+		t.Errorf("error is %q of %q, want one of %q with %q", err, e.File, file, want)
+	}
+}

@@ -1,0 +1,199 @@
+package evidence
+
+import (
+	"errors"
+	"io/fs"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// The files below are what iproute2 6.1 prints.
+const (
+	ipLink = `[{"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP","LOWER_UP"],"mtu":65536,"qdisc":"noqueue","operstate":"UNKNOWN","linkmode":"DEFAULT","group":"default","txqlen":1000,"link_type":"loopback","address":"00:00:00:00:00:00","broadcast":"00:00:00:00:00:00","promiscuity":0,"stats64":{"rx":{"bytes":7,"packets":1,"errors":0,"dropped":0,"over_errors":0,"multicast":0},"tx":{"bytes":0,"packets":0,"errors":0,"dropped":0,"carrier_errors":0,"collisions":0}}},` +
+		`{"ifindex":5,"link":"eth0","ifname":"eth0.5","flags":[],"mtu":1500,"operstate":"DOWN","link_type":"ether","address":"02:00:00:00:00:05","linkinfo":{"info_kind":"vlan","info_data":{"protocol":"802.1Q","id":"five","flags":["REORDER_HDR"]}}},` +
+		`{"ifindex":4,"ifname":"flannel.1","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":1450,"qdisc":"noqueue","operstate":"UNKNOWN","linkmode":"DEFAULT","group":"default","txqlen":1000,"link_type":"ether","address":"b6:38:7e:1e:da:65","broadcast":"ff:ff:ff:ff:ff:ff","linkinfo":{"info_kind":"vxlan","info_data":{"id":1,"local":"192.168.7.1","link":"e0","port_range":{"low":0,"high":0},"port":8472,"learning":false,"ttl":0,"df":"unset","ageing":300}},"stats64":{"rx":{"bytes":0,"packets":0,"errors":0,"dropped":0,"otherhost":3},"tx":{"bytes":0,"packets":0,"errors":0,"dropped":1}}}]
+`
+	ipAddr = `[{"ifindex":4,"ifname":"flannel.1","flags":["UP"],"mtu":1450,"addr_info":[{"family":"inet","local":"10.244.0.0","prefixlen":32,"scope":"global","label":"flannel.1","valid_life_time":4294967295,"preferred_life_time":4294967295}]}]
+`
+	ipRoute = `[{"type":"blackhole","dst":"10.9.0.0/16","flags":[]},{"dst":"10.244.1.0/24","gateway":"10.244.1.0","dev":"flannel.1","flags":["onlink"]},{"type":"local","dst":"10.244.0.0","dev":"flannel.1","table":"local","protocol":"kernel","scope":"host","prefsrc":"10.244.0.0","flags":[]},{"dst":"fe80::/64","dev":"e1","protocol":"kernel","metric":256,"flags":[],"pref":"medium"}]
+`
+	ipNeigh = `[{"dst":"192.168.7.2","dev":"e0","lladdr":"02:00:00:00:00:01","state":["REACHABLE"]},{"dst":"10.1.1.9","dev":"e0","state":["FAILED"]},{"dst":"10.244.9.0","dev":"flannel.1","state":["INCOMPLETE"]},{"dst":"10.244.1.0","dev":"flannel.1","lladdr":"0e:00:00:00:00:11","state":["PERMANENT"]}]
+`
+	bridgeFDB = `[{"mac":"33:33:00:00:00:01","ifname":"e1","flags":["self"],"state":"permanent"},{"mac":"0e:00:00:00:00:11","ifname":"flannel.1","dst":"192.168.7.2","flags":["self"],"state":"permanent"},{"mac":"6e:a8:7e:64:c2:f7","ifname":"v0","flags":[],"master":"br0","state":""}]
+`
+	ipNeighDetailed = `[ {
+    "dst": "10.244.1.0", "dev": "flannel.1", "lladdr": "0e:00:00:00:00:11", "refcnt": 1,
+    "used": 0, "confirmed": 6.0e1, "extern_learn": null, "state": [ "PERMANENT", "NOARP" ]
+} ]
+`
+	leasesJSON = `[{"node":"n1","podCIDR":"10.244.0.0/24","publicIP":"192.168.7.1","backendType":"vxlan","vni":1,"vtepMAC":"B6:38:7E:1E:DA:65","source":"etcd"},
+{"node":"n2","podCIDR":"10.244.1.0/24","publicIP":"192.168.7.2","backendType":"host-gw","source":"etcd"}]`
+	nodesJSON = `{"apiVersion":"v1","items":[
+{"apiVersion":"v1","kind":"Node","metadata":{"annotations":{"flannel.alpha.coreos.com/backend-data":"{\"VNI\":1,\"VtepMAC\":\"b6:38:7e:1e:da:65\"}","flannel.alpha.coreos.com/backend-type":"vxlan","flannel.alpha.coreos.com/kube-subnet-manager":"true","flannel.alpha.coreos.com/public-ip":"172.18.0.2","node.alpha.kubernetes.io/ttl":"0"},"name":"n1"},"spec":{"podCIDR":"fd00:10:244::/64","podCIDRs":["fd00:10:244::/64","10.244.0.0/24"]},"status":{"images":[{"names":["a"],"sizeBytes":1}]}},
+{"metadata":{"name":"n2","annotations":{"flannel.alpha.coreos.com/backend-data":"null","flannel.alpha.coreos.com/backend-type":"host-gw","flannel.alpha.coreos.com/public-ip":"172.18.0.3"}},"spec":{"podCIDR":"10.244.1.0/24"}},
+{"metadata":{"name":"bare"},"spec":{}}],"kind":"List","metadata":{"resourceVersion":""}}`
+	probesJSON = `[{"kind":"pod","from":"n1","to":"n2","source":"10.244.0.2","target":"10.244.1.2:80","ok":true,"answeredBy":"pod-n2","seen":"10.244.0.2","millis":1.5}]`
+	infoJSON   = `{"version":1,"collectedAt":"2026-11-23T10:00:00Z","cluster":"netns:lab","tool":"by hand"}`
+)
+
+func TestReadsWhatTheToolsPrint(t *testing.T) {
+	b := bundleOf(
+		"bundle.json", infoJSON, "cluster/leases.json", leasesJSON, "cluster/probes.json", probesJSON,
+		"nodes/n1/ip-link.json", ipLink, "nodes/n1/ip-addr.json", ipAddr, "nodes/n1/ip-route.json", ipRoute,
+		"nodes/n1/ip-neigh.json", ipNeigh, "nodes/n1/bridge-fdb.json", bridgeFDB, "nodes/README", "not a node",
+		"nodes/n2/ip-neigh.json", ipNeighDetailed, "nodes/n2/bridge-fdb.json", "[]\n",
+	)
+	equal := func(what string, got any, err error, want any) {
+		t.Helper()
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, %v\nwant %+v", what, got, err, want)
+		}
+	}
+
+	nodes, err := b.Nodes()
+	equal("nodes", nodes, err, []string{"n1", "n2"})
+
+	info, err := b.Info()
+	equal("info", info.Cluster+" "+info.Tool, err, "netns:lab by hand")
+
+	leases, err := b.Leases()
+	equal("leases", leases, err, []Lease{
+		{Node: "n1", PodCIDR: "10.244.0.0/24", PublicIP: "192.168.7.1", BackendType: "vxlan", VNI: 1, VtepMAC: "b6:38:7e:1e:da:65", Source: FromEtcd, File: LeasesFile},
+		{Node: "n2", PodCIDR: "10.244.1.0/24", PublicIP: "192.168.7.2", BackendType: "host-gw", Source: FromEtcd, File: LeasesFile},
+	})
+
+	probes, err := b.Probes()
+	equal("probes", probes, err, []Probe{{
+		Kind: ProbePod, From: "n1", To: "n2", Source: "10.244.0.2", Target: "10.244.1.2:80",
+		OK: true, AnsweredBy: "pod-n2", Seen: "10.244.0.2", Millis: 1.5,
+	}})
+
+	links, err := collect(b.Links("n1", LinkFile), func(l Link) string { return l.Name })
+	equal("links", links, err, []string{"lo", "eth0.5", "flannel.1"})
+	for l := range b.Links("n1", LinkFile) {
+		if l.Name == "flannel.1" {
+			learning := false
+			equal("VXLAN link", *l.Info, nil, LinkInfo{Kind: "vxlan", Data: LinkData{ID: 1, Link: "e0", Local: "192.168.7.1", Port: 8472, Learning: &learning}})
+			equal("counters", *l.Stats, nil, Stats64{RX: RXStats{OtherHost: 3}, TX: TXStats{Dropped: 1}})
+		}
+	}
+
+	addrs, err := collect(b.Addrs("n1"), func(l LinkAddrs) string { return l.Name + " " + l.Addrs[0].Local })
+	equal("addresses", addrs, err, []string{"flannel.1 10.244.0.0"})
+
+	routes, err := collect(b.Routes("n1"), func(r Route) string { return r.Type + " " + r.Dst + " " + r.Dev })
+	equal("routes", routes, err, []string{"blackhole 10.9.0.0/16 ", " 10.244.1.0/24 flannel.1", "local 10.244.0.0 flannel.1", " fe80::/64 e1"})
+
+	neighbours, err := collect(b.Neighbours("n1"), neighbourText)
+	equal("neighbours", neighbours, err, []string{
+		"192.168.7.2 e0 02:00:00:00:00:01 REACHABLE", "10.1.1.9 e0  FAILED",
+		"10.244.9.0 flannel.1  INCOMPLETE", "10.244.1.0 flannel.1 0e:00:00:00:00:11 PERMANENT",
+	})
+	neighbours, err = collect(b.Neighbours("n2"), neighbourText)
+	equal("neighbours of ip -j -p -s", neighbours, err, []string{"10.244.1.0 flannel.1 0e:00:00:00:00:11 NOARP,PERMANENT"})
+
+	rows, err := collect(b.FDB("n1"), fdbText)
+	equal("FDB", rows, err, []string{"33:33:00:00:00:01 e1 ", "0e:00:00:00:00:11 flannel.1 192.168.7.2", "6e:a8:7e:64:c2:f7 v0 "})
+	rows, err = collect(b.FDB("n2"), fdbText)
+	equal("empty FDB", rows, err, []string(nil))
+}
+
+func TestLeasesFromAnnotations(t *testing.T) {
+	b := bundleOf("cluster/nodes.json", nodesJSON)
+	leases, err := b.Leases()
+	want := []Lease{
+		{Node: "n1", PodCIDR: "10.244.0.0/24", PublicIP: "172.18.0.2", BackendType: "vxlan", VNI: 1, VtepMAC: "b6:38:7e:1e:da:65", Source: FromAnnotation, File: NodesFile},
+		{Node: "n2", PodCIDR: "10.244.1.0/24", PublicIP: "172.18.0.3", BackendType: "host-gw", Source: FromAnnotation, File: NodesFile},
+	}
+	if err != nil || !reflect.DeepEqual(leases, want) {
+		t.Errorf("leases: got %+v, %v\nwant %+v", leases, err, want)
+	}
+	unleased, err := b.Unleased()
+	if err != nil || !slices.Equal(unleased, []string{"bare"}) {
+		t.Errorf("unleased: got %v, %v", unleased, err)
+	}
+}
+
+func TestLeasesFileGoesFirst(t *testing.T) {
+	b := bundleOf("cluster/leases.json", "[{]", "cluster/nodes.json", nodesJSON)
+	_, err := b.Leases()
+	wantFileError(t, err, LeasesFile, "not JSON")
+}
+
+func TestMissingFiles(t *testing.T) {
+	for file, read := range readers {
+		err := read(bundleOf("x", ""))
+		if file == NodesFile { // a cluster without Kubernetes has no unleased nodes
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+			continue
+		}
+		wantFileError(t, err, file, "missing")
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v is not fs.ErrNotExist", file, err)
+		}
+	}
+	_, err := bundleOf("x", "").Nodes()
+	wantFileError(t, err, "nodes", "missing")
+}
+
+// A reader may stop early and go on with the same iterator later.
+func TestReadersStopEarly(t *testing.T) {
+	b := bundleOf("nodes/n1/ip-neigh.json", ipNeigh, "nodes/n1/ip-link.json", ipLink)
+	neighbours, links := b.Neighbours("n1"), b.Links("n1", LinkFile)
+	for range 2 {
+		for row, err := range neighbours {
+			if err != nil || string(row.Dst) != "192.168.7.2" {
+				t.Errorf("first neighbour: %s, %v", row.Dst, err)
+			}
+			break
+		}
+		for l, err := range links {
+			if err != nil || l.Name != "lo" {
+				t.Errorf("first link: %s, %v", l.Name, err)
+			}
+			break
+		}
+	}
+}
+
+// One iterator may be used by several goroutines.
+func TestReadersSideBySide(t *testing.T) {
+	neighbours := bundleOf("nodes/n1/ip-neigh.json", ipNeigh).Neighbours("n1")
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 50 {
+				if all, err := collect(neighbours, neighbourText); err != nil || len(all) != 4 {
+					t.Errorf("%q, %v", all, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Only an entry is limited in size, not a file.
+func TestReadsLargeFiles(t *testing.T) {
+	const n = 60_000
+	large := func(entry string) string { return "[" + strings.Repeat(entry+",\n", n-1) + entry + "]" }
+	b := bundleOf(
+		"nodes/n1/ip-link.json", large(`{"ifname":"veth0","flags":["UP"]}`),
+		"nodes/n1/ip-neigh.json", large(`{"dst":"10.244.9.0","dev":"flannel.1"}`),
+		"nodes/n1/bridge-fdb.json", "[{\"x\":\""+strings.Repeat("x", maxEntry-100)+"\"},"+large(`{"mac":"0e:00:00:00:00:11","ifname":"flannel.1"}`)[1:],
+	)
+	links, err := collect(b.Links("n1", LinkFile), func(l Link) string { return l.Name })
+	if err != nil || len(links) != n || links[n-1] != "veth0" {
+		t.Errorf("%d links, %v", len(links), err)
+	}
+	neighbours, err := collect(b.Neighbours("n1"), neighbourText)
+	if err != nil || len(neighbours) != n || neighbours[n-1] != "10.244.9.0 flannel.1  NONE" {
+		t.Errorf("%d neighbours, %v", len(neighbours), err)
+	}
+	_, err = collect(b.FDB("n1"), fdbText)
+	wantFileError(t, err, NodeFile("n1", FDBFile), "lacks mac") // the large entry could be read
+}

@@ -1,0 +1,210 @@
+package netns
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/probe"
+	"github.com/netfault/netfault/framework/tools"
+)
+
+// decoyVariable makes this test a process that only waits for the end of its standard input.
+const decoyVariable = "NETFAULT_TEST_DECOY"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(decoyVariable) != "" {
+		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test, too
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// up makes a lab for a test that needs a real one, which make e2e runs: it needs root and netfault-agent beside the test.
+func up(t *testing.T, suffix string) *Lab {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("labs need root: make e2e runs this test")
+	}
+	if _, err := tools.Agent(); err != nil {
+		t.Skipf("make e2e runs this test: %v", err)
+	}
+	name := fmt.Sprintf("test-%d-%s", os.Getpid(), suffix)
+	t.Cleanup(func() {
+		if err := Remove(context.Background(), name); err != nil {
+			t.Error(err)
+		}
+	})
+	l, err := Up(t.Context(), Options{Name: name, Flannel: tools.FlannelVersion(), Owned: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// A pod's network namespace is made on a thread of the node's first process. Were that ever the main thread, then
+// /proc/PID/ns/net, by which the node is entered, would show the pod's.
+func TestNodeKeepsItsNetworkHoweverManyPodsStart(t *testing.T) {
+	l := up(t, "pods")
+	n := l.nodes[1]
+	before, err := os.Readlink(n.root + "/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if err := n.startPod(t.Context(), probePod, 1450, []string{l.record.Agent, "serve", "--name=pod-" + n.name}, nil); err != nil {
+			t.Fatal(err)
+		}
+		after, err := os.Readlink(n.root + "/ns/net")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after != before {
+			t.Fatalf("the node's network namespace was %s and is %s", before, after)
+		}
+	}
+}
+
+func TestTwoLabsSideBySide(t *testing.T) {
+	one, two := up(t, "one"), up(t, "two")
+	if err := Remove(t.Context(), one.record.Name); err != nil {
+		t.Fatal(err)
+	}
+	results, err := probe.Run(t.Context(), two)
+	if err := errors.Join(err, probe.AllPass(results)); err != nil {
+		t.Errorf("removing one lab broke the other: %v", err)
+	}
+	if _, err := Up(t.Context(), Options{Name: two.record.Name}); err == nil || !strings.Contains(err.Error(), "is there already") {
+		t.Errorf("a second lab of the same name: %v", err)
+	}
+	if use, err := UseOf(two.record.Name); err != nil || use != Owned {
+		t.Errorf("UseOf: %v, %v; want Owned by this process", use, err)
+	}
+	opened, err := Open(two.record.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if results, err = probe.Run(t.Context(), opened); err != nil || probe.AllPass(results) != nil {
+		t.Errorf("the lab as another process opens it: %v, %v", err, probe.AllPass(results))
+	}
+}
+
+// A process with the lab's name and arguments, but in this machine's own PID namespace, is a stranger's.
+func TestRemoveLeavesStrangersAlone(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	name := fmt.Sprintf("test-%d-decoy", os.Getpid())
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoy := exec.Command(self)
+	decoy.Args = []string{"/x/netfault-agent", "init", "--lab=" + name, "--machine=switch"}
+	decoy.Env = append(os.Environ(), decoyVariable+"=1")
+	stdin, err := decoy.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	if err := decoy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan error, 1)
+	go func() { gone <- decoy.Wait() }()
+	if err := Remove(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-gone:
+		t.Fatalf("a stranger's process was ended: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	if err := decoy.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-gone
+}
+
+func TestRunTellsWhatFailed(t *testing.T) {
+	l := up(t, "run")
+	n := l.nodes[0]
+	err := n.Run(t.Context(), machine.Command{Argv: []string{"ip", "link", "show", "dev", "nonsense"}})
+	var exit *machine.ExitError
+	if !errors.As(err, &exit) || exit.Code != 1 || exit.Machine != "n1" || !strings.Contains(exit.Stderr, "nonsense") {
+		t.Errorf("error %#v tells neither the machine, nor the code, nor what ip said", err)
+	}
+	err = n.Run(t.Context(), machine.Command{Argv: []string{"no-such-program"}})
+	if err == nil || !strings.Contains(err.Error(), "doctor") {
+		t.Errorf("error %v does not say what to do", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := n.Run(ctx, machine.Command{Argv: []string{"sleep", "60"}}); err == nil || errors.As(err, &exit) {
+		t.Errorf("a command that was cut off is told as %v", err)
+	}
+	var out bytes.Buffer
+	if err := n.Run(t.Context(), machine.Command{Argv: []string{"hostname"}, Stdout: &out}); err != nil || out.String() != "n1\n" {
+		t.Errorf("host name %q, %v", out.String(), err)
+	}
+}
+
+// The counterpart of the DaemonSet: deleting it leaves the interfaces, and it can come back without a node.
+func TestFlannelDaemonSet(t *testing.T) {
+	l := up(t, "flannel")
+	if err := l.flannel.Delete(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if running, err := l.flannel.Running(t.Context()); err != nil || len(running) != 0 {
+		t.Errorf("flanneld runs on %v, %v", running, err)
+	}
+	if _, err := machine.Output(t.Context(), l.nodes[0], "ip", "link", "show", "dev", "flannel.1"); err != nil {
+		t.Errorf("flannel.1 went with flanneld: %v", err)
+	}
+	if err := l.flannel.Create(t.Context(), "n1", "n3"); err != nil {
+		t.Fatal(err)
+	}
+	if running, err := l.flannel.Running(t.Context()); err != nil || !slices.Equal(running, []string{"n1", "n3"}) {
+		t.Errorf("flanneld runs on %v, %v; want n1 and n3", running, err)
+	}
+	if err := l.flannel.Create(t.Context(), "n9"); err == nil || !strings.Contains(err.Error(), "n1, n2, n3") {
+		t.Errorf("error %v does not say which nodes there are", err)
+	}
+}
+
+// A machine's own /run and /proc must not be this machine's.
+func TestMachinesAreIsolated(t *testing.T) {
+	l := up(t, "isolated")
+	for _, check := range []struct{ path, want string }{
+		{"/run/flannel/subnet.env", "10.244.2.1/24"},
+		{"/proc/1/cmdline", "--machine=n2"},
+		{"/sys/class/net/eth0/address", "02:42:c0:a8:64:0c"},
+	} {
+		out, err := machine.Output(t.Context(), l.nodes[1], "cat", check.path)
+		if err != nil || !strings.Contains(string(out), check.want) {
+			t.Errorf("n2's %s has no %q: %q, %v", check.path, check.want, out, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join("/run", "flannel", "subnet.env")); err == nil {
+		t.Error("this machine has a /run/flannel/subnet.env; was it there before?")
+	}
+	processes, err := machine.Output(t.Context(), l.nodes[1], "ls", "/proc")
+	if err != nil || len(bytes.Fields(processes)) > 100 {
+		t.Errorf("n2 sees too much in /proc: %d entries, %v", len(bytes.Fields(processes)), err)
+	}
+	var st []agent.Status
+	if st, err = l.nodes[1].client().Services(t.Context()); err != nil || len(st) != 2 {
+		t.Errorf("n2's services: %+v, %v; want flanneld and the pod", st, err)
+	}
+}
