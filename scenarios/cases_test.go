@@ -1,0 +1,83 @@
+package scenarios_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/undo"
+	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
+)
+
+// Every case that stale-vtep tells apart, set by hand on the lab, goes through the whole life of a fault: the packets must
+// stop, the case must be named, and its own remedy must heal. These are tests of the detector's remedies and not faults:
+// nothing in life brings them about in this way.
+var _ = Describe("case", Label("cases"), func() {
+	between12 := stalevtep.Scenario.MustFail
+	withNode1 := func(l lab.Lab, p evidence.Probe) bool {
+		n1 := l.Nodes()[0].Name()
+		return p.Kind != evidence.ProbeEgress && p.From != p.To && (p.From == n1 || p.To == n1)
+	}
+	DescribeTable("of stale-vtep heals by its remedy", func(ctx context.Context, want fault.Subject, mustFail func(lab.Lab, evidence.Probe) bool,
+		wreck func(context.Context, lab.Lab) error) {
+		life := &fault.Life{
+			Lab: theLab, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: silent{}, Bundles: filepath.Join(*outDir, "cases"),
+			Scenario: fault.Scenario{
+				Name: want.Case, Detector: detectors.StaleVTEP.Name, MustFail: mustFail,
+				Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return wreck(ctx, l) },
+				Want:   func(lab.Lab) fault.Subject { return want },
+			},
+		}
+		DeferCleanup(func(ctx context.Context) {
+			Expect(undo.Undo(ctx, theLab)).To(Succeed())
+		})
+		_, err := life.Run(ctx, append(life.Inject(), life.Heal()...)...)
+		Expect(err).NotTo(HaveOccurred())
+	},
+		Entry("forwarding entry missing", fault.Subject{Case: detectors.FDBMissing, Node: "n2", Peer: "n1"}, between12,
+			func(ctx context.Context, l lab.Lab) error {
+				return on(ctx, l, 1, "bridge fdb del %MAC dev flannel.1 dst %IP self")
+			}),
+		Entry("forwarding entry elsewhere", fault.Subject{Case: detectors.FDBElsewhere, Node: "n2", Peer: "n1"}, between12,
+			func(ctx context.Context, l lab.Lab) error {
+				return on(ctx, l, 1, "bridge fdb replace %MAC dev flannel.1 dst 192.168.100.13 self permanent")
+			}),
+		Entry("neighbour missing", fault.Subject{Case: detectors.NeighbourMissing, Node: "n2", Peer: "n1"}, between12,
+			func(ctx context.Context, l lab.Lab) error {
+				return on(ctx, l, 1, "ip neigh del 10.244.1.0 dev flannel.1")
+			}),
+		Entry("flannel.1 down", fault.Subject{Case: detectors.VTEPDown, Node: "n1"}, withNode1,
+			func(ctx context.Context, l lab.Lab) error {
+				return on(ctx, l, 0, "ip link set dev flannel.1 down")
+			}),
+		Entry("flannel.1 missing", fault.Subject{Case: detectors.VTEPMissing, Node: "n1"}, withNode1,
+			func(ctx context.Context, l lab.Lab) error {
+				if err := l.Flannel().Delete(ctx); err != nil {
+					return err
+				}
+				if err := on(ctx, l, 0, "ip link del dev flannel.1"); err != nil {
+					return err
+				}
+				return l.Flannel().Create(ctx, "n2", "n3")
+			}),
+	)
+})
+
+// on runs a command on the i-th node, with %MAC and %IP replaced by those of the first node's flannel.1 and underlay.
+func on(ctx context.Context, l lab.Lab, i int, command string) error {
+	leases, err := l.Leases(ctx)
+	if err != nil {
+		return err
+	}
+	argv := strings.Fields(strings.NewReplacer("%MAC", leases[0].VtepMAC, "%IP", leases[0].PublicIP).Replace(command))
+	_, err = machine.Output(ctx, l.Nodes()[i], argv...)
+	return err
+}
