@@ -20,7 +20,7 @@ import (
 const usage = `netfault-agent runs inside the machines and pods of a netfault lab. netfault starts it:
   init --lab=L --machine=M --logs=DIR   the first process of a machine
   serve --listen=ADDR --name=NAME       the probe server of a pod
-  probe                                 probes from standard input, results to standard output
+  probe                                 a plan from standard input, results to standard output
   collect                               this machine's part of a bundle, as tar, to standard output
   links                                 ip-link.json to standard output
   record                                this machine's network state to standard output

@@ -40,24 +40,35 @@ type Target struct {
 	Query string `json:"query,omitempty"`
 }
 
-// Probes makes all probes side by side and returns their results in the order of the targets.
-func Probes(ctx context.Context, targets []Target) []evidence.Probe {
-	results := make([]evidence.Probe, len(targets))
+// Plan is what one client has to probe.
+type Plan struct {
+	// Spacing is the time between the starts of two probes. They run side by side all the same; without it, a large lab
+	// would be too busy starting probes to answer them in time.
+	Spacing time.Duration `json:"spacing"`
+	Targets []Target      `json:"targets"`
+}
+
+// run makes all probes side by side and returns their results in the order of the targets.
+func (p Plan) run(ctx context.Context) []evidence.Probe {
+	results := make([]evidence.Probe, len(p.Targets))
+	pace := time.NewTicker(max(p.Spacing, time.Nanosecond))
+	defer pace.Stop()
 	var wg sync.WaitGroup
-	for i, t := range targets {
+	for i, t := range p.Targets {
 		wg.Go(func() { results[i] = probe(ctx, t) })
+		<-pace.C
 	}
 	wg.Wait()
 	return results
 }
 
-// ProbeStream reads targets as a JSON array and writes the results as one.
+// ProbeStream reads a Plan as JSON and writes the results as a JSON array of evidence.Probe.
 func ProbeStream(ctx context.Context, in io.Reader, out io.Writer) error {
-	var targets []Target
-	if err := json.NewDecoder(in).Decode(&targets); err != nil {
-		return fmt.Errorf("targets: %w", err)
+	var plan Plan
+	if err := json.NewDecoder(in).Decode(&plan); err != nil {
+		return fmt.Errorf("plan: %w", err)
 	}
-	return json.NewEncoder(out).Encode(Probes(ctx, targets))
+	return json.NewEncoder(out).Encode(plan.run(ctx))
 }
 
 func probe(ctx context.Context, t Target) evidence.Probe {

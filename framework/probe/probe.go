@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,27 +23,39 @@ import (
 	"github.com/netfault/netfault/framework/machine"
 )
 
+// startsPerSecond is how many probes of all clients together start in a second: half of what two cores manage.
+const startsPerSecond = 1000
+
 // Run makes all probes of the lab side by side, each client in one process: from every pod to every pod and every
 // Service, to the cluster's DNS and to the host outside; and from the host outside to every Service's NodePort on
 // every node. Results are sorted by kind, from and to.
 func Run(ctx context.Context, l lab.Lab) ([]evidence.Probe, error) {
+	clients := map[machine.Machine][]agent.Target{l.Outside().Machine: nodePortTargets(l)}
+	for _, n := range l.Nodes() {
+		clients[n.Pod.Machine] = podTargets(l, n)
+	}
+	total := 0
+	for _, targets := range clients {
+		total += len(targets)
+	}
+	// Every client spreads its probes over the same time.
+	spread := time.Duration(total) * time.Second / startsPerSecond
+
+	var mu sync.Mutex
+	var all []evidence.Probe
 	group, ctx := errgroup.WithContext(ctx)
-	nodes := l.Nodes()
-	results := make([][]evidence.Probe, len(nodes)+1)
-	for i, n := range nodes {
-		group.Go(func() (err error) {
-			results[i], err = runFrom(ctx, l, n.Pod.Machine, podTargets(l, n))
+	for client, targets := range clients {
+		group.Go(func() error {
+			results, err := runFrom(ctx, l, client, agent.Plan{Spacing: spread / time.Duration(len(targets)), Targets: targets})
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, results...)
 			return err
 		})
 	}
-	group.Go(func() (err error) {
-		results[len(nodes)], err = runFrom(ctx, l, l.Outside().Machine, nodePortTargets(l))
-		return err
-	})
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("probes: %w", err)
 	}
-	all := slices.Concat(results...)
 	slices.SortStableFunc(all, func(a, b evidence.Probe) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 	})
@@ -86,8 +100,8 @@ func join(a netip.Addr, port int) string {
 	return netip.AddrPortFrom(a, uint16(port)).String()
 }
 
-func runFrom(ctx context.Context, l lab.Lab, m machine.Machine, targets []agent.Target) ([]evidence.Probe, error) {
-	in, err := json.Marshal(targets)
+func runFrom(ctx context.Context, l lab.Lab, m machine.Machine, plan agent.Plan) ([]evidence.Probe, error) {
+	in, err := json.Marshal(plan)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +113,8 @@ func runFrom(ctx context.Context, l lab.Lab, m machine.Machine, targets []agent.
 	if err := json.Unmarshal(out.Bytes(), &results); err != nil {
 		return nil, fmt.Errorf("%s: results: %w", m.Name(), err)
 	}
-	if len(results) != len(targets) {
-		return nil, fmt.Errorf("%s: %d results for %d probes", m.Name(), len(results), len(targets))
+	if len(results) != len(plan.Targets) {
+		return nil, fmt.Errorf("%s: %d results for %d probes", m.Name(), len(results), len(plan.Targets))
 	}
 	return results, nil
 }
