@@ -39,12 +39,7 @@ func newFaultList() *cobra.Command {
 		Example: `  netfault fault list`,
 		Args:    noArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
-			t := table.NewWriter()
-			t.SetOutputMirror(cmd.OutOrStdout())
-			t.SetStyle(table.StyleLight)
-			t.Style().Options.DrawBorder = false
-			t.Style().Options.SeparateColumns = false
-			t.AppendHeader(table.Row{"fault", "detector", "what it is"})
+			t := report.NewTable(cmd.OutOrStdout(), "fault", "detector", "what it is")
 			for _, s := range scenarios.All() {
 				t.AppendRow(table.Row{s.Name, s.Detector, s.Summary})
 			}

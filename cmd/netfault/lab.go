@@ -18,6 +18,7 @@ import (
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/tools"
 	"github.com/netfault/netfault/framework/undo"
 )
@@ -242,12 +243,7 @@ func writeStatus(w io.Writer, all []status) {
 			force = s.Fault + " in force"
 		}
 		fmt.Fprintf(w, "lab %s (%s), flannel %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flannel, force, s.Outside)
-		t := table.NewWriter()
-		t.SetOutputMirror(w)
-		t.SetStyle(table.StyleLight)
-		t.Style().Options.DrawBorder = false
-		t.Style().Options.SeparateColumns = false
-		t.AppendHeader(table.Row{"node", "address", "pod", "service", "nodeport", "flanneld"})
+		t := report.NewTable(w, "node", "address", "pod", "service", "nodeport", "flanneld")
 		for _, n := range s.Nodes {
 			running := "runs"
 			if !n.Flanneld {

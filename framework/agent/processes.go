@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/netfault/netfault/framework/procstat"
 )
 
 // Processes lists the command lines of the processes that belong to this machine, sorted; one in a network namespace of
@@ -25,14 +27,14 @@ func Processes() ([]string, error) {
 		if err != nil {
 			continue
 		}
-		parent, err := parentOf(pid)
+		stat, err := procstat.Read(pid)
 		if gone(err) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		parents[pid] = parent
+		parents[pid] = stat.Parent
 	}
 	home, err := os.Readlink("/proc/1/ns/net")
 	if err != nil {
@@ -84,17 +86,4 @@ func describe(pid int, home string) (string, error) {
 		line += " (own network)"
 	}
 	return line, nil
-}
-
-func parentOf(pid int) (int, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// The program's name, in parentheses, may hold anything; the parent is the second field behind it (proc(5)).
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("/proc/%d/stat is too short", pid)
-	}
-	return strconv.Atoi(fields[1])
 }

@@ -23,12 +23,7 @@ func FindingsJSON(w io.Writer, r detectors.Report) error {
 // FindingsTable writes one row for each finding, then the evidence and the remedy of each problem.
 func FindingsTable(w io.Writer, r detectors.Report) {
 	c := NewConsole(w)
-	t := table.NewWriter()
-	t.SetOutputMirror(w)
-	t.SetStyle(table.StyleLight)
-	t.Style().Options.DrawBorder = false
-	t.Style().Options.SeparateColumns = false
-	t.AppendHeader(table.Row{"detector", "verdict", "where", "what"})
+	t := NewTable(w, "detector", "verdict", "where", "what")
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 4, WidthMax: 90, WidthMaxEnforcer: text.WrapSoft}})
 	for _, f := range r.Findings {
 		t.AppendRow(table.Row{f.Detector, c.verdict(f), where(f), f.Summary})

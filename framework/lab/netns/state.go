@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/netfault/netfault/framework/procstat"
 )
 
 // stateRoot holds one folder for each lab. It is on a tmpfs, so that it ends with the lab when the machine restarts.
@@ -37,26 +39,13 @@ type process struct {
 }
 
 func thisProcess() (process, error) {
-	start, err := startTime(os.Getpid())
-	return process{PID: os.Getpid(), Start: start}, err
+	stat, err := procstat.Read(os.Getpid())
+	return process{PID: os.Getpid(), Start: stat.Start}, err
 }
 
 func (p process) alive() bool {
-	start, err := startTime(p.PID)
-	return err == nil && start == p.Start
-}
-
-func startTime(pid int) (uint64, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// The program's name, in parentheses, may hold spaces and parentheses.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(fields) < 20 {
-		return 0, fmt.Errorf("/proc/%d/stat is too short", pid)
-	}
-	return strconv.ParseUint(fields[19], 10, 64)
+	stat, err := procstat.Read(p.PID)
+	return err == nil && stat.Start == p.Start
 }
 
 func stateDir(name string) string { return filepath.Join(stateRoot, name) }
