@@ -72,7 +72,7 @@ func resetLab(cmd *cobra.Command, name string) error {
 		return err
 	}
 	if err := undo.Undo(cmd.Context(), l); err != nil {
-		return err
+		return fmt.Errorf("%w\nwhat cannot be undone ends with the lab: `netfault lab down --lab=%s`", err, name)
 	}
 	fmt.Fprintf(out, "lab %s: %s is undone\n", name, j.Scenario)
 	return nil

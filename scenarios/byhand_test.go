@@ -1,0 +1,66 @@
+package scenarios_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/collect"
+	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/undo"
+	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
+)
+
+// What an on-call engineer collects without netfault must be judged like what netfault collects.
+var _ = Describe("a bundle made by hand", Label("byhand"), func() {
+	It("is clean on a healthy lab and names the fault on a faulty one", func(ctx context.Context) {
+		healthy := byHand(ctx)
+		for _, f := range healthy.Findings {
+			Expect(f.Verdict).To(BeElementOf(detectors.Clean, detectors.NotApplicable), "%s: %s", f.Detector, f.Summary)
+		}
+		Expect(healthy.ExitCode()).To(Equal(0))
+
+		DeferCleanup(func(ctx context.Context) {
+			Expect(undo.Undo(ctx, theLab)).To(Succeed())
+		})
+		life := &fault.Life{
+			Lab: theLab, Scenario: stalevtep.Scenario, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: silent{},
+			Bundles: filepath.Join(*outDir, "byhand"),
+		}
+		_, err := life.Run(ctx, life.Inject()...)
+		Expect(err).NotTo(HaveOccurred())
+		faulty := byHand(ctx)
+		Expect(faulty.ExitCode()).To(Equal(1))
+		want := stalevtep.Scenario.Want(theLab)
+		Expect(faulty.Findings[0].Detector).To(Equal(detectors.StaleVTEP.Name))
+		Expect(fault.Subject{Case: faulty.Findings[0].Case, Node: faulty.Findings[0].Node, Peer: faulty.Findings[0].Peer}).To(Equal(want))
+	})
+})
+
+// byHand runs the script of docs/EVIDENCE.md on every node, adds the leases, and judges the bundle.
+func byHand(ctx context.Context) detectors.Report {
+	GinkgoHelper()
+	dir, err := os.MkdirTemp("", "netfault-byhand-")
+	Expect(err).NotTo(HaveOccurred())
+	defer os.RemoveAll(dir)
+	self, err := os.Executable()
+	Expect(err).NotTo(HaveOccurred())
+	script := filepath.Join(filepath.Dir(self), "..", "hack", "collect-evidence.sh")
+	for _, n := range theLab.Nodes() {
+		_, err := machine.Output(ctx, n, "sh", script, dir, n.Name())
+		Expect(err).NotTo(HaveOccurred())
+	}
+	leases, err := theLab.Leases(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(collect.WriteLeases(dir, leases)).To(Succeed())
+	b, err := evidence.Open(dir)
+	Expect(err).NotTo(HaveOccurred())
+	defer b.Close()
+	return detectors.Run(ctx, b, detectors.All())
+}
