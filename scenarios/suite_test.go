@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,7 +71,9 @@ var _ = BeforeSuite(func(ctx context.Context) {
 		fmt.Printf("lab %s is gone (%v)\n", name, time.Since(begun).Round(time.Millisecond))
 	})
 	l, err := netns.Up(ctx, netns.Options{Name: name, Flannel: tools.FlannelVersion(), Owned: true})
-	Expect(err).NotTo(HaveOccurred())
+	if err != nil {
+		Fail(err.Error())
+	}
 	theLab = l
 	fmt.Printf("\nlab %s is up: flannel %s, %d nodes (%v)\n", l.Name(), l.Flannel().Version(), len(l.Nodes()), time.Since(begun).Round(time.Millisecond))
 })
@@ -84,6 +87,9 @@ var _ = BeforeEach(func() {
 })
 
 var _ = ReportAfterSuite("report.json", func(r Report) {
+	if !r.SuiteSucceeded && r.PreRunStats.SpecsThatWillRun == 0 {
+		fmt.Printf("\nFOCUS=%s picks nothing; it takes one of these, with !, && and ||: %s\n", r.SuiteConfig.LabelFilter, strings.Join(labels(r), " "))
+	}
 	data, err := json.MarshalIndent(map[string]any{
 		"version": 1, "ok": r.SuiteSucceeded, "seed": r.SuiteConfig.RandomSeed, "seconds": r.RunTime.Seconds(),
 		"lab": "netns", "flannel": tools.FlannelVersion(), "scenarios": results,
@@ -91,3 +97,13 @@ var _ = ReportAfterSuite("report.json", func(r Report) {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.WriteFile(filepath.Join(*outDir, "report.json"), append(data, '\n'), 0o644)).To(Succeed())
 })
+
+// labels lists what FOCUS can pick.
+func labels(r Report) []string {
+	var all []string
+	for _, spec := range r.SpecReports {
+		all = append(all, spec.Labels()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
