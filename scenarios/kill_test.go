@@ -37,7 +37,10 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 		Expect(len(points)).To(BeNumerically(">=", 5))
 		Expect(netns.Remove(ctx, name)).To(Succeed())
 		for i := range points {
-			killAt(ctx, i, everyLine, "lab", "up", "--lab="+name)
+			Expect(netns.Remove(ctx, name)).To(Succeed())
+			if !killAt(ctx, i, everyLine, "lab", "up", "--lab="+name) {
+				continue // it was faster than the kill: there is nothing to clear up
+			}
 			netfault(ctx, "reset")
 			netfault(ctx, "reset")
 			Expect(netns.List()).NotTo(ContainElement(name), "killed at %q", points[i])
@@ -132,27 +135,33 @@ func lines(ctx context.Context, pick func(string) bool, args ...string) []string
 	return picked
 }
 
-// killAt starts the program and kills it when it prints the i-th line that pick chooses.
-func killAt(ctx context.Context, i int, pick func(string) bool, args ...string) {
+// killAt starts the program and kills it when it prints the i-th line that pick chooses. It returns false if the program
+// printed the line but ended by itself, well, before the signal came.
+func killAt(ctx context.Context, i int, pick func(string) bool, args ...string) bool {
 	GinkgoHelper()
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	cmd := program(ctx, args...)
 	out, err := cmd.StdoutPipe()
 	Expect(err).NotTo(HaveOccurred())
-	var said strings.Builder
-	cmd.Stderr = &said
+	var said, complained strings.Builder
+	cmd.Stderr = &complained
 	Expect(cmd.Start()).To(Succeed())
 	scanner := bufio.NewScanner(out)
-	for n := -1; scanner.Scan(); {
+	n := -1
+	for n < i && scanner.Scan() {
 		fmt.Fprintln(&said, scanner.Text())
 		if pick(scanner.Text()) {
 			n++
 		}
-		if n == i {
-			break
-		}
 	}
-	Expect(cmd.Process.Kill()).To(Succeed())
-	Expect(cmd.Wait()).To(MatchError("signal: killed"), "netfault %s ended before its line %d:\n%s", strings.Join(args, " "), i, &said)
+	killErr := cmd.Process.Kill()
+	waitErr := cmd.Wait()
+	Expect(n).To(Equal(i), "netfault %s ended before its line %d:\n%s%s", strings.Join(args, " "), i, &said, &complained)
+	if waitErr == nil {
+		return false
+	}
+	Expect(killErr).NotTo(HaveOccurred())
+	Expect(waitErr).To(MatchError("signal: killed"), "netfault %s:\n%s%s", strings.Join(args, " "), &said, &complained)
+	return true
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/netfault/netfault/framework/tools"
@@ -141,6 +142,9 @@ func buildTools(ctx context.Context, log io.Writer, checks []Check) error {
 		return err
 	}
 	source, err := tools.SourceDir(here)
+	if err != nil && !slices.ContainsFunc(checks, func(c Check) bool { return c.Tool != nil && c.Missing != nil }) {
+		return nil // nothing to build, and no checkout to look for newer sources
+	}
 	if err != nil {
 		return err
 	}
