@@ -1,0 +1,29 @@
+package probe
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/netfault/netfault/detectors/evidence"
+)
+
+func TestAllPass(t *testing.T) {
+	good := evidence.Probe{Kind: evidence.ProbePod, From: "n1", To: "n2", OK: true, Source: "10.244.1.2", Seen: "10.244.1.2"}
+	for name, c := range map[string]struct {
+		change func(*evidence.Probe)
+		want   string
+	}{
+		"all well":                            {func(*evidence.Probe) {}, ""},
+		"no answer":                           {func(p *evidence.Probe) { p.OK, p.Error = false, "timeout" }, "pod n1→n2: timeout"},
+		"another source was seen":             {func(p *evidence.Probe) { p.Seen = "10.244.1.0" }, "10.244.1.2 was seen as 10.244.1.0"},
+		"a Service may hide the source":       {func(p *evidence.Probe) { p.Kind, p.Seen = evidence.ProbeService, "10.244.1.1" }, ""},
+		"the way out always hides the source": {func(p *evidence.Probe) { p.Kind, p.Seen = evidence.ProbeEgress, "192.168.100.11" }, ""},
+	} {
+		p := good
+		c.change(&p)
+		err := AllPass([]evidence.Probe{good, p})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+}

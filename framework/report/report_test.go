@@ -1,0 +1,45 @@
+package report
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/framework/fault"
+)
+
+var problem = detectors.Finding{
+	Detector: "stale-vtep", Verdict: detectors.Problem, Severity: detectors.Critical, Node: "n2", Peer: "n1", Summary: "n1 drops them",
+	Expected: "0e:22", Actual: "0e:11", Evidence: []detectors.Line{{File: "nodes/n2/ip-neigh.json", Text: "10.244.1.0 lladdr 0e:11"}},
+	Remedy: []detectors.Command{{Node: "n2", Argv: []string{"ip", "neigh", "replace", "a b"}, Why: "because"}},
+}
+
+// What stands between the table and the person who must act: every command, ready to be pasted, and on which node.
+func TestFindingsTableShowsTheRemedy(t *testing.T) {
+	var out bytes.Buffer
+	FindingsTable(&out, detectors.Report{Findings: []detectors.Finding{problem, {Detector: "quiet", Verdict: detectors.Clean, Summary: "fine"}}})
+	for _, want := range []string{"n2 → n1", "expected  0e:22", "actual    0e:11", "nodes/n2/ip-neigh.json", "n2# ip neigh replace 'a b'", "because", "quiet"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+}
+
+// Colour is for terminals only.
+func TestNoEscapesInAFile(t *testing.T) {
+	var out bytes.Buffer
+	FindingsTable(&out, detectors.Report{Findings: []detectors.Finding{problem}})
+	c := NewConsole(&out)
+	c.Begin("s", fault.Step{Name: "healthy", About: "all is well"})
+	c.Detail("detail")
+	c.End("s", fault.Result{Step: "healthy", Seconds: 1.5, OK: false, Error: "not well", Bundle: "/tmp/b"})
+	if strings.Contains(out.String(), "\x1b") {
+		t.Errorf("escape sequences in %q", out.String())
+	}
+	for _, want := range []string{"FAILED (1.5s): not well", "netfault detect --bundle=/tmp/b"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+}
