@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+	"golang.org/x/term"
 
 	"github.com/netfault/netfault/detectors"
 )
@@ -24,7 +26,7 @@ func FindingsJSON(w io.Writer, r detectors.Report) error {
 func FindingsTable(w io.Writer, r detectors.Report) {
 	c := NewConsole(w)
 	t := NewTable(w, "detector", "verdict", "where", "what")
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 4, WidthMax: 90, WidthMaxEnforcer: text.WrapSoft}})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 4, WidthMax: textWidth(w), WidthMaxEnforcer: text.WrapSoft}})
 	for _, f := range r.Findings {
 		t.AppendRow(table.Row{f.Detector, c.verdict(f), where(f), f.Summary})
 	}
@@ -34,6 +36,20 @@ func FindingsTable(w io.Writer, r detectors.Report) {
 			c.explain(f)
 		}
 	}
+}
+
+// textWidth is how wide the column of summaries may be: what the terminal leaves beside the other three.
+func textWidth(w io.Writer) int {
+	const others, least, most = 48, 40, 90
+	f, ok := w.(*os.File)
+	if !ok {
+		return most
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return most // not a terminal
+	}
+	return min(max(width-others, least), most)
 }
 
 func where(f detectors.Finding) string {
