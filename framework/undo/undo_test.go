@@ -26,11 +26,15 @@ func TestDiff(t *testing.T) {
 			[]string{"n1: process flanneld: gone"},
 		},
 		"a process more": {
-			func(r *Recorded) { r.Machines["n1"] = agent.Recorded{Processes: []string{"agent", "flanneld", "tcpdump"}} },
+			func(r *Recorded) {
+				r.Machines["n1"] = agent.Recorded{Processes: []string{"agent", "flanneld", "tcpdump"}}
+			},
 			[]string{"n1: process tcpdump: was not there before"},
 		},
 		"a process twice": {
-			func(r *Recorded) { r.Machines["n1"] = agent.Recorded{Processes: []string{"agent", "flanneld", "flanneld"}} },
+			func(r *Recorded) {
+				r.Machines["n1"] = agent.Recorded{Processes: []string{"agent", "flanneld", "flanneld"}}
+			},
 			[]string{"n1: process: 2 before, 3 now"},
 		},
 		"flanneld stopped": {func(r *Recorded) { r.Flannel = nil }, []string{"flanneld on n1: gone"}},
