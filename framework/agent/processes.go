@@ -13,15 +13,16 @@ import (
 	"github.com/netfault/netfault/framework/procstat"
 )
 
-// Processes lists the command lines of the processes that belong to this machine, sorted; one in a network namespace of
-// its own has "(own network)" behind it. Commands that somebody runs here from outside are left out: in this PID
-// namespace they, or the first of their ancestors, have no parent.
+// Processes lists the command lines of the machine's first process and of its children, which are its services and what
+// was left behind by others, sorted; one in a network namespace of its own has "(own network)" behind it. The children of
+// services come and go: flanneld checks its rules with iptables every five seconds. Commands that somebody runs here from
+// outside have no parent in this PID namespace, and are left out, too.
 func Processes() ([]string, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
 	}
-	parents := map[int]int{}
+	var pids []int
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
@@ -34,17 +35,16 @@ func Processes() ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		parents[pid] = stat.Parent
+		if pid == 1 || stat.Parent == 1 {
+			pids = append(pids, pid)
+		}
 	}
 	home, err := os.Readlink("/proc/1/ns/net")
 	if err != nil {
 		return nil, err
 	}
 	var lines []string
-	for pid := range parents {
-		if !descends(parents, pid) {
-			continue
-		}
+	for _, pid := range pids {
 		line, err := describe(pid, home)
 		if gone(err) || line == "" {
 			continue
@@ -61,14 +61,6 @@ func Processes() ([]string, error) {
 // gone says that a process ended while it was looked at.
 func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
-}
-
-// descends says whether pid is the machine's first process or below it.
-func descends(parents map[int]int, pid int) bool {
-	for pid > 1 {
-		pid = parents[pid]
-	}
-	return pid == 1
 }
 
 // describe returns "" for a process that has ended and only waits to be reaped.

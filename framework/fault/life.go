@@ -348,12 +348,18 @@ func (l *Life) compared(ctx context.Context) error {
 	if err := l.probesPass(ctx); err != nil {
 		return err
 	}
-	now, err := undo.Record(ctx, l.Lab)
+	err = wait.Until(ctx, cmp.Or(l.Patience, 20*time.Second), "the state before the fault", func(ctx context.Context) error {
+		now, err := undo.Record(ctx, l.Lab)
+		if err != nil {
+			return err
+		}
+		if left := undo.Diff(j.Before, now); len(left) > 0 {
+			return fmt.Errorf("%d differences from before the fault:\n  %s", len(left), strings.Join(left, "\n  "))
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	if left := undo.Diff(j.Before, now); len(left) > 0 {
-		return fmt.Errorf("%d differences from before the fault:\n  %s", len(left), strings.Join(left, "\n  "))
 	}
 	return undo.Undo(ctx, l.Lab)
 }
