@@ -68,9 +68,10 @@ func linux() error {
 	return nil
 }
 
-// onPath looks in the sbin folders too, which are not on everybody's PATH.
+// onPath looks in the sbin folders too, which are not on everybody's PATH, and where Go's own installer puts it, which is
+// not on sudo's.
 func onPath(program string) error {
-	for _, dir := range append(strings.Split(os.Getenv("PATH"), ":"), "/usr/sbin", "/sbin") {
+	for _, dir := range append(strings.Split(os.Getenv("PATH"), ":"), "/usr/sbin", "/sbin", "/usr/local/go/bin") {
 		if info, err := os.Stat(dir + "/" + program); err == nil && info.Mode().IsRegular() {
 			return nil
 		}
