@@ -24,22 +24,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// script runs one command a line in the test's namespace. It may have no quoting.
-func script(t testing.TB, lines string) {
-	t.Helper()
-	for line := range strings.Lines(lines) {
-		if argv := strings.Fields(line); len(argv) > 0 {
-			scratchns.Run(t, argv...)
-		}
-	}
-}
-
 // node makes a namespace with one of everything that a node has. Duplicate address detection is off, so that nothing
 // changes by itself.
 func node(t testing.TB) {
 	t.Helper()
 	scratchns.Enter(t)
-	script(t, `
+	scratchns.Script(t, `
 		sysctl -q -w net.ipv6.conf.default.accept_dad=0
 		sysctl -q -w net.ipv6.conf.default.router_solicitations=0
 		ip link set lo up
@@ -268,7 +258,7 @@ func withoutDates(s string) string {
 // TestConntrackLikeTool puts one flow of each kind into the table.
 func TestConntrackLikeTool(t *testing.T) {
 	scratchns.Enter(t)
-	script(t, `
+	scratchns.Script(t, `
 		conntrack -I -p tcp -s 10.0.0.1 -d 10.0.0.2 --sport 1000 --dport 80 --state ESTABLISHED -u SEEN_REPLY,ASSURED -t 3000
 		conntrack -I -p tcp -s 10.0.0.1 -d 10.0.0.2 --sport 1001 --dport 80 --state SYN_SENT -t 3000 -m 16384
 		conntrack -I -p tcp -s 10.0.0.1 -d 10.0.0.2 --sport 1002 --dport 80 --state TIME_WAIT -u SEEN_REPLY -t 3000 --reply-src 10.1.0.2 --reply-dst 10.0.0.9 --reply-port-src 8080 --reply-port-dst 1002

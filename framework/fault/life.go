@@ -97,6 +97,8 @@ func (l *Life) Run(ctx context.Context, steps ...Step) ([]Result, error) {
 	return results, nil
 }
 
+func (l *Life) patience() time.Duration { return cmp.Or(l.Patience, 20*time.Second) }
+
 func (l *Life) say(line string) {
 	l.details = append(l.details, line)
 	l.Reporter.Detail(line)
@@ -131,7 +133,7 @@ func (l *Life) allClean(ctx context.Context, bundle string) error {
 
 func (l *Life) probesPass(ctx context.Context) error {
 	var n int
-	err := wait.Until(ctx, cmp.Or(l.Patience, 20*time.Second), "every probe to pass", func(ctx context.Context) error {
+	err := wait.Until(ctx, l.patience(), "every probe to pass", func(ctx context.Context) error {
 		results, err := probe.Run(ctx, l.Lab)
 		n = len(results)
 		return errors.Join(err, probe.AllPass(results))
@@ -158,7 +160,7 @@ func (l *Life) injected(ctx context.Context) error {
 // symptom is what makes an injection count: probes that must fail do, and the others pass.
 func (l *Life) symptom(ctx context.Context) error {
 	var broken []string
-	err := wait.Until(ctx, cmp.Or(l.Patience, 20*time.Second), "the symptom", func(ctx context.Context) error {
+	err := wait.Until(ctx, l.patience(), "the symptom", func(ctx context.Context) error {
 		results, err := probe.Run(ctx, l.Lab)
 		if err != nil {
 			return err
@@ -348,7 +350,7 @@ func (l *Life) compared(ctx context.Context) error {
 	if err := l.probesPass(ctx); err != nil {
 		return err
 	}
-	err = wait.Until(ctx, cmp.Or(l.Patience, 20*time.Second), "the state before the fault", func(ctx context.Context) error {
+	err = wait.Until(ctx, l.patience(), "the state before the fault", func(ctx context.Context) error {
 		now, err := undo.Record(ctx, l.Lab)
 		if err != nil {
 			return err

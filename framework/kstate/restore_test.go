@@ -12,21 +12,11 @@ import (
 	"github.com/netfault/netfault/framework/collect/scratchns"
 )
 
-// script runs one command a line in the test's namespace. It may have no quoting.
-func script(t testing.TB, lines string) {
-	t.Helper()
-	for line := range strings.Lines(lines) {
-		if argv := strings.Fields(line); len(argv) > 0 {
-			scratchns.Run(t, argv...)
-		}
-	}
-}
-
 // node makes a namespace that looks like a flannel node.
 func node(t testing.TB) {
 	t.Helper()
 	scratchns.Enter(t)
-	script(t, `
+	scratchns.Script(t, `
 		ip link set lo up
 		ip link add eth0 type veth peer name underlay0
 		ip link set underlay0 up
@@ -63,7 +53,7 @@ func node(t testing.TB) {
 		iptables-legacy -P FORWARD DROP
 		iptables-legacy -A FORWARD -s 10.244.0.0/16 -j ACCEPT`)
 	for peer := 2; peer <= 4; peer++ {
-		script(t, peerOf(peer, "replace", fmt.Sprintf("0a:00:00:00:00:%02d", peer)))
+		scratchns.Script(t, peerOf(peer, "replace", fmt.Sprintf("0a:00:00:00:00:%02d", peer)))
 	}
 }
 
@@ -210,7 +200,7 @@ func TestRestore(t *testing.T) {
 			node(t)
 			want := throughJSON(t, record(t))
 			noDifferences(t, want, record(t))
-			script(t, wreck)
+			scratchns.Script(t, wreck)
 			if len(Diff(want, record(t))) == 0 {
 				t.Fatal("the wreck makes no difference")
 			}
@@ -246,7 +236,7 @@ func TestRestoreFlannel(t *testing.T) {
 	}
 	before := show()
 	want := record(t)
-	script(t, wrecks["flannel.1 made again by flanneld with another address and number"])
+	scratchns.Script(t, wrecks["flannel.1 made again by flanneld with another address and number"])
 	if show() == before {
 		t.Fatal("the wreck makes no difference")
 	}
@@ -259,10 +249,10 @@ func TestRestoreFlannel(t *testing.T) {
 // TestRestoreTakenNumber makes flannel.1 again although another link, which stays, has its number now.
 func TestRestoreTakenNumber(t *testing.T) {
 	node(t)
-	script(t, `ip route add 10.94.0.0/16 nexthop via 10.244.2.0 dev flannel.1 onlink nexthop via 172.18.0.7 dev eth0`)
+	scratchns.Script(t, `ip route add 10.94.0.0/16 nexthop via 10.244.2.0 dev flannel.1 onlink nexthop via 172.18.0.7 dev eth0`)
 	want := record(t)
 	flannel, _ := want.link("flannel.1")
-	script(t, "ip link del flannel.1\n"+fmt.Sprintf("ip link add index %d name cni9 type bridge", flannel.Index))
+	scratchns.Script(t, "ip link del flannel.1\n"+fmt.Sprintf("ip link add index %d name cni9 type bridge", flannel.Index))
 	withCNI9 := record(t)
 	withCNI9.Links = append(withCNI9.Links, flannel)
 	withCNI9.Addresses, withCNI9.Routes, withCNI9.Neighbours, withCNI9.FDB = want.Addresses, want.Routes, want.Neighbours, want.FDB
@@ -277,7 +267,7 @@ func TestRestoreTakenNumber(t *testing.T) {
 func TestRestoreVeth(t *testing.T) {
 	node(t)
 	want := record(t)
-	script(t, "ip link del veth1\n"+wrecks["peer other address"])
+	scratchns.Script(t, "ip link del veth1\n"+wrecks["peer other address"])
 	problems := Restore(context.Background(), want)
 	lost := map[string]bool{}
 	for _, p := range problems {
@@ -322,7 +312,7 @@ func BenchmarkRestore(b *testing.B) {
 	want := record(b)
 	for b.Loop() {
 		b.StopTimer()
-		script(b, wrecks["flannel.1 made again by flanneld with another address and number"])
+		scratchns.Script(b, wrecks["flannel.1 made again by flanneld with another address and number"])
 		b.StartTimer()
 		noProblems(b, Restore(context.Background(), want))
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/vishvananda/netns"
@@ -42,4 +43,14 @@ func Run(t testing.TB, argv ...string) string {
 		t.Fatalf("%v: %v: %s%s", argv, err, stdout.String(), stderr.String())
 	}
 	return stdout.String()
+}
+
+// Script runs one command a line in the test's namespace. It may have no quoting.
+func Script(t testing.TB, lines string) {
+	t.Helper()
+	for line := range strings.Lines(lines) {
+		if argv := strings.Fields(line); len(argv) > 0 {
+			Run(t, argv...)
+		}
+	}
 }
