@@ -46,6 +46,15 @@ type Finding struct {
 	Evidence []Line `json:"evidence,omitempty"`
 	// Remedy is what heals it, in order; the harness runs exactly what is printed.
 	Remedy []Command `json:"remedy,omitempty"`
+	// Alternatives are other ways to heal it, each complete by itself, in place of Remedy.
+	Alternatives []Alternative `json:"alternatives,omitempty"`
+}
+
+// Alternative is another way to heal.
+type Alternative struct {
+	// Name says in a few words what is different about it.
+	Name   string    `json:"name"`
+	Remedy []Command `json:"remedy"`
 }
 
 // Line is a quotation from one file of the bundle.

@@ -39,7 +39,7 @@ var _ = Describe("a bundle made by hand", Label("byhand"), func() {
 		Expect(faulty.ExitCode()).To(Equal(1))
 		want := stalevtep.Scenario.Want(theLab)
 		Expect(faulty.Findings[0].Detector).To(Equal(detectors.StaleVTEP.Name))
-		Expect(fault.Subject{Case: faulty.Findings[0].Case, Node: faulty.Findings[0].Node, Peer: faulty.Findings[0].Peer}).To(Equal(want))
+		Expect([]fault.Subject{{Case: faulty.Findings[0].Case, Node: faulty.Findings[0].Node, Peer: faulty.Findings[0].Peer}}).To(Equal(want))
 	})
 })
 

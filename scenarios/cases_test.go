@@ -33,7 +33,7 @@ var _ = Describe("case", Label("cases"), func() {
 			Scenario: fault.Scenario{
 				Name: want.Case, Detector: detectors.StaleVTEP.Name, MustFail: mustFail,
 				Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return wreck(ctx, l) },
-				Want:   func(lab.Lab) fault.Subject { return want },
+				Want:   func(lab.Lab) []fault.Subject { return []fault.Subject{want} },
 			},
 		}
 		DeferCleanup(func(ctx context.Context) {

@@ -19,43 +19,55 @@ import (
 // Scenarios run in random order on one lab.
 var _ = Describe("fault", func() {
 	for _, s := range scenarios.All() {
-		Describe(s.Name, Ordered, Label("fault", s.Name), func() {
-			life := &fault.Life{Scenario: s, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: console}
-			steps := append(life.Inject(), life.Heal()...)
-			entry := scenarioReport{Scenario: s.Name, Detector: s.Detector}
-
-			BeforeAll(func(ctx context.Context) {
-				life.Lab, life.Bundles = theLab, filepath.Join(*outDir, "bundles")
-				if s.Unavailable != nil {
-					entry.Skipped = s.Unavailable(theLab)
-				}
-				if entry.Skipped != "" {
-					fmt.Printf("%s skipped: %s\n", s.Name, entry.Skipped)
-				}
-				// A no-op after a scenario that passed; registered before anything is changed.
-				DeferCleanup(func(ctx context.Context) {
-					Expect(undo.Undo(ctx, theLab)).To(Succeed())
-				})
-			})
-			AfterAll(func() {
-				entry.OK = entry.Skipped == "" && len(entry.Steps) == len(steps) && entry.Steps[len(steps)-1].OK
-				results = append(results, entry)
-				if entry.OK && !*keepBundles {
-					Expect(os.RemoveAll(filepath.Join(life.Bundles, s.Name))).To(Succeed())
-				}
-			})
-			for _, step := range steps {
-				It(step.Name, func(ctx context.Context) {
-					if entry.Skipped != "" {
-						Skip(entry.Skipped)
-					}
-					done, err := life.Run(ctx, step)
-					entry.Steps = append(entry.Steps, done...)
-					if err != nil {
-						Fail(err.Error()) // one line, where an assertion would print the error's inside
-					}
-				})
-			}
-		})
+		for _, remedy := range append([]string{""}, s.Alternatives...) {
+			lifeOf(s, remedy)
+		}
 	}
 })
+
+// lifeOf declares the life of a fault that is healed by the finding's first remedy or, if it is named, by another.
+func lifeOf(s fault.Scenario, remedy string) {
+	name := s.Name
+	if remedy != "" {
+		name += ", " + remedy
+	}
+	Describe(name, Ordered, Label("fault", s.Name), func() {
+		life := &fault.Life{Scenario: s, Remedy: remedy, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: console}
+		steps := append(life.Inject(), life.Heal()...)
+		entry := scenarioReport{Scenario: s.Name, Detector: s.Detector, Remedy: remedy}
+
+		BeforeAll(func(ctx context.Context) {
+			life.Lab, life.Bundles = labWith(ctx, s.Pods), filepath.Join(*outDir, "bundles")
+			if remedy != "" {
+				life.Bundles = filepath.Join(*outDir, "bundles-other-remedies")
+			}
+			entry.Lab, entry.Pods, entry.Docker = life.Lab.Name(), string(life.Lab.Pods()), life.Lab.Docker()
+			if entry.Skipped = s.Missing(life.Lab); entry.Skipped != "" {
+				fmt.Printf("%s skipped: %s\n", s.Name, entry.Skipped)
+			}
+			// A no-op after a scenario that passed; registered before anything is changed.
+			DeferCleanup(func(ctx context.Context) {
+				Expect(undo.Undo(ctx, life.Lab)).To(Succeed())
+			})
+		})
+		AfterAll(func() {
+			entry.OK = entry.Skipped == "" && len(entry.Steps) == len(steps) && entry.Steps[len(steps)-1].OK
+			results = append(results, entry)
+			if entry.OK && !*keepBundles {
+				Expect(os.RemoveAll(filepath.Join(life.Bundles, s.Name))).To(Succeed())
+			}
+		})
+		for _, step := range steps {
+			It(step.Name, func(ctx context.Context) {
+				if entry.Skipped != "" {
+					Skip(entry.Skipped)
+				}
+				done, err := life.Run(ctx, step)
+				entry.Steps = append(entry.Steps, done...)
+				if err != nil {
+					Fail(err.Error()) // one line, where an assertion would print the error's inside
+				}
+			})
+		}
+	})
+}

@@ -29,18 +29,26 @@ var (
 	keepBundles = flag.Bool("keep-bundles", false, "keep the bundles of scenarios that passed, too")
 )
 
-// theLab is shared by all scenarios, so that each must leave it as it was.
+// theLab is shared by all scenarios that can run on it, so that each must leave it as it was. Its pods hang on cni0.
 var theLab lab.Lab
+
+// labs are made when the first scenario needs one, by how their pods hang on the nodes.
+var labs = map[lab.Attachment]lab.Lab{}
 
 // results are written to report.json.
 var results []scenarioReport
 
 type scenarioReport struct {
-	Scenario string         `json:"scenario"`
-	Detector string         `json:"detector"`
-	OK       bool           `json:"ok"`
-	Skipped  string         `json:"skipped,omitempty"`
-	Steps    []fault.Result `json:"steps"`
+	Scenario string `json:"scenario"`
+	Detector string `json:"detector"`
+	OK       bool   `json:"ok"`
+	// Remedy is the name of the finding's other remedy that was run, if not the first.
+	Remedy  string         `json:"remedy,omitempty"`
+	Lab     string         `json:"lab"`
+	Pods    string         `json:"pods"`
+	Docker  string         `json:"docker,omitempty"`
+	Skipped string         `json:"skipped,omitempty"`
+	Steps   []fault.Result `json:"steps"`
 }
 
 func TestScenarios(t *testing.T) {
@@ -54,29 +62,49 @@ func TestScenarios(t *testing.T) {
 var console = report.NewConsole(os.Stdout)
 
 var _ = BeforeSuite(func(ctx context.Context) {
-	name := fmt.Sprintf("e2e-%d", os.Getpid())
-	begun := time.Now()
 	before, err := kstate.Record(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func(ctx context.Context) {
 		after, err := kstate.Record(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(kstate.Diff(before, after)).To(BeEmpty(), "this machine's own network is not what it was")
-		Expect(netns.List()).NotTo(ContainElement(name))
+		for _, pods := range lab.Attachments {
+			Expect(netns.List()).NotTo(ContainElement(labName(pods)))
+		}
 	})
-	// Registered before the lab is made: removing what was never made is no error.
+	// Registered before any lab is made: removing what was never made is no error.
 	DeferCleanup(func(ctx context.Context) {
-		begun := time.Now()
-		Expect(netns.Remove(ctx, name)).To(Succeed())
-		fmt.Printf("lab %s is gone (%v)\n", name, time.Since(begun).Round(time.Millisecond))
+		for _, pods := range lab.Attachments {
+			Expect(netns.Remove(ctx, labName(pods))).To(Succeed())
+		}
 	})
-	l, err := netns.Up(ctx, netns.Options{Name: name, Flannel: tools.FlannelVersion(), Owned: true})
+	theLab = labWith(ctx, lab.CNIBridge)
+})
+
+func labName(pods lab.Attachment) string { return fmt.Sprintf("e2e-%s-%d", pods, os.Getpid()) }
+
+// labWith returns the suite's lab with pods that hang like this, which it makes if need be.
+func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
+	if pods == "" {
+		pods = lab.CNIBridge
+	}
+	if l, ok := labs[pods]; ok {
+		return l
+	}
+	begun := time.Now()
+	l, err := netns.Up(ctx, netns.Options{Name: labName(pods), Flannel: tools.FlannelVersion(), Pods: pods, Owned: true})
 	if err != nil {
 		Fail(err.Error())
 	}
-	theLab = l
-	fmt.Printf("\nlab %s is up: flannel %s, %d nodes (%v)\n", l.Name(), l.Flannel().Version(), len(l.Nodes()), time.Since(begun).Round(time.Millisecond))
-})
+	labs[pods] = l
+	docker := ""
+	if l.Docker() != "" {
+		docker = ", " + l.Docker()
+	}
+	fmt.Printf("\nlab %s is up: flannel %s, pods on %s%s, %d nodes (%v)\n",
+		l.Name(), l.Flannel().Version(), pods, docker, len(l.Nodes()), time.Since(begun).Round(time.Millisecond))
+	return l
+}
 
 // Steps of a scenario tell about themselves; the other specs are announced here.
 var _ = BeforeEach(func() {

@@ -14,17 +14,18 @@ import (
 
 	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/collect"
-	"github.com/netfault/netfault/framework/kstate"
+	"github.com/netfault/netfault/framework/dockerd"
 )
 
 const usage = `netfault-agent runs inside the machines and pods of a netfault lab. netfault starts it:
   init --lab=L --machine=M --logs=DIR   the first process of a machine
-  serve --listen=ADDR --name=NAME       the probe server of a pod
+  serve --name=NAME                     the probe servers of a pod
+  dockerd --bip=... --ip-masq=...       docker0 and dockerd's rules, where there is no dockerd
   probe                                 a plan from standard input, results to standard output
   collect                               this machine's part of a bundle, as tar, to standard output
   links                                 ip-link.json to standard output
-  record                                this machine's network state to standard output
-  restore                               back to the network state on standard input; what is left, to standard output
+  record                                this machine's network state and options to standard output
+  restore                               back to the state on standard input; what is left, to standard output
 `
 
 // The main thread stays with the main function: /proc/PID/ns shows the main thread's namespaces, by which a machine is
@@ -57,10 +58,14 @@ func run(ctx context.Context) error {
 		_ = flags.Parse(os.Args[2:]) // exits on error
 		return agent.Init(o)
 	case "serve":
-		listen := flags.String("listen", ":8080", "address to listen on")
-		name := flags.String("name", "", "name to answer with")
+		s := agent.Server{Log: os.Stdout}
+		flags.StringVar(&s.Listen, "listen", ":8080", "address to listen on")
+		flags.StringVar(&s.ListenClosing, "listen-closing", ":8081", "address of the server that closes connections first")
+		flags.StringVar(&s.Name, "name", "", "name to answer with")
 		_ = flags.Parse(os.Args[2:]) // exits on error
-		return agent.Serve(ctx, os.Stdout, *listen, *name)
+		return s.Serve(ctx)
+	case "dockerd":
+		return dockerd.Run(ctx, os.Args[2:])
 	case "probe":
 		return agent.ProbeStream(ctx, os.Stdin, os.Stdout)
 	case "collect":
@@ -68,17 +73,23 @@ func run(ctx context.Context) error {
 	case "links":
 		return collect.LinksJSON(os.Stdout)
 	case "record":
-		state, err := agent.Record(ctx)
+		networkOnly := flags.Bool("network", false, "the network alone: a pod's other state is its node's")
+		_ = flags.Parse(os.Args[2:]) // exits on error
+		state, err := agent.Record(ctx, *networkOnly)
 		if err != nil {
 			return err
 		}
 		return json.NewEncoder(os.Stdout).Encode(state)
 	case "restore":
-		var want kstate.State
+		var want agent.Recorded
 		if err := json.NewDecoder(os.Stdin).Decode(&want); err != nil {
 			return fmt.Errorf("recorded state: %w", err)
 		}
-		return json.NewEncoder(os.Stdout).Encode(kstate.Restore(ctx, want))
+		problems, err := agent.Restore(ctx, want)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(problems)
 	}
 	return fmt.Errorf("unknown command %q\n%s", os.Args[1], usage)
 }

@@ -68,7 +68,7 @@ func findMachine(l lab.Lab, name string) (machine.Machine, error) {
 func machines(l lab.Lab) []machine.Machine {
 	all := []machine.Machine{l.Outside()}
 	for _, n := range l.Nodes() {
-		all = append(all, n, n.Pod)
+		all = append(all, n, n.Pod.Machine, n.Client.Machine)
 	}
 	return all
 }

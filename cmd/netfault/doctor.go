@@ -15,7 +15,8 @@ func newDoctor() *cobra.Command {
 		Use:   "doctor",
 		Short: "Say what this machine lacks to run a lab, and install it",
 		Long: `Check what a lab needs of this machine. With --fix, install missing Debian packages (with sudo where needed) and build
-etcd, flanneld and CoreDNS from their pinned sources; that part must run inside netfault's checkout.`,
+etcd, flanneld and CoreDNS from their pinned sources; that part must run inside netfault's checkout. Debian's dockerd is
+unpacked into the cache, and not installed.`,
 		Example: `  sudo netfault doctor
   netfault doctor --fix`,
 		Args: noArgs,
@@ -34,6 +35,10 @@ etcd, flanneld and CoreDNS from their pinned sources; that part must run inside 
 				}
 				if errors.Is(c.Missing, doctor.ErrUnknown) {
 					fmt.Fprintf(out, "unknown  %s: %v\n         %s\n", c.Name, c.Missing, c.Why)
+					continue
+				}
+				if c.Optional != "" {
+					fmt.Fprintf(out, "optional %s: %v\n         %s; without it, %s\n", c.Name, c.Missing, c.Why, c.Optional)
 					continue
 				}
 				lacking++

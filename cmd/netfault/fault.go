@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -75,10 +76,8 @@ was done so far is undone.`,
 			if err != nil {
 				return err
 			}
-			if s.Unavailable != nil {
-				if why := s.Unavailable(l); why != "" {
-					return fmt.Errorf("%s cannot come about here: %s", s.Name, why)
-				}
+			if why := s.Missing(l); why != "" {
+				return fmt.Errorf("%s cannot come about here: %s", s.Name, why)
 			}
 			if j, err := undo.Read(l); err == nil {
 				return fmt.Errorf("%s is in force on %s already: `netfault fault heal` or `netfault reset` first", j.Scenario, l.Name())
@@ -96,14 +95,15 @@ was done so far is undone.`,
 }
 
 func newFaultHeal() *cobra.Command {
-	var name string
+	var name, remedy string
 	cmd := &cobra.Command{
 		Use:   "heal",
 		Short: "Run the finding's remedy, prove the recovery, and undo what is left",
 		Long: `Heal the fault that is in force: show that what people try first does not help, run the remedy that the detector
 names, prove with probes that packets arrive again, and bring the lab's state back to what it was before.`,
-		Example: `  sudo netfault fault heal`,
-		Args:    noArgs,
+		Example: `  sudo netfault fault heal
+  sudo netfault fault heal --remedy="flanneld masquerades"`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := open(name)
 			if err != nil {
@@ -120,7 +120,11 @@ names, prove with probes that packets arrive again, and bring the lab's state ba
 			if err != nil {
 				return err
 			}
+			if remedy != "" && !slices.Contains(s.Alternatives, remedy) {
+				return fmt.Errorf("%s has no remedy %q beside its first; it has: %q", s.Name, remedy, s.Alternatives)
+			}
 			life := newLife(cmd, l, s)
+			life.Remedy = remedy
 			_, err = life.Run(cmd.Context(), life.Heal()...)
 			if err != nil && cmd.Context().Err() != nil {
 				return undoAfter(cmd, l, err)
@@ -132,6 +136,7 @@ names, prove with probes that packets arrive again, and bring the lab's state ba
 		},
 	}
 	labFlag(cmd, &name)
+	cmd.Flags().StringVar(&remedy, "remedy", "", "run this one of the finding's other remedies, as `netfault detect` names it, in place of the first")
 	return cmd
 }
 

@@ -47,6 +47,7 @@ a real CoreDNS, and a host outside the cluster. It stands until 'netfault lab do
 flannel, ` + tools.DefaultFlannel + ` by default; build it first with: make tools FLANNEL_VERSION=...`,
 		Example: `  sudo netfault lab up
   sudo netfault lab up --nodes=5 --lab=big
+  sudo netfault lab up --pods=docker0
   sudo FLANNEL_VERSION=v0.25.7 netfault lab up`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -66,6 +67,10 @@ flannel, ` + tools.DefaultFlannel + ` by default; build it first with: make tool
 	}
 	labFlag(cmd, &o.Name)
 	cmd.Flags().IntVar(&o.Nodes, "nodes", 3, fmt.Sprintf("how many nodes, 2 to %d", netns.MaxNodes))
+	cmd.Flags().StringVar((*string)(&o.Pods), "pods", string(lab.CNIBridge),
+		"how pods hang on their nodes: cni0 (a bridge, CNI's way), docker0 (dockerd's bridge), routed (a route each, Calico's way)")
+	// The flag was registered in the line above.
+	_ = cmd.RegisterFlagCompletionFunc("pods", cobra.FixedCompletions([]string{"cni0", "docker0", "routed"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -190,14 +195,16 @@ func newLabStatus() *cobra.Command {
 
 // status is what `lab status -o json` prints of a lab.
 type status struct {
-	Lab     string       `json:"lab"`
-	Kind    string       `json:"kind,omitempty"`
-	State   string       `json:"state"` // "up" or "broken"
-	Error   string       `json:"error,omitempty"`
-	Flannel string       `json:"flannel,omitempty"`
-	Fault   string       `json:"fault,omitempty"` // the scenario in force
-	Nodes   []nodeStatus `json:"nodes,omitempty"`
-	Outside string       `json:"outside,omitempty"`
+	Lab     string         `json:"lab"`
+	Kind    string         `json:"kind,omitempty"`
+	State   string         `json:"state"` // "up" or "broken"
+	Error   string         `json:"error,omitempty"`
+	Flannel string         `json:"flannel,omitempty"`
+	Pods    lab.Attachment `json:"pods,omitempty"`   // how they hang on their nodes
+	Docker  string         `json:"docker,omitempty"` // what plays the part of dockerd
+	Fault   string         `json:"fault,omitempty"`  // the scenario in force
+	Nodes   []nodeStatus   `json:"nodes,omitempty"`
+	Outside string         `json:"outside,omitempty"`
 }
 
 type nodeStatus struct {
@@ -211,7 +218,7 @@ type nodeStatus struct {
 
 func statusOf(ctx context.Context, l lab.Lab, name string) status {
 	kind, _, _ := strings.Cut(l.Name(), ":")
-	s := status{Lab: name, Kind: kind, State: "up", Flannel: l.Flannel().Version(), Outside: l.Outside().Address.String()}
+	s := status{Lab: name, Kind: kind, State: "up", Flannel: l.Flannel().Version(), Pods: l.Pods(), Docker: l.Docker(), Outside: l.Outside().Address.String()}
 	running, err := l.Flannel().Running(ctx)
 	if err != nil {
 		s.State, s.Error = "broken", err.Error()
@@ -242,7 +249,11 @@ func writeStatus(w io.Writer, all []status) {
 		if s.Fault != "" {
 			force = s.Fault + " in force"
 		}
-		fmt.Fprintf(w, "lab %s (%s), flannel %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flannel, force, s.Outside)
+		pods := "pods on " + string(s.Pods)
+		if s.Docker != "" {
+			pods += " (" + s.Docker + ")"
+		}
+		fmt.Fprintf(w, "lab %s (%s), flannel %s, %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flannel, pods, force, s.Outside)
 		t := report.NewTable(w, "node", "address", "pod", "service", "nodeport", "flanneld")
 		for _, n := range s.Nodes {
 			running := "runs"

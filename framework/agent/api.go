@@ -25,23 +25,33 @@ type Machine struct {
 	LogDir string `json:"logDir"`
 }
 
-// Service is a process that the first process of a machine keeps.
+// Service is a process that the first process of a machine keeps. Its fields mean what they mean in a unit of systemd.
 type Service struct {
-	Name string   `json:"name"`
+	Name string `json:"name"`
+	// Argv may contain "$NAME" as a word of its own: it becomes the words of that variable (systemd.service(5), COMMAND
+	// LINES), none if it is empty.
 	Argv []string `json:"argv"`
 	Env  []string `json:"env,omitempty"`
-	// Files are written before the start: path to content.
+	// EnvironmentFiles hold lines NAME="value" and are read before each start; one that is not there is passed over.
+	EnvironmentFiles []string `json:"environmentFiles,omitempty"`
+	// Notify makes the start wait until the service has said READY=1 (sd_notify(3)), as with Type=notify.
+	Notify bool `json:"notify,omitempty"`
+	// StartPost is run after each start, once the service is ready.
+	StartPost []string `json:"startPost,omitempty"`
+	// Files are written when the service is put: path to content.
 	Files map[string]string `json:"files,omitempty"`
-	// Pod puts the service in a network namespace of its own, behind the machine's pod bridge.
+	// Pod puts the service in a network namespace of its own, connected with the machine's.
 	Pod *PodNet `json:"pod,omitempty"`
 }
 
-// PodNet is how a pod hangs on its node, as the bridge CNI plugin would do it.
+// PodNet is how a pod hangs on its node.
 type PodNet struct {
-	Bridge string `json:"bridge"`
-	// Gateway is the bridge's own address with its prefix, such as "10.244.1.1/24".
-	Gateway string `json:"gateway"`
-	// Address is the pod's, with the same prefix.
+	// Bridge connects the pods as the bridge CNI plugin does; it is made if it is not there. Without a bridge, the pod
+	// hangs on a /32 route to its host-side interface, which answers ARP for everything, as Calico does it.
+	Bridge string `json:"bridge,omitempty"`
+	// Gateway is the bridge's own address with its prefix, such as "10.244.1.1/24"; empty without a bridge.
+	Gateway string `json:"gateway,omitempty"`
+	// Address is the pod's, with the same prefix; /32 without a bridge.
 	Address string `json:"address"`
 	// HostLink is the name of the pod's interface on the node; inside the pod it is eth0.
 	HostLink string `json:"hostLink"`

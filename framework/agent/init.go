@@ -26,7 +26,8 @@ type InitOptions struct {
 // until it is killed, and the kernel ends everything in the machine with it. It must have been started in new mount,
 // PID, network and UTS namespaces.
 func Init(o InitOptions) error {
-	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	// Caught and dropped rather than ignored: services would inherit that, and not hear a stop in their first moments.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	if os.Getpid() != 1 {
 		return fmt.Errorf("netfault-agent init is started by the lab as the first process of a machine, not by hand")
 	}

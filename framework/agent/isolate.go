@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -12,8 +13,8 @@ import (
 // LogDir is where a machine sees its log folder.
 const LogDir = "/run/netfault/logs"
 
-// isolate gives the machine its own /run (flannel's subnet file and the xtables lock live there), /proc and /sys, and
-// its host name. The rest of the file system is shared with the real machine.
+// isolate gives the machine its own /run (flannel's subnet file and the xtables lock live there), /proc and /sys, its own
+// copies of /etc and /opt, and its host name. The rest of the file system is shared with the real machine.
 func isolate(o InitOptions, self string) error {
 	if err := unix.Sethostname([]byte(o.Machine)); err != nil {
 		return fmt.Errorf("host name: %w", err)
@@ -34,6 +35,12 @@ func isolate(o InitOptions, self string) error {
 			return err
 		}
 	}
+	// Options of services stand in /etc, and container engines write there and to /opt.
+	for _, dir := range []string{"/etc", "/opt"} {
+		if err := ownCopy(dir); err != nil {
+			return err
+		}
+	}
 	if err := unix.Mount(fmt.Sprintf("/proc/self/fd/%d", logs), LogDir, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("log folder: %w", err)
 	}
@@ -45,6 +52,24 @@ func isolate(o InitOptions, self string) error {
 		return err
 	}
 	return os.Symlink(self, filepath.Join(BinDir, "systemctl"))
+}
+
+// ownCopy lets the machine write to its own copy of a folder, which is in memory. A folder that is not there stays away.
+func ownCopy(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	upper, work := "/run/netfault/own"+dir, "/run/netfault/own-work"+dir
+	for _, d := range []string{upper, work} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return err
+		}
+	}
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", dir, upper, work)
+	if err := unix.Mount("overlay", dir, "overlay", 0, options); err != nil {
+		return fmt.Errorf("own %s: overlay: %w", dir, err)
+	}
+	return nil
 }
 
 // ownSys mounts a /sys that shows this network namespace's links, and keeps the control groups, without which no

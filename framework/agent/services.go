@@ -61,8 +61,23 @@ func (m *manager) put(spec Service) (Status, error) {
 	defer s.mu.Unlock()
 	s.stop()
 	s.spec = spec
+	if err := writeFiles(spec.Files); err != nil {
+		return s.status(), err
+	}
 	err := s.start()
 	return s.status(), err
+}
+
+func writeFiles(files map[string]string) error {
+	for path, content := range files {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *manager) act(name, verb string) (Status, error) {
@@ -115,24 +130,29 @@ func (s *service) start() error {
 	if s.running() {
 		return nil
 	}
-	for path, content := range s.spec.Files {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			return err
-		}
-	}
 	log, err := os.OpenFile(filepath.Join(LogDir, s.spec.Name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(s.spec.Argv[0], s.spec.Argv[1:]...)
-	cmd.Env = append(os.Environ(), s.spec.Env...)
+	env, err := s.spec.environment()
+	if err != nil {
+		return fmt.Errorf("start %s: %w", s.spec.Name, err)
+	}
+	argv := expand(s.spec.Argv, env)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = env
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	var ready *notifySocket
+	if s.spec.Notify {
+		if ready, err = listenNotify(s.spec.Name); err != nil {
+			return fmt.Errorf("start %s: %w", s.spec.Name, err)
+		}
+		defer ready.close()
+		cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+ready.path)
+	}
 	if s.spec.Pod != nil {
 		err = startPod(cmd, *s.spec.Pod)
 	} else {
@@ -147,6 +167,24 @@ func (s *service) start() error {
 		s.exit = exitText(waitErr)
 		close(done)
 	}(s.done)
+	if ready != nil {
+		if err := ready.wait(s.done); err != nil {
+			return fmt.Errorf("start %s: %w: see its log, %s", s.spec.Name, err, log.Name())
+		}
+	}
+	return s.startPost(env, log)
+}
+
+// startPost runs what the unit runs after each start.
+func (s *service) startPost(env []string, log *os.File) error {
+	if len(s.spec.StartPost) == 0 {
+		return nil
+	}
+	post := exec.Command(s.spec.StartPost[0], s.spec.StartPost[1:]...)
+	post.Env, post.Dir, post.Stdout, post.Stderr = env, "/", log, log
+	if err := post.Run(); err != nil {
+		return fmt.Errorf("%s, after the start of %s: %w: see its log, %s", s.spec.StartPost[0], s.spec.Name, err, log.Name())
+	}
 	return nil
 }
 

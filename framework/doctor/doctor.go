@@ -25,6 +25,8 @@ type Check struct {
 	Package string
 	// Tool is set for a program that is built from a pinned source.
 	Tool *tools.Tool
+	// Optional says what is done without it; empty for what a lab cannot do without.
+	Optional string
 }
 
 // Run makes all checks. Those of the kernel need root and are told to be unknown without it.
@@ -45,7 +47,15 @@ func Run() []Check {
 		Check{Name: "go", Why: "flanneld, etcd and CoreDNS are built from source", Missing: onPath("go")},
 		Check{Name: "kernel", Why: "the lab needs network namespaces, veth, bridges, VXLAN and bridge netfilter", Missing: kernel()},
 	)
-	return append(checks, toolChecks()...)
+	return append(append(checks, toolChecks()...), dockerCheck())
+}
+
+func dockerCheck() Check {
+	_, err := tools.FindDocker()
+	return Check{
+		Name: "dockerd", Why: "labs with pods on docker0 run it", Missing: err,
+		Optional: "rules recorded from a real dockerd are written in its place",
+	}
 }
 
 func toolChecks() []Check {
@@ -107,7 +117,24 @@ func Fix(ctx context.Context, log io.Writer, checks []Check) error {
 			}
 		}
 	}
-	return buildTools(ctx, log, checks)
+	if err := buildTools(ctx, log, checks); err != nil {
+		return err
+	}
+	fetchDocker(ctx, log)
+	return nil
+}
+
+// fetchDocker tries again with fresh package lists; failing is no error, since labs can do without.
+func fetchDocker(ctx context.Context, log io.Writer) {
+	err := tools.FetchDocker(ctx, log)
+	if err != nil && onPath("apt-get") == nil {
+		if err = command(ctx, log, "apt-get", "update", "-q"); err == nil {
+			err = tools.FetchDocker(ctx, log)
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(log, "dockerd cannot be had here: %v; %s\n", err, dockerCheck().Optional)
+	}
 }
 
 func install(ctx context.Context, log io.Writer, packages []string) error {

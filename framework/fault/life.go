@@ -40,6 +40,8 @@ type Life struct {
 	// Tool is the program and its version, for the bundles.
 	Tool     string
 	Reporter Reporter
+	// Remedy is the name of one of the finding's alternatives, to be run in place of its first remedy.
+	Remedy string
 	// Patience is how long a symptom, a finding or a recovery may take to show; 20 s if 0.
 	Patience time.Duration
 
@@ -61,11 +63,16 @@ func (l *Life) Inject() []Step {
 // Heal are the steps from a fault in force back to where it began.
 func (l *Life) Heal() []Step {
 	var steps []Step
-	if l.Scenario.Attempts != nil {
+	// What does not help is shown once, before the first remedy.
+	if l.Scenario.Attempts != nil && l.Remedy == "" {
 		steps = append(steps, Step{"tried", "what people try first does not heal", l.tried})
 	}
+	about := "the finding's own remedy is run as printed"
+	if l.Remedy != "" {
+		about = "the finding's other remedy is run as printed: " + l.Remedy
+	}
 	return append(steps,
-		Step{"remedied", "the finding's own remedy is run as printed", l.remedied},
+		Step{"remedied", about, l.remedied},
 		Step{"recovered", fmt.Sprintf("every probe passes again, and for %v more", holdFor), l.recovered},
 		Step{"clean", "every detector is clean again", l.clean},
 		Step{"undone", "the journal is undone", l.undone},
@@ -136,7 +143,7 @@ func (l *Life) probesPass(ctx context.Context) error {
 	err := wait.Until(ctx, l.patience(), "every probe to pass", func(ctx context.Context) error {
 		results, err := probe.Run(ctx, l.Lab)
 		n = len(results)
-		return errors.Join(err, probe.AllPass(results))
+		return errors.Join(err, probe.AllPass(l.Lab, results))
 	})
 	if err == nil {
 		l.say(fmt.Sprintf("%d probes, all pass", n))
@@ -165,7 +172,9 @@ func (l *Life) symptom(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		broken, err = l.asExpected(results)
+		if broken, err = l.asExpected(results, l.Scenario.MustFail); err == nil && l.Scenario.Show != nil {
+			broken = l.Scenario.Show(l.Lab, results)
+		}
 		return err
 	})
 	if err != nil {
@@ -179,17 +188,18 @@ func (l *Life) symptom(ctx context.Context) error {
 
 // asExpected returns a line for each probe that failed as it must, or an error that names the first few probes that
 // did not do what they must.
-func (l *Life) asExpected(results []evidence.Probe) ([]string, error) {
+func (l *Life) asExpected(results []evidence.Probe, mustFail func(lab.Lab, evidence.Probe) bool) ([]string, error) {
 	var broken, wrong []string
 	for _, p := range results {
 		what := fmt.Sprintf("%s %s → %s", p.Kind, p.From, p.To)
-		switch must := l.Scenario.MustFail(l.Lab, p); {
-		case must && p.OK:
+		failure := probe.Failure(l.Lab, p)
+		switch must := mustFail(l.Lab, p); {
+		case must && failure == "":
 			wrong = append(wrong, what+" passes but must fail")
-		case !must && !p.OK:
-			wrong = append(wrong, what+" fails but must pass: "+p.Error)
+		case !must && failure != "":
+			wrong = append(wrong, what+" fails but must pass: "+failure)
 		case must:
-			broken = append(broken, what+": "+p.Error)
+			broken = append(broken, what+": "+failure)
 		}
 	}
 	if len(broken)+len(wrong) == 0 {
@@ -207,15 +217,12 @@ func (l *Life) detected(ctx context.Context) error {
 		return err
 	}
 	want := l.Scenario.Want(l.Lab)
-	var found bool
+	var found []Subject
 	kinds := l.kinds()
 	for _, f := range report.Findings {
 		switch {
 		case f.Detector == l.Scenario.Detector && f.Verdict == detectors.Problem:
-			if got := (Subject{f.Case, f.Node, f.Peer}); got != want {
-				return fmt.Errorf("%s reports %+v, want %+v: %s", f.Detector, got, want, f.Summary)
-			}
-			found = true
+			found = append(found, Subject{f.Case, f.Node, f.Peer})
 			l.say(f.Detector + ": " + f.Summary)
 		case f.Detector == l.Scenario.Detector && f.Verdict == detectors.Unknown:
 			return fmt.Errorf("%s does not know: %s", f.Detector, f.Summary)
@@ -224,8 +231,11 @@ func (l *Life) detected(ctx context.Context) error {
 			return fmt.Errorf("%s is not silent: %s: %s", f.Detector, f.Verdict, f.Summary)
 		}
 	}
-	if !found {
+	if len(found) == 0 {
 		return fmt.Errorf("%s reports no problem, want %+v", l.Scenario.Detector, want)
+	}
+	if !slices.Equal(found, want) {
+		return fmt.Errorf("%s reports %+v, want %+v", l.Scenario.Detector, found, want)
 	}
 	return nil
 }
@@ -245,18 +255,22 @@ func (l *Life) tried(ctx context.Context) error {
 		if err := l.runCommands(ctx, a.Commands); err != nil {
 			return err
 		}
-		// The symptom must hold for a while, since a remedy may take a moment to act.
+		mustFail := a.MustFail
+		if mustFail == nil {
+			mustFail = l.Scenario.MustFail
+		}
+		// What fails must go on failing for a while, since a remedy may take a moment to act.
 		for deadline := time.Now().Add(holdFor); ; {
 			results, err := probe.Run(ctx, l.Lab)
 			if err != nil {
 				return err
 			}
-			broken, err := l.asExpected(results)
+			broken, err := l.asExpected(results, mustFail)
 			if err != nil {
-				return fmt.Errorf("%s: with flannel %s the symptom changed: %w", a.Name, l.Lab.Flannel().Version(), err)
+				return fmt.Errorf("%s: with flannel %s: %w", a.Name, l.Lab.Flannel().Version(), err)
 			}
 			if time.Now().After(deadline) {
-				l.say(fmt.Sprintf("does not heal with flannel %s: %d probes still fail", l.Lab.Flannel().Version(), len(broken)))
+				l.say(fmt.Sprintf("does not heal with flannel %s: %d probes fail, such as %s", l.Lab.Flannel().Version(), len(broken), broken[0]))
 				break
 			}
 		}
@@ -276,15 +290,34 @@ func (l *Life) remedied(ctx context.Context) error {
 			continue
 		}
 		l.say(f.Detector + ": " + f.Summary)
-		if err := l.runCommands(ctx, f.Remedy); err != nil {
+		remedy, err := l.remedyOf(f)
+		if err != nil {
 			return err
 		}
-		remedies += len(f.Remedy)
+		if err := l.runCommands(ctx, remedy); err != nil {
+			return err
+		}
+		remedies += len(remedy)
 	}
 	if remedies == 0 {
 		return fmt.Errorf("%s has no remedy to run", l.Scenario.Detector)
 	}
 	return nil
+}
+
+// remedyOf returns the remedy to run: the finding's first, or the alternative that was asked for.
+func (l *Life) remedyOf(f detectors.Finding) ([]detectors.Command, error) {
+	if l.Remedy == "" {
+		return f.Remedy, nil
+	}
+	var names []string
+	for _, a := range f.Alternatives {
+		if a.Name == l.Remedy {
+			return a.Remedy, nil
+		}
+		names = append(names, a.Name)
+	}
+	return nil, fmt.Errorf("%s has no other remedy %q; it has: %q", f.Detector, l.Remedy, names)
 }
 
 func (l *Life) runCommands(ctx context.Context, commands []detectors.Command) error {
@@ -306,6 +339,7 @@ func (l *Life) recovered(ctx context.Context) error {
 	if err := l.probesPass(ctx); err != nil {
 		return err
 	}
+	var last []evidence.Probe
 	rounds, retried := 0, 0
 	pace := time.NewTicker(holdPace)
 	defer pace.Stop()
@@ -315,10 +349,16 @@ func (l *Life) recovered(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := probe.AllPass(results); err != nil {
+		if err := probe.AllPass(l.Lab, results); err != nil {
 			return fmt.Errorf("healed, but not for long: %w", err)
 		}
 		retried += probe.Retried(results)
+		last = results
+	}
+	if l.Scenario.Show != nil {
+		for _, line := range l.Scenario.Show(l.Lab, last) {
+			l.say(line)
+		}
 	}
 	l.say(fmt.Sprintf("and %d rounds more; %d probes needed a second connection", rounds, retried))
 	return nil

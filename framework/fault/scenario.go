@@ -3,6 +3,7 @@ package fault
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
@@ -19,16 +20,34 @@ type Scenario struct {
 	Writeup string
 	// Detector is the name of the detector of the cause.
 	Detector string
+	// Pods is how pods must hang on their nodes for the fault to come about; empty if that does not matter.
+	Pods lab.Attachment
 	// Unavailable says why the fault cannot come about on this lab; empty if it can.
 	Unavailable func(l lab.Lab) string
 	// Inject brings the fault about by its real cause, and tells each thing that it does in one line.
 	Inject func(ctx context.Context, l lab.Lab, say func(string)) error
-	// MustFail says which probes the fault breaks; all others must pass.
+	// MustFail says which probes the fault breaks (probe.Failure); all others must pass.
 	MustFail func(l lab.Lab, p evidence.Probe) bool
-	// Want is what the detector must report.
-	Want func(l lab.Lab) Subject
+	// Show puts the symptom into a table for people, line by line; nil if the list of broken probes says it all.
+	Show func(l lab.Lab, results []evidence.Probe) []string
+	// Want is what the detector must report: all of it, and nothing else, in this order.
+	Want func(l lab.Lab) []Subject
+	// Alternatives name those of the finding's other remedies that are tested, too, each in a life of its own.
+	Alternatives []string
 	// Attempts are remedies that people try first and that do not heal. They are run, and shown for what they are.
 	Attempts func(l lab.Lab) []Attempt
+}
+
+// Missing says why the fault cannot come about on the lab; empty if it can.
+func (s Scenario) Missing(l lab.Lab) string {
+	if s.Pods != "" && s.Pods != l.Pods() {
+		return fmt.Sprintf("it needs pods on %s, and those of %s hang on %s: `netfault lab up --pods=%s` makes a lab that does",
+			s.Pods, l.Name(), l.Pods(), s.Pods)
+	}
+	if s.Unavailable == nil {
+		return ""
+	}
+	return s.Unavailable(l)
 }
 
 // Subject is what a finding is about.
@@ -39,4 +58,6 @@ type Attempt struct {
 	// Name is one line, such as "the incident's own remedy".
 	Name     string
 	Commands []detectors.Command
+	// MustFail says which probes fail afterwards, if it is not the scenario's.
+	MustFail func(l lab.Lab, p evidence.Probe) bool
 }

@@ -22,11 +22,34 @@ type Lab interface {
 	Outside() Host
 	DNS() DNS
 	Flannel() Flannel
+	// Pods says how pods hang on their nodes.
+	Pods() Attachment
+	// Docker says what plays the part of dockerd on the nodes: "dockerd" and its version, or DockerRecorded; empty where
+	// nothing does.
+	Docker() string
 	// Leases are flannel's, as it has them stored now.
 	Leases(ctx context.Context) ([]evidence.Lease, error)
 	// Agent is the path of netfault-agent inside every machine of the lab.
 	Agent() string
 }
+
+// Attachment is how pods hang on their nodes.
+type Attachment string
+
+const (
+	// CNIBridge is cni0, made by the bridge CNI plugin for flannel's.
+	CNIBridge Attachment = "cni0"
+	// DockerBridge is docker0, made by dockerd with the options that flannel's mk-docker-opts.sh generates.
+	DockerBridge Attachment = "docker0"
+	// Routed is a /32 route to each pod's host-side interface, which does proxy ARP: Calico's way.
+	Routed Attachment = "routed"
+)
+
+// Attachments are all of them.
+var Attachments = []Attachment{CNIBridge, DockerBridge, Routed}
+
+// DockerRecorded is Lab.Docker where no dockerd can be had: rules recorded from a real one are written in its place.
+const DockerRecorded = "recorded rules"
 
 // Node is a member of the cluster.
 type Node struct {
@@ -35,6 +58,8 @@ type Node struct {
 	Address netip.Addr
 	// Pod is the node's workload.
 	Pod Pod
+	// Client is a second pod on the node. It calls the first, and its own Service leads to ClosingPort.
+	Client Pod
 }
 
 // Pod is a workload with a probe server and client, and the Service in front of it.
@@ -44,8 +69,12 @@ type Pod struct {
 	Service Service
 }
 
-// PodPort is the port of every pod's probe server.
-const PodPort = 8080
+const (
+	// PodPort is the port of every pod's probe server, which leaves it to its clients to close connections.
+	PodPort = 8080
+	// ClosingPort is the port of every pod's second server, which answers like the first and then closes the connection.
+	ClosingPort = 8081
+)
 
 // Service is the Service of one pod.
 type Service struct {

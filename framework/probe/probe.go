@@ -26,13 +26,14 @@ import (
 // startsPerSecond is how many probes of all clients together start in a second: half of what two cores manage.
 const startsPerSecond = 1000
 
-// Run makes all probes of the lab side by side, each client in one process: from every pod to every pod and every
-// Service, to the cluster's DNS and to the host outside; and from the host outside to every Service's NodePort on
-// every node. Results are sorted by kind, from and to.
+// Run makes all probes of the lab side by side, each client in one process: from every pod to every Service, to the pods
+// of all other nodes, to the cluster's DNS and to the host outside; from a second pod to the one on the same node; and
+// from the host outside to every Service's NodePort on every node. Results are sorted by kind, from and to.
 func Run(ctx context.Context, l lab.Lab) ([]evidence.Probe, error) {
 	clients := map[machine.Machine][]agent.Target{l.Outside().Machine: nodePortTargets(l)}
 	for _, n := range l.Nodes() {
 		clients[n.Pod.Machine] = podTargets(l, n)
+		clients[n.Client.Machine] = []agent.Target{podTarget(n, n)}
 	}
 	total := 0
 	for _, targets := range clients {
@@ -65,11 +66,13 @@ func Run(ctx context.Context, l lab.Lab) ([]evidence.Probe, error) {
 func podTargets(l lab.Lab, from lab.Node) []agent.Target {
 	var targets []agent.Target
 	for _, to := range l.Nodes() {
-		pod, service := to.Pod, to.Pod.Service
-		targets = append(targets,
-			agent.Target{Kind: evidence.ProbePod, From: from.Name(), To: to.Name(), Address: join(pod.Address, lab.PodPort), Expect: pod.Name()},
-			agent.Target{Kind: evidence.ProbeService, From: from.Name(), To: to.Name(), Address: join(service.ClusterIP, service.Port), Expect: pod.Name()},
-		)
+		service := to.Pod.Service
+		targets = append(targets, agent.Target{
+			Kind: evidence.ProbeService, From: from.Name(), To: to.Name(), Address: join(service.ClusterIP, service.Port), Expect: to.Pod.Name(),
+		})
+		if to.Name() != from.Name() {
+			targets = append(targets, podTarget(from, to))
+		}
 	}
 	first := l.Nodes()[0].Pod.Service
 	return append(targets,
@@ -81,6 +84,12 @@ func podTargets(l lab.Lab, from lab.Node) []agent.Target {
 			Kind: evidence.ProbeEgress, From: from.Name(), To: l.Outside().Name(), Address: join(l.Outside().Address, lab.PodPort),
 			Expect: l.Outside().Name(),
 		})
+}
+
+func podTarget(from, to lab.Node) agent.Target {
+	return agent.Target{
+		Kind: evidence.ProbePod, From: from.Name(), To: to.Name(), Address: join(to.Pod.Address, lab.PodPort), Expect: to.Pod.Name(),
+	}
 }
 
 func nodePortTargets(l lab.Lab) []agent.Target {
@@ -119,16 +128,35 @@ func runFrom(ctx context.Context, l lab.Lab, m machine.Machine, plan agent.Plan)
 	return results, nil
 }
 
-// AllPass returns an error that names every probe that failed and every pod whose address was not seen as its own by
-// another pod.
-func AllPass(results []evidence.Probe) error {
+// Failure says why a probe did not do what it must in a healthy cluster, or "": it must be answered, a pod must see the
+// pod that calls it by its own address, and a host outside the cluster must see the address of the pod's node.
+func Failure(l lab.Lab, p evidence.Probe) string {
+	want := ""
+	switch p.Kind {
+	case evidence.ProbePod:
+		want = p.Source
+	case evidence.ProbeEgress:
+		for _, n := range l.Nodes() {
+			if n.Name() == p.From {
+				want = n.Address.String()
+			}
+		}
+	}
+	switch {
+	case !p.OK:
+		return p.Error
+	case want != "" && p.Seen != want:
+		return p.To + " sees " + p.Seen + ", not " + want
+	}
+	return ""
+}
+
+// AllPass returns an error that names the first probes with a Failure.
+func AllPass(l lab.Lab, results []evidence.Probe) error {
 	var failed []string
 	for _, p := range results {
-		switch {
-		case !p.OK:
-			failed = append(failed, p.Kind+" "+p.From+"→"+p.To+": "+p.Error)
-		case p.Kind == evidence.ProbePod && p.Seen != p.Source:
-			failed = append(failed, p.Kind+" "+p.From+"→"+p.To+": "+p.Source+" was seen as "+p.Seen)
+		if why := Failure(l, p); why != "" {
+			failed = append(failed, p.Kind+" "+p.From+"→"+p.To+": "+why)
 		}
 	}
 	if len(failed) > 0 {

@@ -60,6 +60,11 @@ func (t Tool) Build(ctx context.Context, log io.Writer, source string) error {
 	if err := t.goBuild(ctx, module, partial); err != nil {
 		return err
 	}
+	if t.script != "" {
+		if err := t.copyScript(ctx, module, binary+"."+filepath.Base(t.script)); err != nil {
+			return err
+		}
+	}
 	if err := os.Rename(partial, binary); err != nil {
 		return err
 	}
@@ -75,6 +80,21 @@ func (t Tool) goBuild(ctx context.Context, module, output string) error {
 		ldflags += " -X " + t.versionVar + "=" + t.Version
 	}
 	return run(ctx, module, []string{"CGO_ENABLED=" + cgo}, "go", "build", "-trimpath", "-ldflags", ldflags, "-o", output, t.pkg)
+}
+
+// copyScript copies the tool's script out of its module, which the build has downloaded.
+func (t Tool) copyScript(ctx context.Context, module, path string) error {
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", t.pkg)
+	cmd.Dir = module
+	dir, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
+	}
+	content, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), t.script))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o755)
 }
 
 // stamp is equal for builds that give the same program.

@@ -23,6 +23,8 @@ type Tool struct {
 	pkg    string
 	// static is set for a program with C code, which is linked statically by the C linker.
 	static bool
+	// script is a file of the module that belongs to the program and is kept beside it; empty if there is none.
+	script string
 	// versionVar is the variable that tells the program its version, set by the linker.
 	versionVar string
 }
@@ -49,6 +51,7 @@ func Flanneld(version string) (Tool, error) {
 	}
 	t := Tool{
 		Name: "flanneld", Version: version, pkg: "github.com/flannel-io/flannel", static: true,
+		script:     "dist/mk-docker-opts.sh",
 		versionVar: "github.com/flannel-io/flannel/pkg/version.Version",
 	}
 	if version == "v0.14.0" {
@@ -95,6 +98,13 @@ func (t Tool) Find() (string, error) {
 		return "", err
 	}
 	return path, nil
+}
+
+// FindScript returns the path of the script that belongs to the built tool: for flanneld, mk-docker-opts.sh, which turns
+// flanneld's subnet file into Docker's options.
+func (t Tool) FindScript() (string, error) {
+	path, err := t.Find()
+	return path + "." + filepath.Base(t.script), err
 }
 
 // Agent returns the path of netfault-agent, which is built beside the program that asks for it.

@@ -50,7 +50,7 @@ type Journal struct {
 
 func journalPath(l lab.Lab) string { return filepath.Join(l.StateDir(), "journal.json") }
 
-// Record reads the state of every node and of the host outside, side by side.
+// Record reads the state of every node with its pods, and of the host outside, side by side.
 func Record(ctx context.Context, l lab.Lab) (Recorded, error) {
 	r := Recorded{Machines: map[string]agent.Recorded{}}
 	machines := machines(l)
@@ -58,7 +58,7 @@ func Record(ctx context.Context, l lab.Lab) (Recorded, error) {
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, m := range machines {
 		group.Go(func() error {
-			out, err := machine.Output(groupCtx, m, l.Agent(), "record")
+			out, err := machine.Output(groupCtx, m, l.Agent(), "record", fmt.Sprintf("--network=%v", m.pod))
 			if err != nil {
 				return fmt.Errorf("record: %w", err)
 			}
@@ -82,10 +82,15 @@ func Record(ctx context.Context, l lab.Lab) (Recorded, error) {
 	return r, nil
 }
 
-func machines(l lab.Lab) []machine.Machine {
-	all := []machine.Machine{l.Outside()}
+type recordedMachine struct {
+	machine.Machine
+	pod bool
+}
+
+func machines(l lab.Lab) []recordedMachine {
+	all := []recordedMachine{{l.Outside().Machine, false}}
 	for _, n := range l.Nodes() {
-		all = append(all, n)
+		all = append(all, recordedMachine{n.Machine, false}, recordedMachine{n.Pod.Machine, true}, recordedMachine{n.Client.Machine, true})
 	}
 	return all
 }
@@ -104,9 +109,19 @@ func Diff(want, got Recorded) []string {
 			lines = append(lines, name+": "+d.String())
 		}
 		lines = append(lines, listDiff(name+": process", w.Processes, g.Processes)...)
+		lines = append(lines, listDiff(name+": options", optionLines(w.Options), optionLines(g.Options))...)
 	}
 	lines = append(lines, listDiff("flanneld on", want.Flannel, got.Flannel)...)
 	return append(lines, listDiff("lease", leaseLines(want.Leases), leaseLines(got.Leases))...)
+}
+
+func optionLines(files map[string]string) []string {
+	lines := make([]string, 0, len(files))
+	for path, content := range files {
+		lines = append(lines, fmt.Sprintf("%s with %q", path, content))
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 func leaseLines(leases []evidence.Lease) []string {
@@ -243,7 +258,7 @@ func restoreNetworks(ctx context.Context, l lab.Lab, want Recorded) ([]string, e
 	group, ctx := errgroup.WithContext(ctx)
 	for i, m := range machines {
 		group.Go(func() error {
-			state, err := json.Marshal(want.Machines[m.Name()].Network)
+			state, err := json.Marshal(want.Machines[m.Name()])
 			if err != nil {
 				return err
 			}

@@ -32,8 +32,8 @@ var Scenario = fault.Scenario{
 		a, b := client(l).Name(), server(l).Name()
 		return p.Kind != evidence.ProbeEgress && (p.From == a && p.To == b || p.From == b && p.To == a)
 	},
-	Want: func(l lab.Lab) fault.Subject {
-		return fault.Subject{Case: "observer-stale", Node: server(l).Name(), Peer: client(l).Name()}
+	Want: func(l lab.Lab) []fault.Subject {
+		return []fault.Subject{{Case: "observer-stale", Node: server(l).Name(), Peer: client(l).Name()}}
 	},
 	Attempts: func(l lab.Lab) []fault.Attempt {
 		return []fault.Attempt{{

@@ -44,8 +44,8 @@ var Scenario = fault.Scenario{
 		a := drifted(l).Name()
 		return p.Kind != evidence.ProbeEgress && p.From != p.To && (p.From == a || p.To == a)
 	},
-	Want: func(l lab.Lab) fault.Subject {
-		return fault.Subject{Case: "lease-stale", Node: drifted(l).Name()}
+	Want: func(l lab.Lab) []fault.Subject {
+		return []fault.Subject{{Case: "lease-stale", Node: drifted(l).Name()}}
 	},
 	Attempts: func(l lab.Lab) []fault.Attempt {
 		observer := l.Nodes()[0].Name()

@@ -3,18 +3,20 @@ package netns
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/netfault/netfault/framework/agent"
-	"github.com/netfault/netfault/framework/wait"
+	"github.com/netfault/netfault/framework/lab"
 )
 
 // subnetFile is flanneld's default --subnet-file.
 const subnetFile = "/run/flannel/subnet.env"
+
+// flanneldOptions is where flannel's package for Fedora and CentOS keeps flanneld's options.
+const flanneldOptions = "/etc/sysconfig/flanneld"
 
 // flanneldService is flanneld's name as a service of a node.
 const flanneldService = "flanneld"
@@ -24,63 +26,27 @@ type flannel struct{ lab *Lab }
 
 func (f *flannel) Version() string { return f.lab.record.Flannel }
 
-// install starts flanneld on every node for the first time.
-func (f *flannel) install(ctx context.Context, program string) error {
+// install starts flanneld on every node for the first time, as flannel's package for hosts does: options stand in
+// /etc/sysconfig/flanneld, and each start generates Docker's.
+func (f *flannel) install(ctx context.Context, p programs) error {
 	return f.each(ctx, f.lab.nodes, func(ctx context.Context, n *node) error {
-		// flanneld asks for the subnet that it finds here, as it does after a restart of the node.
-		memory := fmt.Sprintf("FLANNEL_NETWORK=%s\nFLANNEL_SUBNET=%s\n", podNetwork, withBits(n.subnet().Addr().Next(), 24))
-		if err := n.do(func() error { return os.WriteFile(subnetFile, []byte(memory), 0o644) }); err != nil {
-			return err
+		service := agent.Service{
+			Name: flanneldService, Env: []string{"NODE_NAME=" + n.name}, Notify: true, EnvironmentFiles: []string{flanneldOptions},
+			Argv: []string{p.flanneld, "--etcd-endpoints=" + f.lab.etcd.endpoint(), "--subnet-file=" + subnetFile, "--iface=eth0", "$FLANNEL_OPTIONS"},
+			Files: map[string]string{
+				flanneldOptions: "FLANNEL_OPTIONS=\"--ip-masq\"\n",
+				// flanneld asks for the subnet that it finds here, as it does after a restart of the node.
+				subnetFile: fmt.Sprintf("FLANNEL_NETWORK=%s\nFLANNEL_SUBNET=%s\n", podNetwork, withBits(n.subnet().Addr().Next(), 24)),
+			},
 		}
-		return f.launch(ctx, n, func() error {
-			_, err := n.client().Put(ctx, agent.Service{
-				Name: flanneldService, Env: []string{"NODE_NAME=" + n.name},
-				Argv: []string{program, "--etcd-endpoints=" + f.lab.etcd.endpoint(), "--subnet-file=" + subnetFile, "--ip-masq", "--iface=eth0"},
-			})
-			return err
-		})
-	})
-}
-
-// launch starts flanneld by start and waits until it has written its subnet file anew, which is the last thing that
-// flanneld does before it begins to watch leases (main.go, WriteSubnetFile).
-func (f *flannel) launch(ctx context.Context, n *node, start func() error) error {
-	before, err := n.stat(subnetFile)
-	if err != nil {
-		return err
-	}
-	if err := start(); err != nil {
-		return fmt.Errorf("%s: %w", n.name, err)
-	}
-	return wait.Until(ctx, startLimit, "flanneld on "+n.name, func(ctx context.Context) error {
-		services, err := n.client().Services(ctx)
-		if err != nil {
-			return err
+		if f.lab.record.Pods == lab.DockerBridge {
+			service.StartPost = []string{"sh", p.dockerOptions, "-k", "DOCKER_NETWORK_OPTIONS", "-d", dockerOptions}
 		}
-		for _, s := range services {
-			if s.Name == flanneldService && !s.Running {
-				return fmt.Errorf("it ended (%s): see %s/logs/%s/flanneld.log", s.Exit, f.lab.StateDir(), n.name)
-			}
-		}
-		after, err := n.stat(subnetFile)
-		if err != nil {
-			return err
-		}
-		if os.SameFile(before, after) && before.ModTime().Equal(after.ModTime()) {
-			return fmt.Errorf("%s is not written yet", subnetFile)
+		if _, err := n.client().Put(ctx, service); err != nil {
+			return fmt.Errorf("%s: %w", n.name, err)
 		}
 		return nil
 	})
-}
-
-func (p *place) stat(path string) (os.FileInfo, error) {
-	var info os.FileInfo
-	err := p.do(func() error {
-		var err error
-		info, err = os.Stat(path)
-		return err
-	})
-	return info, err
 }
 
 // Running lists the nodes on which flanneld runs.
@@ -129,10 +95,10 @@ func (f *flannel) Create(ctx context.Context, names ...string) error {
 		}
 	}
 	return f.each(ctx, chosen, func(ctx context.Context, n *node) error {
-		return f.launch(ctx, n, func() error {
-			_, err := n.client().Act(ctx, flanneldService, "start")
-			return err
-		})
+		if _, err := n.client().Act(ctx, flanneldService, "start"); err != nil {
+			return fmt.Errorf("%s: %w", n.name, err)
+		}
+		return nil
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/netfault/netfault/framework/agent"
@@ -56,10 +57,14 @@ type Options struct {
 	Nodes int
 	// Flannel is the version of flannel, tools.DefaultFlannel if empty.
 	Flannel string
+	// Pods is how pods hang on the nodes, lab.CNIBridge if empty.
+	Pods lab.Attachment
 	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
 	Owned bool
 	// Progress is called when a step begins; it may be nil.
 	Progress func(step string)
+	// withoutDocker is for the test of the rules that stand in for dockerd.
+	withoutDocker bool
 }
 
 // Name is "netns:" and the lab's own name.
@@ -74,6 +79,12 @@ func (l *Lab) Agent() string { return l.record.Agent }
 // Flannel is the DaemonSet's counterpart.
 func (l *Lab) Flannel() lab.Flannel { return l.flannel }
 
+// Pods says how pods hang on the nodes.
+func (l *Lab) Pods() lab.Attachment { return l.record.Pods }
+
+// Docker says what plays the part of dockerd.
+func (l *Lab) Docker() string { return l.record.Docker }
+
 // Outside is the host outside the cluster, which is also the nodes' way out.
 func (l *Lab) Outside() lab.Host { return l.outside }
 
@@ -86,7 +97,8 @@ func (l *Lab) Nodes() []lab.Node {
 	for i, n := range l.nodes {
 		nodes[i] = lab.Node{
 			Machine: n.place, Address: n.address(),
-			Pod: lab.Pod{Machine: n.pod(probePod), Address: n.podAddress(probePod).Addr(), Service: n.service()},
+			Pod:    lab.Pod{Machine: n.pod(probePod), Address: n.podAddress(probePod).Addr(), Service: n.service()},
+			Client: lab.Pod{Machine: n.pod(clientPod), Address: n.podAddress(clientPod).Addr(), Service: n.closingService()},
 		}
 	}
 	return nodes
@@ -100,6 +112,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if o.Flannel == "" {
 		o.Flannel = tools.DefaultFlannel
 	}
+	if o.Pods == "" {
+		o.Pods = lab.CNIBridge
+	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
@@ -109,6 +124,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if o.Nodes < 2 || o.Nodes > MaxNodes {
 		return nil, fmt.Errorf("a lab of %d nodes cannot be made: want 2 to %d", o.Nodes, MaxNodes)
 	}
+	if !slices.Contains(lab.Attachments, o.Pods) {
+		return nil, fmt.Errorf("pods cannot hang on %q: want one of %v", o.Pods, lab.Attachments)
+	}
 	if os.Geteuid() != 0 {
 		return nil, errors.New("a lab needs root, for network namespaces: run it with sudo")
 	}
@@ -116,7 +134,13 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := newLab(record{Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Agent: programs.agent})
+	l := newLab(record{Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Agent: programs.agent, Pods: o.Pods})
+	if o.withoutDocker {
+		programs.docker = nil
+	}
+	if o.Pods == lab.DockerBridge {
+		l.record.Docker = programs.dockerName()
+	}
 	if l.record.Owner, err = thisProcess(); err != nil {
 		return nil, err
 	}
@@ -193,8 +217,14 @@ func (l *Lab) build(ctx context.Context, p programs, progress func(string)) erro
 		return err
 	}
 	progress("flanneld " + l.record.Flannel)
-	if err := l.flannel.install(ctx, p.flanneld); err != nil {
+	if err := l.flannel.install(ctx, p); err != nil {
 		return err
+	}
+	if l.record.Pods == lab.DockerBridge {
+		progress(l.record.Docker)
+		if err := l.startDocker(ctx, p); err != nil {
+			return err
+		}
 	}
 	progress("pods, Services and DNS")
 	return l.startWorkloads(ctx, p)
@@ -265,7 +295,20 @@ func (l *Lab) keepLogs() string {
 	return " (logs are in " + kept + ")"
 }
 
-type programs struct{ agent, etcd, flanneld, coredns string }
+type programs struct {
+	agent, etcd, flanneld, coredns string
+	// dockerOptions is flannel's mk-docker-opts.sh.
+	dockerOptions string
+	// docker is nil where no dockerd can be had.
+	docker *tools.Docker
+}
+
+func (p programs) dockerName() string {
+	if p.docker == nil {
+		return lab.DockerRecorded
+	}
+	return p.docker.Version()
+}
 
 func findPrograms(flannelVersion string) (programs, error) {
 	flanneld, err := tools.Flanneld(flannelVersion)
@@ -282,6 +325,13 @@ func findPrograms(flannelVersion string) (programs, error) {
 			failed = append(failed, err)
 		}
 		*path = found
+	}
+	if p.dockerOptions, err = flanneld.FindScript(); err != nil {
+		failed = append(failed, err)
+	}
+	// Recorded rules do in place of a dockerd that is not there, and the lab says so.
+	if docker, err := tools.FindDocker(); err == nil {
+		p.docker = &docker
 	}
 	return p, errors.Join(failed...)
 }

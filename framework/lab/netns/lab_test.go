@@ -40,13 +40,18 @@ func up(t *testing.T, suffix string) *Lab {
 	if _, err := tools.Agent(); err != nil {
 		t.Skipf("make e2e runs this test: %v", err)
 	}
-	name := fmt.Sprintf("test-%d-%s", os.Getpid(), suffix)
+	return upWith(t, Options{Name: fmt.Sprintf("test-%d-%s", os.Getpid(), suffix)})
+}
+
+func upWith(t *testing.T, o Options) *Lab {
+	t.Helper()
+	o.Flannel, o.Owned = tools.FlannelVersion(), true
 	t.Cleanup(func() {
-		if err := Remove(context.Background(), name); err != nil {
+		if err := Remove(context.Background(), o.Name); err != nil {
 			t.Error(err)
 		}
 	})
-	l, err := Up(t.Context(), Options{Name: name, Flannel: tools.FlannelVersion(), Owned: true})
+	l, err := Up(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +68,7 @@ func TestNodeKeepsItsNetworkHoweverManyPodsStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 20 {
-		if err := n.startPod(t.Context(), probePod, 1450, []string{l.record.Agent, "serve", "--name=pod-" + n.name}, nil); err != nil {
+		if err := l.startPod(t.Context(), n, probePod, 1450, []string{l.record.Agent, "serve", "--name=pod-" + n.name}, nil); err != nil {
 			t.Fatal(err)
 		}
 		after, err := os.Readlink(n.root + "/ns/net")
@@ -82,7 +87,7 @@ func TestTwoLabsSideBySide(t *testing.T) {
 		t.Fatal(err)
 	}
 	results, err := probe.Run(t.Context(), two)
-	if err := errors.Join(err, probe.AllPass(results)); err != nil {
+	if err := errors.Join(err, probe.AllPass(two, results)); err != nil {
 		t.Errorf("removing one lab broke the other: %v", err)
 	}
 	if _, err := Up(t.Context(), Options{Name: two.record.Name}); err == nil || !strings.Contains(err.Error(), "is there already") {
@@ -95,8 +100,8 @@ func TestTwoLabsSideBySide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if results, err = probe.Run(t.Context(), opened); err != nil || probe.AllPass(results) != nil {
-		t.Errorf("the lab as another process opens it: %v, %v", err, probe.AllPass(results))
+	if results, err = probe.Run(t.Context(), opened); err != nil || probe.AllPass(two, results) != nil {
+		t.Errorf("the lab as another process opens it: %v, %v", err, probe.AllPass(two, results))
 	}
 }
 
@@ -204,7 +209,7 @@ func TestMachinesAreIsolated(t *testing.T) {
 		t.Errorf("n2 sees too much in /proc: %d entries, %v", len(bytes.Fields(processes)), err)
 	}
 	var st []agent.Status
-	if st, err = l.nodes[1].client().Services(t.Context()); err != nil || len(st) != 2 {
-		t.Errorf("n2's services: %+v, %v; want flanneld and the pod", st, err)
+	if st, err = l.nodes[1].client().Services(t.Context()); err != nil || len(st) != 3 {
+		t.Errorf("n2's services: %+v, %v; want flanneld and two pods", st, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/procstat"
 )
 
@@ -27,6 +28,10 @@ type record struct {
 	Nodes   int    `json:"nodes"`
 	Flannel string `json:"flannel"`
 	Agent   string `json:"agent"`
+	// Pods is how pods hang on the nodes.
+	Pods lab.Attachment `json:"pods"`
+	// Docker is what lab.Lab's Docker says.
+	Docker string `json:"docker,omitempty"`
 	// Owner is the process that the lab belongs to, and dies with; it is zero for a lab that stands on its own.
 	Owner process `json:"owner"`
 }

@@ -23,13 +23,17 @@ import (
 type podKind int
 
 const (
-	probePod podKind = 2
-	dnsPod   podKind = 3
+	probePod  podKind = 2
+	dnsPod    podKind = 3
+	clientPod podKind = 4
 )
 
 func (k podKind) service() string {
-	if k == dnsPod {
+	switch k {
+	case dnsPod:
 		return "coredns"
+	case clientPod:
+		return "client"
 	}
 	return "pod"
 }
@@ -45,6 +49,13 @@ func (n *node) service() lab.Service {
 	}
 }
 
+// closingService is the Service in front of the node's second pod, whose server closes connections first.
+func (n *node) closingService() lab.Service {
+	return lab.Service{
+		Name: n.name + "-closing.default.svc.cluster.local", ClusterIP: nth(serviceNetwork, 512+n.index), Port: 80, NodePort: 30300 + n.index,
+	}
+}
+
 // startWorkloads starts the pods, kube-proxy's rules and the server outside, and waits until every probe passes.
 func (l *Lab) startWorkloads(ctx context.Context, p programs) error {
 	rules := l.kubeProxyRules()
@@ -55,13 +66,15 @@ func (l *Lab) startWorkloads(ctx context.Context, p programs) error {
 			if err != nil {
 				return err
 			}
-			argv := []string{p.agent, "serve", "--name=pod-" + n.name, "--listen=:" + strconv.Itoa(lab.PodPort)}
-			if err := n.startPod(groupCtx, probePod, mtu, argv, nil); err != nil {
-				return err
+			for _, k := range []podKind{probePod, clientPod} {
+				argv := p.serve(k.service() + "-" + n.name)
+				if err := l.startPod(groupCtx, n, k, mtu, argv, nil); err != nil {
+					return err
+				}
 			}
 			if n.index == 0 {
 				argv := []string{p.coredns, "-conf", "/run/coredns/Corefile"}
-				if err := n.startPod(groupCtx, dnsPod, mtu, argv, map[string]string{"/run/coredns/Corefile": l.corefile()}); err != nil {
+				if err := l.startPod(groupCtx, n, dnsPod, mtu, argv, map[string]string{"/run/coredns/Corefile": l.corefile()}); err != nil {
 					return err
 				}
 			}
@@ -69,8 +82,7 @@ func (l *Lab) startWorkloads(ctx context.Context, p programs) error {
 		})
 	}
 	group.Go(func() error {
-		argv := []string{p.agent, "serve", "--name=" + outsideName, "--listen=:" + strconv.Itoa(lab.PodPort)}
-		_, err := l.outside.Machine.(*place).client().Put(groupCtx, agent.Service{Name: "server", Argv: argv})
+		_, err := l.outside.Machine.(*place).client().Put(groupCtx, agent.Service{Name: "server", Argv: p.serve(outsideName)})
 		return err
 	})
 	if err := group.Wait(); err != nil {
@@ -81,15 +93,25 @@ func (l *Lab) startWorkloads(ctx context.Context, p programs) error {
 		if err != nil {
 			return err
 		}
-		return probe.AllPass(results)
+		return probe.AllPass(l, results)
 	})
 }
 
-func (n *node) startPod(ctx context.Context, k podKind, mtu int, argv []string, files map[string]string) error {
-	_, err := n.client().Put(ctx, agent.Service{Name: k.service(), Argv: argv, Files: files, Pod: &agent.PodNet{
-		Bridge: "cni0", Gateway: withBits(n.subnet().Addr().Next(), 24), Address: n.podAddress(k).String(),
-		HostLink: "veth-" + k.service(), MTU: mtu,
-	}})
+// serve is the command line of a probe server.
+func (p programs) serve(name string) []string {
+	return []string{
+		p.agent, "serve", "--name=" + name, "--listen=:" + strconv.Itoa(lab.PodPort), "--listen-closing=:" + strconv.Itoa(lab.ClosingPort),
+	}
+}
+
+func (l *Lab) startPod(ctx context.Context, n *node, k podKind, mtu int, argv []string, files map[string]string) error {
+	pod := agent.PodNet{HostLink: "veth-" + k.service(), MTU: mtu}
+	if l.record.Pods == lab.Routed {
+		pod.Address = withBits(n.podAddress(k).Addr(), 32)
+	} else {
+		pod.Bridge, pod.Gateway, pod.Address = string(l.record.Pods), withBits(n.subnet().Addr().Next(), 24), n.podAddress(k).String()
+	}
+	_, err := n.client().Put(ctx, agent.Service{Name: k.service(), Argv: argv, Files: files, Pod: &pod})
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", n.name, k.service(), err)
 	}
@@ -103,7 +125,7 @@ func (n *node) findPods(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", n.name, err)
 	}
 	n.pods = map[podKind]int{}
-	for _, k := range []podKind{probePod, dnsPod} {
+	for _, k := range []podKind{probePod, dnsPod, clientPod} {
 		for _, s := range services {
 			if s.Name == k.service() {
 				n.pods[k] = s.PID
@@ -144,11 +166,16 @@ func (l *Lab) kubeProxyRules() string {
 		{Name: "kube-system/kube-dns:dns-tcp", Protocol: "tcp", ClusterIP: dnsClusterIP, Port: 53, Endpoints: []netip.AddrPort{dns}},
 	}
 	for _, n := range l.nodes {
-		s := n.service()
-		services = append(services, kubeproxy.Service{
-			Name: "default/" + n.name, Protocol: "tcp", ClusterIP: s.ClusterIP, Port: s.Port, NodePort: s.NodePort,
-			Endpoints: []netip.AddrPort{netip.AddrPortFrom(n.podAddress(probePod).Addr(), lab.PodPort)},
-		})
+		s, closing := n.service(), n.closingService()
+		services = append(services,
+			kubeproxy.Service{
+				Name: "default/" + n.name, Protocol: "tcp", ClusterIP: s.ClusterIP, Port: s.Port, NodePort: s.NodePort,
+				Endpoints: []netip.AddrPort{netip.AddrPortFrom(n.podAddress(probePod).Addr(), lab.PodPort)},
+			},
+			kubeproxy.Service{
+				Name: "default/" + n.name + "-closing", Protocol: "tcp", ClusterIP: closing.ClusterIP, Port: closing.Port, NodePort: closing.NodePort,
+				Endpoints: []netip.AddrPort{netip.AddrPortFrom(n.podAddress(clientPod).Addr(), lab.ClosingPort)},
+			})
 	}
 	return kubeproxy.Rules(podNetwork, services)
 }
@@ -157,8 +184,9 @@ func (l *Lab) kubeProxyRules() string {
 func (l *Lab) corefile() string {
 	var hosts strings.Builder
 	for _, n := range l.nodes {
-		s := n.service()
-		fmt.Fprintf(&hosts, "        %s %s\n", s.ClusterIP, s.Name)
+		for _, s := range []lab.Service{n.service(), n.closingService()} {
+			fmt.Fprintf(&hosts, "        %s %s\n", s.ClusterIP, s.Name)
+		}
 	}
 	return ".:53 {\n    hosts {\n" + hosts.String() + "    }\n    errors\n}\n"
 }

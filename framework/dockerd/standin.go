@@ -1,0 +1,117 @@
+package dockerd
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+)
+
+// Bridge is the bridge that dockerd makes.
+const Bridge = "docker0"
+
+// Run does what dockerd does to the network of the calling thread's namespace when it is started with these arguments,
+// says that it is ready (sd_notify(3)), and waits until ctx ends. Like dockerd it leaves its rules behind, and when it is
+// started without --ip-masq, removes the rule that an earlier one has written for it.
+func Run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("dockerd", flag.ContinueOnError)
+	bip := flags.String("bip", "", "address of docker0, with its prefix")
+	ipMasq := flags.Bool("ip-masq", true, "masquerade what leaves by another interface")
+	// docker0 takes the MTU of its ports; dockerd gives this one to its containers, of which there are none here.
+	flags.Int("mtu", 1500, "MTU of containers")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	address, err := netip.ParsePrefix(*bip)
+	if err != nil {
+		return fmt.Errorf("--bip: %w", err)
+	}
+	if err := makeBridge(address); err != nil {
+		return err
+	}
+	if err := writeRules(ctx, address.Masked(), *ipMasq); err != nil {
+		return err
+	}
+	if err := ready(); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func makeBridge(address netip.Prefix) error {
+	if _, err := netlink.LinkByName(Bridge); err == nil {
+		return nil
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = Bridge
+	link := &netlink.Bridge{LinkAttrs: attrs}
+	if err := netlink.LinkAdd(link); err != nil {
+		return fmt.Errorf("%s: %w", Bridge, err)
+	}
+	addr, err := netlink.ParseAddr(address.String())
+	if err != nil {
+		return err
+	}
+	return errors.Join(netlink.AddrAdd(link, addr), netlink.LinkSetUp(link))
+}
+
+func writeRules(ctx context.Context, subnet netip.Prefix, ipMasq bool) error {
+	for _, c := range chains {
+		if iptables(ctx, []string{"iptables", "--wait", "-t", c[0], "-N", c[1]}) != nil {
+			// It is there from an earlier start; dockerd empties it, too.
+			if err := iptables(ctx, []string{"iptables", "--wait", "-t", c[0], "-F", c[1]}); err != nil {
+				return err
+			}
+		}
+	}
+	// Rules of an earlier start that stand first come to stand first again.
+	for _, r := range rules(subnet, true) {
+		if r.first && iptables(ctx, r.argv("-C")) == nil {
+			if err := iptables(ctx, r.argv("-D")); err != nil {
+				return err
+			}
+		}
+	}
+	for _, r := range rules(subnet, ipMasq) {
+		verb := "-I"
+		if !r.first {
+			if iptables(ctx, r.argv("-C")) == nil {
+				continue
+			}
+			verb = "-A"
+		}
+		if err := iptables(ctx, r.argv(verb)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func iptables(ctx context.Context, argv []string) error {
+	if out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// ready tells the service manager, if there is one.
+func ready() error {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return nil
+	}
+	conn, err := net.Dial("unixgram", socket)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte("READY=1"))
+	return errors.Join(err, conn.Close())
+}
