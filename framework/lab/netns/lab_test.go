@@ -34,17 +34,17 @@ func TestMain(m *testing.M) {
 // up makes a lab for a test that needs a real one, which make e2e runs: it needs root and netfault-agent beside the test.
 func up(t *testing.T, suffix string) *Lab {
 	t.Helper()
+	return upWith(t, Options{Name: fmt.Sprintf("test-%d-%s", os.Getpid(), suffix)})
+}
+
+func upWith(t *testing.T, o Options) *Lab {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("labs need root: make e2e runs this test")
 	}
 	if _, err := tools.Agent(); err != nil {
 		t.Skipf("make e2e runs this test: %v", err)
 	}
-	return upWith(t, Options{Name: fmt.Sprintf("test-%d-%s", os.Getpid(), suffix)})
-}
-
-func upWith(t *testing.T, o Options) *Lab {
-	t.Helper()
 	o.Flannel, o.Owned = tools.FlannelVersion(), true
 	t.Cleanup(func() {
 		if err := Remove(context.Background(), o.Name); err != nil {
