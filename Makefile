@@ -2,7 +2,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 LAB ?= netns
-FOCUS ?=
+# Labels of the suite: all but the long one.
+FOCUS ?= !sigkill
+VECTORS ?= framework/twrecycle/testdata/vectors.json
+RULESETS ?= 2000
 OUT := out/$(LAB)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export NETFAULT_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netfault
@@ -11,7 +14,7 @@ ENV := env NETFAULT_CACHE=$(NETFAULT_CACHE) FLANNEL_VERSION=$(FLANNEL_VERSION)
 GO_BUILD := CGO_ENABLED=0 go build -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools e2e test lint bench fixtures clean check-lab
+.PHONY: help build tools e2e test conformance evaluator lint bench fixtures clean check-lab
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -25,11 +28,11 @@ tools: build ## install what is missing and build etcd, flanneld and CoreDNS (FL
 check-lab:
 	@test "$(LAB)" = netns || { echo "LAB=$(LAB): there is only LAB=netns so far" >&2; exit 2; }
 
-e2e: check-lab tools ## run every scenario on a lab (FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness); reports in out/LAB/
+e2e: check-lab tools ## run every scenario on a lab (FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line); reports in out/LAB/
 	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/netns
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@mkdir -p $(OUT)
-	@test -n "$(FOCUS)" || $(SUDO) $(ENV) bin/netns.test -test.v | grep -E '^(---|ok|PASS|FAIL|    )'
+	@test "$(FOCUS)" != "!sigkill" || $(SUDO) $(ENV) bin/netns.test -test.v | grep -E '^(---|ok|PASS|FAIL|    )'
 	@color=; [ -t 1 ] || color=--ginkgo.no-color; \
 	$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -out=$(CURDIR)/$(OUT) --ginkgo.randomize-all --ginkgo.succinct $$color \
 	  --ginkgo.fail-on-empty --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
@@ -39,17 +42,27 @@ test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no 
 	@command -v gcc >/dev/null || { echo "the race detector needs gcc; make tools installs it" >&2; exit 1; }
 	CGO_ENABLED=1 go test -race ./...
 
+conformance: ## hold the emulated tcp_tw_recycle against measurements of real kernels (VECTORS=FILE for others)
+	@CGO_ENABLED=0 go build -o bin/ ./hack/conformance
+	@$(SUDO) bin/conformance $(VECTORS)
+
+evaluator: ## hold the evaluator of iptables rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
+	@CGO_ENABLED=0 go test -c -o bin/iptables.test ./detectors/iptables
+	@$(SUDO) env NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
+
 lint: ## gofmt, go vet, staticcheck, actionlint
-	@bad=$$(gofmt -l cmd detectors framework scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }
+	@bad=$$(gofmt -l cmd detectors framework hack scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }
 	go vet ./...
 	go tool -modfile=hack/lint/go.mod staticcheck ./...
 	go tool -modfile=hack/lint/go.mod actionlint
 	@for s in .ci/run hack/*.sh; do bash -n $$s || exit 1; done
 
-bench: tools ## time the lab from 3 to 30 nodes, and stale-vtep at 100, 1,000 and 5,000 nodes
+bench: tools ## time the lab from 3 to 30 nodes, stale-vtep at 100 to 5,000 nodes, and pod-snat beside iptables-legacy-save
 	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/netns
 	@$(SUDO) $(ENV) bin/netns.test -test.run=none -test.bench=. -test.benchtime=3x
 	go test -run=none -bench=StaleVTEP -benchtime=1x -timeout=30m ./detectors
+	@CGO_ENABLED=0 go test -c -o bin/iptables.test ./detectors/iptables
+	@$(SUDO) bin/iptables.test -test.run=none -test.bench=PodSNAT -test.benchtime=3x
 
 fixtures: tools ## record fixtures/bundles anew, from real runs of every scenario
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios

@@ -40,6 +40,7 @@ func (d *doubts) findings() []Finding {
 	if more := len(d.lines) - 1; more > 0 {
 		f.Summary += fmt.Sprintf("; and %d more, see the evidence", more)
 	}
+	f.Summary = oneLine(f.Summary)
 	return []Finding{f}
 }
 

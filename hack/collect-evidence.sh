@@ -70,6 +70,7 @@ take ip-addr.json ip -j addr
 take ip-route.json ip -j route show table all
 take ip-neigh.json ip -j neigh
 take bridge-fdb.json bridge -j fdb
+take uname.txt uname -r
 take netstat.txt cat /proc/net/netstat
 take sysctl.txt sysctls
 

@@ -17,9 +17,9 @@ import (
 	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
 )
 
-// Every case that stale-vtep tells apart, set by hand on the lab, goes through the whole life of a fault: the packets must
-// stop, the case must be named, and its own remedy must heal. These are tests of the detector's remedies and not faults:
-// nothing in life brings them about in this way.
+// What detectors tell apart, set by hand on the lab, goes through the whole life of a fault: packets must be lost or changed,
+// the case must be named, and its own remedy must heal. These are tests of the detectors' remedies and not faults: nothing
+// in life brings them about in this way.
 var _ = Describe("case", Label("cases"), func() {
 	between12 := stalevtep.Scenario.MustFail
 	withNode1 := func(l lab.Lab, p evidence.Probe) bool {
@@ -28,19 +28,7 @@ var _ = Describe("case", Label("cases"), func() {
 	}
 	DescribeTable("of stale-vtep heals by its remedy", func(ctx context.Context, want fault.Subject, mustFail func(lab.Lab, evidence.Probe) bool,
 		wreck func(context.Context, lab.Lab) error) {
-		life := &fault.Life{
-			Lab: theLab, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: silent{}, Bundles: filepath.Join(*outDir, "cases"),
-			Scenario: fault.Scenario{
-				Name: want.Case, Detector: detectors.StaleVTEP.Name, MustFail: mustFail,
-				Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return wreck(ctx, l) },
-				Want:   func(lab.Lab) []fault.Subject { return []fault.Subject{want} },
-			},
-		}
-		DeferCleanup(func(ctx context.Context) {
-			Expect(undo.Undo(ctx, theLab)).To(Succeed())
-		})
-		_, err := life.Run(ctx, append(life.Inject(), life.Heal()...)...)
-		Expect(err).NotTo(HaveOccurred())
+		liveThrough(ctx, detectors.StaleVTEP, want, mustFail, wreck)
 	},
 		Entry("forwarding entry missing", fault.Subject{Case: detectors.FDBMissing, Node: "n2", Peer: "n1"}, between12,
 			func(ctx context.Context, l lab.Lab) error {
@@ -69,7 +57,54 @@ var _ = Describe("case", Label("cases"), func() {
 				return l.Flannel().Create(ctx, "n2", "n3")
 			}),
 	)
+
+	toNode1 := func(l lab.Lab, p evidence.Probe) bool {
+		return p.Kind == evidence.ProbePod && p.From == l.Nodes()[1].Name() && p.To == l.Nodes()[0].Name()
+	}
+	DescribeTable("of pod-snat heals by its remedy", func(ctx context.Context, peer string, mustFail func(lab.Lab, evidence.Probe) bool, rules ...string) {
+		liveThrough(ctx, detectors.PodSNAT, fault.Subject{Case: detectors.SNATByRule, Node: "n2", Peer: peer}, mustFail,
+			func(ctx context.Context, l lab.Lab) error {
+				for _, r := range rules {
+					if err := on(ctx, l, 1, r); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+	},
+		Entry("one peer and one port", "n1", toNode1,
+			"iptables-nft -w -t nat -I POSTROUTING -s 10.244.2.0/24 -d 10.244.1.0/24 -p tcp -m tcp --dport 8080 -j MASQUERADE"),
+		Entry("a mark set in another table", "n1", toNode1,
+			"iptables-nft -w -t mangle -A PREROUTING -i cni0 -d 10.244.1.0/24 -p tcp -j MARK --set-xmark 0x80/0x80",
+			"iptables-nft -w -t nat -N HIDE",
+			"iptables-nft -w -t nat -A HIDE -m mark --mark 0x80/0x80 -j MASQUERADE",
+			"iptables-nft -w -t nat -I POSTROUTING -j HIDE"),
+		Entry("the other world, all peers", "",
+			func(l lab.Lab, p evidence.Probe) bool {
+				return p.Kind == evidence.ProbePod && p.From == l.Nodes()[1].Name() && p.To != p.From
+			},
+			"iptables-legacy -w -t nat -A POSTROUTING ! -d 10.244.2.0/24 -o flannel.1 -j SNAT --to-source 10.244.2.1"),
+	)
 })
+
+// liveThrough takes what wreck does through the whole life of a fault.
+func liveThrough(ctx context.Context, d detectors.Detector, want fault.Subject, mustFail func(lab.Lab, evidence.Probe) bool,
+	wreck func(context.Context, lab.Lab) error) {
+	GinkgoHelper()
+	life := &fault.Life{
+		Lab: theLab, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: silent{}, Bundles: filepath.Join(*outDir, "cases"),
+		Scenario: fault.Scenario{
+			Name: want.Case, Detector: d.Name, MustFail: mustFail,
+			Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return wreck(ctx, l) },
+			Want:   func(lab.Lab) []fault.Subject { return []fault.Subject{want} },
+		},
+	}
+	DeferCleanup(func(ctx context.Context) {
+		Expect(undo.Undo(ctx, theLab)).To(Succeed())
+	})
+	_, err := life.Run(ctx, append(life.Inject(), life.Heal()...)...)
+	Expect(err).NotTo(HaveOccurred())
+}
 
 // on runs a command on the i-th node, with %MAC and %IP replaced by those of the first node's flannel.1 and underlay.
 func on(ctx context.Context, l lab.Lab, i int, command string) error {

@@ -48,9 +48,11 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 		}
 	})
 
-	for _, scenario := range []string{"stale-vtep", "vtep-lease-drift"} {
+	for scenario, pods := range map[string]lab.Attachment{
+		"stale-vtep": lab.CNIBridge, "vtep-lease-drift": lab.CNIBridge, "dockerd-ip-masq": lab.DockerBridge, "tw-recycle": lab.Routed,
+	} {
 		It("in the life of "+scenario+" leaves nothing that reset does not undo", func(ctx context.Context) {
-			netfault(ctx, "lab", "up", "--lab="+name)
+			netfault(ctx, "lab", "up", "--lab="+name, "--pods="+string(pods))
 			l, err := netns.Open(name)
 			Expect(err).NotTo(HaveOccurred())
 			before, err := undo.Record(ctx, l)
@@ -62,12 +64,18 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 			injectPoints := lines(ctx, changes, inject...)
 			healPoints := lines(ctx, changes, heal...)
 			Expect(len(injectPoints)).To(BeNumerically(">=", 6))
-			Expect(len(healPoints)).To(BeNumerically(">=", 7))
+			Expect(len(healPoints)).To(BeNumerically(">=", 6))
 			for i, line := range injectPoints {
+				if repeats(injectPoints, i) {
+					continue
+				}
 				killAt(ctx, i, changes, inject...)
 				resetAndCompare(ctx, l, before, "inject", line)
 			}
 			for i, line := range healPoints {
+				if repeats(healPoints, i) {
+					continue
+				}
 				netfault(ctx, inject...)
 				killAt(ctx, i, changes, heal...)
 				resetAndCompare(ctx, l, before, "heal", line)
@@ -103,6 +111,15 @@ func everyLine(string) bool { return true }
 func changes(line string) bool {
 	return stepBegins.MatchString(line) || change.MatchString(line)
 }
+
+// repeats says that the i-th line does on another node, or to another, what a line before it did: killing there, too, would
+// show nothing new.
+func repeats(lines []string, i int) bool {
+	shape := func(line string) string { return digits.ReplaceAllString(line, "0") }
+	return slices.ContainsFunc(lines[:i], func(line string) bool { return shape(line) == shape(lines[i]) })
+}
+
+var digits = regexp.MustCompile(`[0-9]+`)
 
 var (
 	stepBegins = regexp.MustCompile(`^[a-z-]+ [a-z]+: [^o(F]`)

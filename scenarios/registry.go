@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/netfault/netfault/framework/fault"
+	dockerdipmasq "github.com/netfault/netfault/scenarios/dockerd-ip-masq"
 	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
+	twrecycle "github.com/netfault/netfault/scenarios/tw-recycle"
 	vtepleasedrift "github.com/netfault/netfault/scenarios/vtep-lease-drift"
 )
 
@@ -15,6 +17,8 @@ func All() []fault.Scenario {
 	return []fault.Scenario{
 		stalevtep.Scenario,
 		vtepleasedrift.Scenario,
+		dockerdipmasq.Scenario,
+		twrecycle.Scenario,
 	}
 }
 

@@ -23,6 +23,9 @@ const usage = `netfault-agent runs inside the machines and pods of a netfault la
   dockerd --bip=... --ip-masq=...       docker0 and dockerd's rules, where there is no dockerd
   probe                                 a plan from standard input, results to standard output
   collect                               this machine's part of a bundle, as tar, to standard output
+  capture --interface=NAME              openings and ends of TCP connections as pcap, until standard input ends
+  call --address=ADDR --count=N         connections to a server that closes them first; what became of them
+  skew --first=TSVAL                    another TCP timestamp clock for this network namespace's eth0
   links                                 ip-link.json to standard output
   record                                this machine's network state and options to standard output
   restore                               back to the state on standard input; what is left, to standard output
@@ -42,8 +45,11 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	if filepath.Base(os.Args[0]) == "systemctl" {
+	switch filepath.Base(os.Args[0]) {
+	case "systemctl":
 		return agent.Systemctl(ctx, os.Stdout, os.Args[1:])
+	case "sysctl":
+		return agent.Sysctl(ctx, os.Stdout, os.Args[1:])
 	}
 	if len(os.Args) < 2 {
 		return fmt.Errorf("%s", usage)
@@ -69,7 +75,24 @@ func run(ctx context.Context) error {
 	case "probe":
 		return agent.ProbeStream(ctx, os.Stdin, os.Stdout)
 	case "collect":
-		return collect.Node(ctx, os.Stdout)
+		recycle, err := agent.RecycleSettings(ctx)
+		if err != nil {
+			return err
+		}
+		return collect.Node(ctx, os.Stdout, recycle)
+	case "capture":
+		iface := flags.String("interface", "", "where to capture")
+		_ = flags.Parse(os.Args[2:]) // exits on error
+		return agent.Capture(ctx, *iface, os.Stdin, os.Stdout, os.Stderr)
+	case "call":
+		address := flags.String("address", "", "host:port of a server that closes connections first")
+		count := flags.Int("count", 1, "how many connections at once")
+		_ = flags.Parse(os.Args[2:]) // exits on error
+		return json.NewEncoder(os.Stdout).Encode(agent.Call(ctx, *address, *count))
+	case "skew":
+		first := flags.Uint("first", 0, "the timestamp of the first SYN; later ones go on from there, 1 a millisecond")
+		_ = flags.Parse(os.Args[2:]) // exits on error
+		return agent.Skew(uint32(*first))
 	case "links":
 		return collect.LinksJSON(os.Stdout)
 	case "record":

@@ -26,6 +26,8 @@ const (
 	SysctlFile    = "sysctl.txt"
 	NetstatFile   = "netstat.txt"
 	ConntrackFile = "conntrack.txt"
+	UnameFile     = "uname.txt"
+	TWRecycleFile = "tw-recycle.json"
 )
 
 // nodesDir holds one folder for each node.

@@ -51,7 +51,7 @@ func isolate(o InitOptions, self string) error {
 	if err := ownSys(); err != nil {
 		return err
 	}
-	return os.Symlink(self, filepath.Join(BinDir, "systemctl"))
+	return errors.Join(os.Symlink(self, filepath.Join(BinDir, "systemctl")), os.Symlink(self, filepath.Join(BinDir, "sysctl")))
 }
 
 // ownCopy lets the machine write to its own copy of a folder, which is in memory. A folder that is not there stays away.

@@ -159,7 +159,7 @@ func TestGather(t *testing.T) {
 func TestGatherSelf(t *testing.T) {
 	node(t)
 	var stream bytes.Buffer
-	if err := Node(context.Background(), &stream); err != nil {
+	if err := Node(context.Background(), &stream, nil); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()

@@ -6,11 +6,14 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/netfault/netfault/detectors/evidence"
 )
@@ -29,13 +32,18 @@ type part struct {
 }
 
 // Node gathers everything of nodes/NODE/ from the current namespaces and writes it to w as a tar archive. What cannot be
-// gathered is left out and listed in ErrorsFile; the error is about w or ctx alone.
-func Node(ctx context.Context, w io.Writer) error {
+// gathered is left out and listed in ErrorsFile; the error is about w or ctx alone. Settings that something stands in for
+// are handed over by the caller, who made them; there are none on a node that is not a lab's.
+func Node(ctx context.Context, w io.Writer, recycle []evidence.TWRecycle) error {
 	tw := tar.NewWriter(w)
 	now := time.Now()
 	var failures bytes.Buffer
 	var body bytes.Buffer
-	for _, p := range parts(ctx) {
+	all := parts(ctx)
+	if len(recycle) > 0 {
+		all = append(all, part{evidence.TWRecycleFile, func(w io.Writer) error { return json.NewEncoder(w).Encode(recycle) }})
+	}
+	for _, p := range all {
 		body.Reset()
 		if err := p.write(&body); err != nil {
 			if ctx.Err() != nil {
@@ -74,6 +82,7 @@ func parts(ctx context.Context) []part {
 		{evidence.NeighFile, named(neighboursJSON)},
 		{evidence.FDBFile, named(fdbJSON)},
 		{evidence.NetstatFile, netstat},
+		{evidence.UnameFile, uname},
 		{evidence.SysctlFile, func(w io.Writer) error { return sysctls(ctx, w) }},
 		{evidence.ConntrackFile, conntrack},
 	}
@@ -89,6 +98,16 @@ func netstat(w io.Writer) error {
 		return err
 	}
 	_, err = w.Write(b)
+	return err
+}
+
+// uname writes the kernel's release as `uname -r` prints it.
+func uname(w io.Writer) error {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, unix.ByteSliceToString(name.Release[:]))
 	return err
 }
 

@@ -98,7 +98,7 @@ func strayFrame(t testing.TB, dev string) {
 func collected(t testing.TB) map[string][]byte {
 	t.Helper()
 	var stream bytes.Buffer
-	if err := Node(context.Background(), &stream); err != nil {
+	if err := Node(context.Background(), &stream, nil); err != nil {
 		t.Fatal(err)
 	}
 	files := map[string][]byte{}
@@ -387,7 +387,7 @@ func TestScriptOldNode(t *testing.T) {
 	}
 	slices.Sort(names)
 	got := slices.DeleteFunc(names, func(n string) bool { return n == evidence.ConntrackFile }) // depends on the kernel
-	want := []string{ErrorsFile, evidence.IPTablesFile, evidence.NetstatFile, evidence.SysctlFile}
+	want := []string{ErrorsFile, evidence.IPTablesFile, evidence.NetstatFile, evidence.SysctlFile, evidence.UnameFile}
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("files are %v, want %v", got, want)
@@ -510,7 +510,7 @@ func TestNodeCancelled(t *testing.T) {
 	scratchns.Enter(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := Node(ctx, io.Discard); !errors.Is(err, context.Canceled) {
+	if err := Node(ctx, io.Discard, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v, want %v", err, context.Canceled)
 	}
 }
@@ -520,7 +520,7 @@ func TestNodeBrokenPipe(t *testing.T) {
 	scratchns.Enter(t)
 	r, w := io.Pipe()
 	r.CloseWithError(syscall.EPIPE)
-	if err := Node(context.Background(), w); !errors.Is(err, syscall.EPIPE) {
+	if err := Node(context.Background(), w, nil); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("error is %v, want %v", err, syscall.EPIPE)
 	}
 }
@@ -540,7 +540,7 @@ func TestLinksJSON(t *testing.T) {
 func BenchmarkNode(b *testing.B) {
 	node(b)
 	for b.Loop() {
-		if err := Node(context.Background(), io.Discard); err != nil {
+		if err := Node(context.Background(), io.Discard, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -22,7 +22,7 @@ const (
 var nodeFiles = []string{
 	evidence.LinkFile, evidence.AddrFile, evidence.RouteFile, evidence.NeighFile, evidence.FDBFile,
 	evidence.NFTFile, evidence.LegacyFile, evidence.IPTablesFile,
-	evidence.SysctlFile, evidence.NetstatFile, evidence.ConntrackFile, ErrorsFile,
+	evidence.SysctlFile, evidence.NetstatFile, evidence.UnameFile, evidence.TWRecycleFile, evidence.ConntrackFile, ErrorsFile,
 }
 
 func nodeDir(node string) string { return path.Dir(evidence.NodeFile(node, evidence.LinkFile)) }

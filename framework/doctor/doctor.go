@@ -37,6 +37,8 @@ func Run() []Check {
 		{"bridge", "iproute2", "remedies and people read and change forwarding entries with it"},
 		{"iptables", "iptables", "flanneld and the lab's Service rules use it"},
 		{"iptables-restore", "iptables", "the lab's Service rules are loaded with it"},
+		{"conntrack", "conntrack", "connection tracking is looked into with it"},
+		{"sysctl", "procps", "settings are read and changed with it"},
 		{"gcc", "gcc", "flanneld has C code, in its UDP backend"},
 		{"git", "git", "go fetches and stamps versions with it"},
 	} {

@@ -55,7 +55,7 @@ func (l *Life) Inject() []Step {
 		{"healthy", "every probe passes and every detector is clean", l.healthy},
 		{"recorded", "the undo journal is on disk", l.recorded},
 		{"injected", l.Scenario.Summary, l.injected},
-		{"symptom", "the probes that the fault breaks fail, and no others", l.symptom},
+		{"symptom", "what the fault breaks fails, and nothing else", l.symptom},
 		{"detected", l.Scenario.Detector + " reports it, and no other detector of a cause", l.detected},
 	}
 }
@@ -125,7 +125,11 @@ func (l *Life) allClean(ctx context.Context, bundle string) error {
 	if err := l.probesPass(ctx); err != nil {
 		return err
 	}
-	report, err := l.judge(ctx, bundle)
+	seen, err := l.exercise(ctx, false)
+	if err != nil {
+		return err
+	}
+	report, err := l.judge(ctx, bundle, seen)
 	if err != nil {
 		return err
 	}
@@ -151,6 +155,27 @@ func (l *Life) probesPass(ctx context.Context) error {
 	return err
 }
 
+// exercise sends the scenario's own traffic, if it has any: it must break where the fault is in force, and nowhere else.
+func (l *Life) exercise(ctx context.Context, faulty bool) (Seen, error) {
+	if l.Scenario.Exercise == nil {
+		return Seen{}, nil
+	}
+	seen, err := l.Scenario.Exercise(ctx, l.Lab)
+	if err != nil {
+		return seen, err
+	}
+	for _, line := range seen.Lines {
+		l.say(line)
+	}
+	switch {
+	case faulty && len(seen.Broken) == 0:
+		return seen, errors.New("everything works, and must not")
+	case !faulty && len(seen.Broken) > 0:
+		return seen, fmt.Errorf("%d do not work: %s", len(seen.Broken), strings.Join(seen.Broken, "; "))
+	}
+	return seen, nil
+}
+
 func (l *Life) recorded(ctx context.Context) error {
 	j, err := undo.Begin(ctx, l.Lab, l.Scenario.Name)
 	if err != nil {
@@ -166,6 +191,9 @@ func (l *Life) injected(ctx context.Context) error {
 
 // symptom is what makes an injection count: probes that must fail do, and the others pass.
 func (l *Life) symptom(ctx context.Context) error {
+	if _, err := l.exercise(ctx, true); err != nil {
+		return err
+	}
 	var broken []string
 	err := wait.Until(ctx, l.patience(), "the symptom", func(ctx context.Context) error {
 		results, err := probe.Run(ctx, l.Lab)
@@ -193,7 +221,7 @@ func (l *Life) asExpected(results []evidence.Probe, mustFail func(lab.Lab, evide
 	for _, p := range results {
 		what := fmt.Sprintf("%s %s → %s", p.Kind, p.From, p.To)
 		failure := probe.Failure(l.Lab, p)
-		switch must := mustFail(l.Lab, p); {
+		switch must := mustFail != nil && mustFail(l.Lab, p); {
 		case must && failure == "":
 			wrong = append(wrong, what+" passes but must fail")
 		case !must && failure != "":
@@ -202,7 +230,7 @@ func (l *Life) asExpected(results []evidence.Probe, mustFail func(lab.Lab, evide
 			broken = append(broken, what+": "+failure)
 		}
 	}
-	if len(broken)+len(wrong) == 0 {
+	if len(broken)+len(wrong) == 0 && mustFail != nil {
 		return nil, errors.New("the scenario names no probe that must fail")
 	}
 	if len(wrong) > 0 {
@@ -212,7 +240,11 @@ func (l *Life) asExpected(results []evidence.Probe, mustFail func(lab.Lab, evide
 }
 
 func (l *Life) detected(ctx context.Context) error {
-	report, err := l.judge(ctx, "faulty")
+	seen, err := l.exercise(ctx, true)
+	if err != nil {
+		return err
+	}
+	report, err := l.judge(ctx, "faulty", seen)
 	if err != nil {
 		return err
 	}
@@ -280,7 +312,11 @@ func (l *Life) tried(ctx context.Context) error {
 
 // remedied judges anew, since what was tried has changed the state, and runs what the findings say.
 func (l *Life) remedied(ctx context.Context) error {
-	report, err := l.judge(ctx, "remedied")
+	seen, err := l.exercise(ctx, true)
+	if err != nil {
+		return err
+	}
+	report, err := l.judge(ctx, "remedied", seen)
 	if err != nil {
 		return err
 	}
@@ -337,6 +373,9 @@ func (l *Life) runCommands(ctx context.Context, commands []detectors.Command) er
 
 func (l *Life) recovered(ctx context.Context) error {
 	if err := l.probesPass(ctx); err != nil {
+		return err
+	}
+	if _, err := l.exercise(ctx, false); err != nil {
 		return err
 	}
 	var last []evidence.Probe
@@ -406,14 +445,23 @@ func (l *Life) compared(ctx context.Context) error {
 	return undo.Undo(ctx, l.Lab)
 }
 
-// judge takes a bundle, with fresh probes, and runs the detectors over it.
-func (l *Life) judge(ctx context.Context, name string) (detectors.Report, error) {
+// judge takes a bundle, with fresh probes and what was captured, and runs the detectors over it.
+func (l *Life) judge(ctx context.Context, name string, seen Seen) (detectors.Report, error) {
 	l.bundle = filepath.Join(l.Bundles, l.Scenario.Name, name)
 	if err := os.RemoveAll(l.bundle); err != nil {
 		return detectors.Report{}, err
 	}
 	if err := snapshot.Take(ctx, l.Lab, l.Tool, l.bundle); err != nil {
 		return detectors.Report{}, err
+	}
+	for _, c := range seen.Captures {
+		file := filepath.Join(l.bundle, filepath.FromSlash(evidence.CaptureFile(c.Node, c.Name+".pcap")))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return detectors.Report{}, err
+		}
+		if err := os.WriteFile(file, c.PCAP, 0o644); err != nil {
+			return detectors.Report{}, err
+		}
 	}
 	b, err := evidence.Open(l.bundle)
 	if err != nil {

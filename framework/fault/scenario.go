@@ -26,8 +26,12 @@ type Scenario struct {
 	Unavailable func(l lab.Lab) string
 	// Inject brings the fault about by its real cause, and tells each thing that it does in one line.
 	Inject func(ctx context.Context, l lab.Lab, say func(string)) error
-	// MustFail says which probes the fault breaks (probe.Failure); all others must pass.
+	// MustFail says which probes the fault breaks (probe.Failure); all others must pass. It is nil for a fault that breaks
+	// none of them and has an Exercise.
 	MustFail func(l lab.Lab, p evidence.Probe) bool
+	// Exercise is for a fault that shows only in traffic of its own: it sends that and says what it saw. It is called on the
+	// healthy, the faulty and the healed lab alike. Its error is that it could not tell.
+	Exercise func(ctx context.Context, l lab.Lab) (Seen, error)
 	// Show puts the symptom into a table for people, line by line; nil if the list of broken probes says it all.
 	Show func(l lab.Lab, results []evidence.Probe) []string
 	// Want is what the detector must report: all of it, and nothing else, in this order.
@@ -36,6 +40,25 @@ type Scenario struct {
 	Alternatives []string
 	// Attempts are remedies that people try first and that do not heal. They are run, and shown for what they are.
 	Attempts func(l lab.Lab) []Attempt
+}
+
+// Seen is what an Exercise saw.
+type Seen struct {
+	// Lines are for people: what was sent, and what became of it.
+	Lines []string
+	// Broken are those things that do not work and work on a healthy lab, a line each.
+	Broken []string
+	// Captures are added to the evidence.
+	Captures []Capture
+}
+
+// Capture is a recording of packets.
+type Capture struct {
+	// Node is where it was taken.
+	Node string
+	// Name is the interface's; the file is NAME.pcap.
+	Name string
+	PCAP []byte
 }
 
 // Missing says why the fault cannot come about on the lab; empty if it can.

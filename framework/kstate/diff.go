@@ -22,6 +22,7 @@ const (
 	KindFilter    = "filter"
 	KindIPTables  = "iptables"
 	KindSysctl    = "sysctl"
+	KindOffload   = "offload"
 	// KindState is of problems alone: the state as a whole could not be read.
 	KindState = "state"
 )
@@ -62,7 +63,8 @@ func Diff(want, got State) []Difference {
 		diffs = append(diffs, diffRows(t.kind, *t.rows(&want), t.comparable(&want, &got))...)
 	}
 	diffs = append(diffs, diffIPTables(want.IPTables, got.IPTables)...)
-	return append(diffs, diffSysctls(want, got)...)
+	diffs = append(diffs, diffSysctls(want, got)...)
+	return append(diffs, diffOffloads(want, got)...)
 }
 
 // table is one of the kernel's tables in a State.
@@ -234,9 +236,19 @@ func diffTable(object, want, got string) (d Difference, differs bool) {
 	}
 	d = Difference{Kind: KindIPTables, Object: object, Want: strings.Join(linesNotIn(want, got), "; "), Got: strings.Join(linesNotIn(got, want), "; ")}
 	if d.Want == "" && d.Got == "" {
-		d.Want, d.Got = "the same lines in another order", "in this order: "+strings.Join(ruleLines(got), "; ")
+		d.Want, d.Got = firstMoved(ruleLines(want), ruleLines(got))
 	}
 	return d, true
+}
+
+// firstMoved tells where the order of the same lines first differs.
+func firstMoved(want, got []string) (string, string) {
+	for i := range min(len(want), len(got)) {
+		if want[i] != got[i] {
+			return want[i] + " first", "the same lines in another order, " + got[i] + " first"
+		}
+	}
+	return fmt.Sprintf("%d lines", len(want)), fmt.Sprintf("%d lines, some of them twice", len(got))
 }
 
 // ruleLines returns the chains and rules of a table.

@@ -77,7 +77,7 @@ func TestDiff(t *testing.T) {
 		}, []string{"iptables iptables-nft nat: was not there before, is -A POSTROUTING -j C"}},
 		"iptables rules in another order": {func(s *State) {
 			s.IPTables[0].Text = "*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j B\n-A POSTROUTING -j A\nCOMMIT\n"
-		}, []string{"iptables iptables-nft nat: want the same lines in another order, is in this order: :POSTROUTING ACCEPT [0:0]; -A POSTROUTING -j B; -A POSTROUTING -j A"}},
+		}, []string{"iptables iptables-nft nat: want -A POSTROUTING -j A first, is the same lines in another order, -A POSTROUTING -j B first"}},
 		"iptables table gone, another there": {func(s *State) { s.IPTables[0].Program = "iptables-legacy" }, []string{
 			"iptables iptables-nft nat: want :POSTROUTING ACCEPT [0:0]; -A POSTROUTING -j A; -A POSTROUTING -j B, is missing",
 			"iptables iptables-legacy nat: was not there before, is :POSTROUTING ACCEPT [0:0]; -A POSTROUTING -j A; -A POSTROUTING -j B"}},

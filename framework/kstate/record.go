@@ -16,6 +16,9 @@ func Record(ctx context.Context) (State, error) {
 	s := State{Version: Version}
 	err = s.readNetlink()
 	if err == nil {
+		s.Offloads, err = readOffloads(s.Links)
+	}
+	if err == nil {
 		s.Sysctls, err = readSysctls(ctx)
 	}
 	tables, saveErr := wait(saves)

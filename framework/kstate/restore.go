@@ -114,6 +114,9 @@ func (r *restorer) run(diffs []Difference) error {
 	if differs[KindIPTables] {
 		r.iptables()
 	}
+	if differs[KindOffload] {
+		r.offloads()
+	}
 	return nil
 }
 

@@ -211,6 +211,26 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+func TestRestoreOffloads(t *testing.T) {
+	node(t)
+	want := throughJSON(t, record(t))
+	const segmentation = "tx-tcp-segmentation"
+	if !strings.Contains(want.Offloads["eth0"], segmentation) {
+		t.Fatalf("eth0 has no %s: %s", segmentation, want.Offloads["eth0"])
+	}
+	if err := setOffloads("eth0", "", segmentation); err != nil {
+		t.Fatal(err)
+	}
+	got := record(t)
+	diffs := Diff(want, got)
+	if len(diffs) != 1 || diffs[0] != (Difference{KindOffload, "eth0", "on " + segmentation, "off " + segmentation}) {
+		t.Fatalf("differences are %v, want one, that eth0's %s is off", diffs, segmentation)
+	}
+	noProblems(t, Restore(context.Background(), want))
+	noDifferences(t, want, record(t))
+	restoreAgain(t, want)
+}
+
 // TestRestoreAll undoes all the wrecks at once, those that can follow one another.
 func TestRestoreAll(t *testing.T) {
 	node(t)

@@ -3,12 +3,12 @@
 //
 // What is state: links, addresses, routes of all tables, neighbours and forwarding rows that somebody configured, policy
 // rules, qdiscs and filters, the iptables rules of both worlds (nf_tables and legacy, IPv4 and IPv6), and the writable
-// sysctls under /proc/sys/net.
+// sysctls under /proc/sys/net, and the offloads that links are asked for (ethtool -K).
 //
 // What is not: counters, ages, timers and lifetimes; what the kernel learned (dynamic neighbours and forwarding rows); what
 // follows from the rest by the kernel's own doing and in its own time (default qdiscs, multicast memberships, IPv6 routes
 // of the local table and for link-local addresses, whether duplicate address detection is over, carrier); connection
-// tracking entries, sockets, native nftables tables, ipsets, xfrm, nexthop objects and ethtool's settings.
+// tracking entries, sockets, native nftables tables, ipsets, xfrm, nexthop objects and ethtool's other settings.
 package kstate
 
 import "net"
@@ -28,6 +28,8 @@ type State struct {
 	Qdiscs     []Row   `json:"qdiscs"`
 	Filters    []Row   `json:"filters"`
 	IPTables   []Table `json:"iptables"`
+	// Offloads are by link.
+	Offloads map[string]string `json:"offloads"`
 	// Sysctls are by key as sysctl(8) prints it, with the dots of an interface's name as slashes.
 	Sysctls map[string]string `json:"sysctls"`
 }

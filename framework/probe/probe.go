@@ -47,7 +47,7 @@ func Run(ctx context.Context, l lab.Lab) ([]evidence.Probe, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	for client, targets := range clients {
 		group.Go(func() error {
-			results, err := runFrom(ctx, l, client, agent.Plan{Spacing: spread / time.Duration(len(targets)), Targets: targets})
+			results, err := From(ctx, l, client, agent.Plan{Spacing: spread / time.Duration(len(targets)), Targets: targets})
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, results...)
@@ -109,7 +109,8 @@ func join(a netip.Addr, port int) string {
 	return netip.AddrPortFrom(a, uint16(port)).String()
 }
 
-func runFrom(ctx context.Context, l lab.Lab, m machine.Machine, plan agent.Plan) ([]evidence.Probe, error) {
+// From makes the probes of one client, which m is. Results are in the order of the targets.
+func From(ctx context.Context, l lab.Lab, m machine.Machine, plan agent.Plan) ([]evidence.Probe, error) {
 	in, err := json.Marshal(plan)
 	if err != nil {
 		return nil, err

@@ -81,11 +81,20 @@ func (c *Console) explain(f detectors.Finding) {
 	for _, e := range f.Evidence {
 		fmt.Fprintf(c.w, "  evidence  %s: %s\n", e.File, strings.ReplaceAll(e.Text, "\n", "\n            "))
 	}
-	for _, r := range f.Remedy {
+	c.remedy("remedy", f.Remedy)
+	for _, a := range f.Alternatives {
+		fmt.Fprintf(c.w, "  or, %s:\n", a.Name)
+		c.remedy("", a.Remedy)
+	}
+}
+
+// remedy writes commands under a heading.
+func (c *Console) remedy(heading string, commands []detectors.Command) {
+	for _, r := range commands {
 		node := r.Node
 		if node == "" {
 			node = "kubectl"
 		}
-		fmt.Fprintf(c.w, "  remedy    %s# %s\n            %s\n", node, c.paint(bold, r.String()), c.paint(dim, r.Why))
+		fmt.Fprintf(c.w, "  %-9s %s# %s\n            %s\n", heading, node, c.paint(bold, r.String()), c.paint(dim, r.Why))
 	}
 }

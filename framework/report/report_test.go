@@ -12,14 +12,16 @@ import (
 var problem = detectors.Finding{
 	Detector: "stale-vtep", Verdict: detectors.Problem, Severity: detectors.Critical, Node: "n2", Peer: "n1", Summary: "n1 drops them",
 	Expected: "0e:22", Actual: "0e:11", Evidence: []detectors.Line{{File: "nodes/n2/ip-neigh.json", Text: "10.244.1.0 lladdr 0e:11"}},
-	Remedy: []detectors.Command{{Node: "n2", Argv: []string{"ip", "neigh", "replace", "a b"}, Why: "because"}},
+	Remedy:       []detectors.Command{{Node: "n2", Argv: []string{"ip", "neigh", "replace", "a b"}, Why: "because"}},
+	Alternatives: []detectors.Alternative{{Name: "somebody else does it", Remedy: []detectors.Command{{Node: "n3", Argv: []string{"true"}, Why: "it may"}}}},
 }
 
 // What stands between the table and the person who must act: every command, ready to be pasted, and on which node.
 func TestFindingsTableShowsTheRemedy(t *testing.T) {
 	var out bytes.Buffer
 	FindingsTable(&out, detectors.Report{Findings: []detectors.Finding{problem, {Detector: "quiet", Verdict: detectors.Clean, Summary: "fine"}}})
-	for _, want := range []string{"n2 → n1", "expected  0e:22", "actual    0e:11", "nodes/n2/ip-neigh.json", "n2# ip neigh replace 'a b'", "because", "quiet"} {
+	for _, want := range []string{"n2 → n1", "expected  0e:22", "actual    0e:11", "nodes/n2/ip-neigh.json", "n2# ip neigh replace 'a b'", "because",
+		"or, somebody else does it:\n            n3# true", "quiet"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
 		}

@@ -1,0 +1,44 @@
+package evidence
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Netstat returns the counters in a node's NetstatFile by the names that nstat(8) gives them, such as TcpExtListenDrops.
+// Which there are depends on the kernel; they are those of the network namespace in which the file was read.
+func (b *Bundle) Netstat(node string) (map[string]uint64, error) {
+	counters := map[string]uint64{}
+	var names []string
+	err := b.lines(node, NetstatFile, func(line string) error {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || !strings.HasSuffix(fields[0], ":") {
+			return fmt.Errorf(`want a line that begins with a protocol such as "TcpExt:", found %.20q`, line)
+		}
+		if names == nil {
+			names = fields
+			return nil
+		}
+		if len(fields) != len(names) || fields[0] != names[0] {
+			return fmt.Errorf("%.40s has %d names and %.40s has %d values", names[0], len(names)-1, fields[0], len(fields)-1)
+		}
+		for i := 1; i < len(fields); i++ {
+			n, err := strconv.ParseUint(fields[i], 10, 64)
+			if err != nil {
+				return fmt.Errorf("%.40s is %.20q: want a number", names[i], fields[i])
+			}
+			counters[strings.TrimSuffix(names[0], ":")+names[i]] = n
+		}
+		names = nil
+		return nil
+	})
+	if err == nil && names != nil {
+		err = fileError(NodeFile(node, NetstatFile), errors.New("cut short: names without values"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return counters, nil
+}

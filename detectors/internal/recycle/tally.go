@@ -1,0 +1,184 @@
+package recycle
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"time"
+)
+
+// The rule by which a listener's counts show that SYNs are dropped for their timestamps.
+const (
+	// minBackward is how many backward requests must have stayed unanswered.
+	minBackward = 3
+	// forwardLoss is the part of the forward requests that may stay unanswered, for other reasons: one in 20.
+	forwardLoss = 20
+	// Where some backward requests were answered, as they are when the client closes first, there must be minMixed that were
+	// not, and chance must explain it with a probability of mixedChance at most. Between that and openChance, nothing is
+	// decided.
+	minMixed    = 10
+	mixedChance = 1e-6
+	openChance  = 0.01
+)
+
+// Count is how many requests of a kind were answered and how many were not.
+type Count struct{ Answered, Unanswered int }
+
+// Total is how many there were.
+func (c Count) Total() int { return c.Answered + c.Unanswered }
+
+// add counts a request; only the two outcomes that say something of the listener count.
+func (c *Count) add(o outcome) {
+	switch o {
+	case answered:
+		c.Answered++
+	case unanswered:
+		c.Unanswered++
+	}
+}
+
+func (c *Count) addAll(o Count) {
+	c.Answered += o.Answered
+	c.Unanswered += o.Unanswered
+}
+
+// Tally counts the requests of one source to one listener, or of all.
+type Tally struct {
+	First, Forward, Backward, NoTS Count
+	// Repeated counts the backward requests that stayed unanswered though they were repeated.
+	Repeated int
+	// Switches counts the times that a forward request was answered after a backward one was not.
+	Switches int
+	// returned counts the backward requests that stayed unanswered after such a switch.
+	returned int
+	// Begin and End are the times of the first and the last request.
+	Begin, End time.Time
+}
+
+func (t *Tally) addAll(o Tally) {
+	t.First.addAll(o.First)
+	t.Forward.addAll(o.Forward)
+	t.Backward.addAll(o.Backward)
+	t.NoTS.addAll(o.NoTS)
+	t.Repeated += o.Repeated
+	t.Switches += o.Switches
+	t.returned += o.returned
+}
+
+// Source is one client address at one listener.
+type Source struct {
+	Tally
+	// dropped says that the last request that tells was backward and unanswered.
+	dropped bool
+	table   requestTable
+}
+
+// Listener is one address and port that answers connections.
+type Listener struct {
+	// Sources are those that asked.
+	Sources map[netip.Addr]*Source
+	// followed says that the capture has a later segment of a client that was answered, so that a client without one was not.
+	followed bool
+}
+
+// count takes a request whose outcome is known, in the order of the first tries.
+func (l *Listener) count(r *request) {
+	s := l.Sources[r.src.Addr()]
+	if s == nil {
+		s = &Source{Tally: Tally{Begin: r.at}}
+		l.Sources[r.src.Addr()] = s
+	}
+	s.End = r.at
+	switch r.order {
+	case tsFirst:
+		s.First.add(r.outcome)
+	case tsUnknown:
+		s.NoTS.add(r.outcome)
+	case tsForward:
+		s.Forward.add(r.outcome)
+		if s.dropped && r.outcome == answered {
+			s.dropped = false
+			s.Switches++
+		}
+	case tsBackward:
+		s.Backward.add(r.outcome)
+		if r.outcome == unanswered {
+			s.dropped = true
+			if r.tries > 1 {
+				s.Repeated++
+			}
+			if s.Switches > 0 {
+				s.returned++
+			}
+		}
+	}
+	s.table.add(r)
+}
+
+// Sum is the tally of all sources: the kernel treats them alike.
+func (l *Listener) Sum() Tally {
+	var all Tally
+	for _, s := range l.Sources {
+		all.addAll(s.Tally)
+	}
+	return all
+}
+
+// Strength is what a listener's counts say.
+type Strength uint8
+
+const (
+	// NoSign: no backward request stayed unanswered, or others stayed so just as well.
+	NoSign Strength = iota
+	// WeakSign: it may be this fault, but there is too little to tell.
+	WeakSign
+	// StrongSign: SYNs are dropped for their timestamps.
+	StrongSign
+)
+
+// Judge applies the rule; where that leaves it open, lack is what the capture lacks.
+func (l *Listener) Judge() (s Strength, lack string) {
+	t := l.Sum()
+	b, f := t.Backward, t.Forward
+	chance := chanceOf(b, f)
+	switch {
+	case b.Unanswered == 0:
+		return NoSign, ""
+	case chance > openChance && (b.Answered > 0 || f.Unanswered >= minBackward):
+		return NoSign, ""
+	case b.Unanswered < minBackward:
+		return WeakSign, fmt.Sprintf("want %d such requests", minBackward)
+	case t.Switches == 0:
+		return WeakSign, "want one with a newer timestamp that was answered after one of them"
+	case f.Unanswered*forwardLoss > f.Total():
+		return WeakSign, fmt.Sprintf("%d of %d with a newer timestamp stayed unanswered, too", f.Unanswered, f.Total())
+	case b.Answered > 0 && (b.Unanswered < minMixed || chance > mixedChance):
+		return WeakSign, fmt.Sprintf("%d of %d with an older timestamp were answered", b.Answered, b.Total())
+	case t.Repeated == 0 && !l.followed && t.returned == 0:
+		return WeakSign, "none was repeated, so that they may have been answered on another way"
+	}
+	return StrongSign, ""
+}
+
+// chanceOf is the probability that at least as many of the unanswered requests are backward as there are, if answers have
+// nothing to do with timestamps (Fisher's exact test, one-sided).
+func chanceOf(backward, forward Count) float64 {
+	all, n := backward.Total()+forward.Total(), backward.Total()
+	lost := backward.Unanswered + forward.Unanswered
+	var p float64
+	for k := backward.Unanswered; k <= min(n, lost); k++ {
+		p += math.Exp(logChoose(lost, k) + logChoose(all-lost, n-k) - logChoose(all, n))
+	}
+	return p
+}
+
+// logChoose is the logarithm of the number of ways to choose k of n; there is none for a k that n has not.
+func logChoose(n, k int) float64 {
+	if k < 0 || k > n {
+		return math.Inf(-1)
+	}
+	a, _ := math.Lgamma(float64(n + 1))
+	b, _ := math.Lgamma(float64(k + 1))
+	c, _ := math.Lgamma(float64(n - k + 1))
+	return a - b - c
+}

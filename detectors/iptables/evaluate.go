@@ -1,0 +1,154 @@
+package iptables
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Query asks for the packets of new connections that come in at any of From and are routed out at any of To, of any
+// protocol and with any ports.
+//
+// They are the first packets of their connections, the only ones for which the kernel asks its nat tables: their mark and
+// connection mark are 0, connection tracking takes them for NEW, and those of TCP have SYN set and no other flag.
+type Query struct {
+	From, To []Side
+	// LocalRoutes is the routing table "local", by which addrtype conditions are judged; nil if it is not known. A machine
+	// always has some.
+	LocalRoutes []LocalRoute
+	// Only, if it is not nil, restricts the question to one packet.
+	Only *Packet
+}
+
+// Side is a set of addresses behind one interface. No address may be in two of the same list.
+type Side struct {
+	Addrs []netip.Prefix
+	// Except are not among them.
+	Except []netip.Prefix
+	// Dev is the interface as iptables sees it: the bridge, not its port.
+	Dev string
+}
+
+// Packet is the first packet of a connection: its IPv4 addresses, its protocol by number, and its ports, which have no
+// meaning for a protocol without.
+type Packet struct {
+	Src, Dst     netip.Addr
+	Proto        uint8
+	Sport, Dport uint16
+}
+
+func (p *Packet) box() box {
+	one := func(n uint32) set { return set{{n, n}} }
+	return box{
+		dimSrc: one(number4(p.Src)), dimDst: one(number4(p.Dst)), dimProto: one(uint32(p.Proto)),
+		dimSport: one(uint32(p.Sport)), dimDport: one(uint32(p.Dport)),
+	}
+}
+
+// Verdict says what becomes of packets.
+type Verdict string
+
+// The verdicts. All but Unknown hold for what arrives at all: where Outcome.Doubts is not empty, it may be dropped instead.
+const (
+	// Kept packets leave with their own source address.
+	Kept Verdict = "kept"
+	// Rewritten packets leave with another.
+	Rewritten Verdict = "rewritten"
+	// Dropped packets don't leave.
+	Dropped Verdict = "dropped"
+	// Redirected packets go to another destination than those of the query.
+	Redirected Verdict = "redirected"
+	// Unknown packets meet something that is not understood, and it decides whether they are rewritten.
+	Unknown Verdict = "unknown"
+)
+
+// Outcome is what becomes of some of the packets.
+type Outcome struct {
+	Verdict Verdict
+	// Traffic says which packets.
+	Traffic Traffic
+	// Rule is the one that decided, nil for a policy and for what no rule decides.
+	Rule *Rule
+	// To is the new address, as text: of the source if Rewritten, of the destination if Redirected.
+	To string
+	// Doubts are what is not understood on the way, so that Rule and To are one of several possibilities. Unknown outcomes
+	// have at least one.
+	Doubts []Doubt
+}
+
+// Doubt is a reason why the way of packets is not known.
+type Doubt struct {
+	// Rule is the one that is not understood, nil if it is no rule.
+	Rule *Rule
+	// Why says what is not understood or not known.
+	Why string
+}
+
+// String says why, and names and quotes the rule.
+func (d Doubt) String() string {
+	if d.Rule == nil {
+		return d.Why
+	}
+	return d.Why + " (" + d.Rule.String() + ")"
+}
+
+// Evaluate says what becomes of the packets of q: each is in the traffic of exactly one of the outcomes. Outcomes that
+// rules lead to stand in the order of hooks, Unknown after all others.
+func Evaluate(q Query, worlds ...*Rules) []Outcome {
+	return evaluate(q, orderUnknown, worlds)
+}
+
+// side is a Side as a set.
+type side struct {
+	addrs set
+	dev   string
+}
+
+func newSide(s Side) side {
+	return side{addrs: prefixSet(s.Addrs).minus(prefixSet(s.Except)), dev: s.Dev}
+}
+
+func prefixSet(prefixes []netip.Prefix) set {
+	spans := make([]span, len(prefixes))
+	for i, p := range prefixes {
+		spans[i] = prefixSpan(p)
+	}
+	return newSet(spans...)
+}
+
+func evaluate(q Query, order hookOrder, worlds []*Rules) []Outcome {
+	w := &walker{order: order, worlds: worlds}
+	if q.LocalRoutes != nil {
+		w.types = newTypeTable(q.LocalRoutes)
+	}
+	for _, t := range q.To {
+		w.to = append(w.to, newSide(t))
+	}
+	whole := full()
+	if q.Only != nil {
+		whole = q.Only.box()
+	}
+	var flows []flow
+	var srcs, dsts set
+	for _, f := range q.From {
+		from := newSide(f)
+		srcs = srcs.or(from.addrs)
+		for _, to := range w.to {
+			dsts = dsts.or(to.addrs)
+			b := whole
+			b[dimSrc], b[dimDst] = b[dimSrc].and(from.addrs), b[dimDst].and(to.addrs)
+			if !b.empty() {
+				flows = append(flows, flow{box: b, in: from.dev, out: to.dev})
+			}
+		}
+	}
+	whole[dimSrc], whole[dimDst] = whole[dimSrc].and(srcs), whole[dimDst].and(dsts)
+	if len(flows) == 0 {
+		return nil
+	}
+	w.forward(slices.Clone(flows))
+	if w.steps >= maxSteps {
+		w.done = nil
+		w.endUnknown(Doubt{Why: "the rules tell too many cases apart"}, flows...)
+	}
+	return outcomes(w.done, &whole)
+}

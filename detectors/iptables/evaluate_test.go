@@ -1,0 +1,181 @@
+package iptables
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// podToPod asks for packets from 10.244.1.0/24 behind cni0 to two peers behind flannel.1.
+func podToPod() Query {
+	return Query{
+		From: []Side{{Addrs: prefixes("10.244.1.0/24"), Dev: "cni0"}},
+		To:   []Side{{Addrs: prefixes("10.244.2.0/24", "10.244.3.0/24"), Dev: "flannel.1"}},
+		LocalRoutes: []LocalRoute{
+			{Dst: netip.MustParsePrefix("10.244.1.0/32"), Type: "local", Dev: "flannel.1"},
+			{Dst: netip.MustParsePrefix("10.244.1.1/32"), Type: "local", Dev: "cni0"},
+			{Dst: netip.MustParsePrefix("10.244.1.255/32"), Type: "broadcast", Dev: "cni0"},
+			{Dst: netip.MustParsePrefix("10.244.3.77/32"), Type: "local", Dev: "odd0"},
+		},
+	}
+}
+
+func prefixes(all ...string) (out []netip.Prefix) {
+	for _, p := range all {
+		out = append(out, netip.MustParsePrefix(p))
+	}
+	return out
+}
+
+// ruleSet writes rules as iptables-save does: a line "*nat" begins a table, "CHAIN -j …" is a rule, "CHAIN DROP" a policy.
+// Chains of other names than the kernel's are declared where they are first used.
+func ruleSet(lines ...string) string {
+	var out strings.Builder
+	base := map[string][]string{
+		"raw": {"PREROUTING", "OUTPUT"}, "filter": {"INPUT", "FORWARD", "OUTPUT"}, "security": {"INPUT", "FORWARD", "OUTPUT"},
+		"nat": {"PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"}, "mangle": {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"},
+	}
+	flush := func(table string, policies map[string]string, rules []string) {
+		fmt.Fprintf(&out, "*%s\n", table)
+		for _, c := range base[table] {
+			policy := policies[c]
+			if policy == "" {
+				policy = "ACCEPT"
+			}
+			fmt.Fprintf(&out, ":%s %s [0:0]\n", c, policy)
+		}
+		var user []string
+		for _, r := range rules {
+			for _, field := range []string{strings.Fields(r)[0], targetOf(r)} {
+				if field == strings.ToLower(field) && field != "" && !slices.Contains(user, field) {
+					user = append(user, field)
+					fmt.Fprintf(&out, ":%s - [0:0]\n", field)
+				}
+			}
+		}
+		for _, r := range rules {
+			fmt.Fprintf(&out, "-A %s\n", r)
+		}
+		out.WriteString("COMMIT\n")
+	}
+	table, policies, rules := "", map[string]string{}, []string(nil)
+	for _, l := range append(lines, "*") {
+		if name, ok := strings.CutPrefix(l, "*"); ok {
+			if table != "" {
+				flush(table, policies, rules)
+			}
+			table, policies, rules = name, map[string]string{}, nil
+			continue
+		}
+		if chain, policy, _ := strings.Cut(l, " "); policy == "DROP" || policy == "ACCEPT" {
+			policies[chain] = policy
+			continue
+		}
+		rules = append(rules, l)
+	}
+	return out.String()
+}
+
+// targetOf returns the chain after -j or -g: user chains of tests are in lower case.
+func targetOf(rule string) string {
+	f := strings.Fields(rule)
+	for i, w := range f[:len(f)-1] {
+		if w == "-j" || w == "-g" {
+			return f[i+1]
+		}
+	}
+	return ""
+}
+
+func mustParse(t testing.TB, world World, text string) *Rules {
+	t.Helper()
+	r, err := Parse(world, text)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	return r
+}
+
+// tell writes outcomes as "verdict: traffic", without those that are kept or dropped.
+func tell(outcomes []Outcome, verdicts ...Verdict) (all []string) {
+	for _, o := range outcomes {
+		if slices.Contains(verdicts, o.Verdict) {
+			all = append(all, fmt.Sprintf("%s: %s", o.Verdict, o.Traffic))
+		}
+	}
+	return all
+}
+
+func TestEvaluate(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		rules []string
+		// want are the outcomes that are neither kept nor dropped.
+		want []string
+	}{
+		{"nothing", nil, nil},
+		{"dockerd's", []string{"*nat", "POSTROUTING -s 10.244.1.0/24 ! -o docker0 -j MASQUERADE"}, []string{"rewritten: all traffic"}},
+		{"not that interface", []string{"*nat", "POSTROUTING -s 10.244.1.0/24 ! -o flannel.1 -j MASQUERADE"}, nil},
+		{"wildcard", []string{"*nat", "POSTROUTING -o flannel+ -j MASQUERADE"}, []string{"rewritten: all traffic"}},
+		{"wildcard of all", []string{"*nat", "POSTROUTING ! -o + -j MASQUERADE"}, nil},
+		{"incident's remedy", []string{"*nat", "POSTROUTING -s 10.244.1.0/24 ! -o docker0 -j one", "POSTROUTING -s 10.244.1.0/24 ! -o flannel.1 -j two",
+			"one ! -o flannel.1 -j MASQUERADE", "two ! -o docker0 -j MASQUERADE"}, nil},
+		{"shielded by ACCEPT", []string{"*nat", "POSTROUTING -d 10.244.0.0/16 -j ACCEPT", "POSTROUTING -j MASQUERADE"}, nil},
+		{"RETURN of a user chain shields nothing", []string{"*nat", "POSTROUTING -j sub", "POSTROUTING -j MASQUERADE", "sub -d 10.244.0.0/16 -j RETURN"},
+			[]string{"rewritten: all traffic"}},
+		{"RETURN of the base chain", []string{"*nat", "POSTROUTING -d 10.244.2.0/24 -j RETURN", "POSTROUTING -j MASQUERADE"},
+			[]string{"rewritten: to 10.244.3.0/24"}},
+		{"goto does not come back", []string{"*nat", "POSTROUTING -g sub", "POSTROUTING -j MASQUERADE", "sub -d 1.2.3.4/32 -j ACCEPT"}, nil},
+		{"goto comes back to the caller", []string{"*nat", "POSTROUTING -j sub", "POSTROUTING -p tcp -j MASQUERADE",
+			"sub -g other", "sub -j MASQUERADE", "other -d 1.2.3.4/32 -j ACCEPT"}, []string{"rewritten: tcp"}},
+		{"one port", []string{"*nat", "POSTROUTING -d 10.244.3.0/24 -p tcp -m tcp --dport 80 -j MASQUERADE"},
+			[]string{"rewritten: tcp to port 80, to 10.244.3.0/24"}},
+		{"all but one port", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --dport 80 -j MASQUERADE"}, []string{"rewritten: tcp to ports 0-79, 81-65535"}},
+		{"multiport", []string{"*nat", "POSTROUTING -p udp -m multiport --ports 53,1000:2000 -j MASQUERADE"},
+			[]string{"rewritten: udp from ports 53, 1000-2000; udp from ports 0-52, 54-999, 2001-65535 to ports 53, 1000-2000"}},
+		{"half the source", []string{"*nat", "POSTROUTING -s 10.244.1.128/25 -j MASQUERADE"}, []string{"rewritten: from 10.244.1.128/25"}},
+		{"all but a source", []string{"*nat", "POSTROUTING ! -s 10.244.1.0/24 -j MASQUERADE"}, nil},
+		{"all but tcp", []string{"*nat", "POSTROUTING ! -p tcp -j MASQUERADE"}, []string{"rewritten: all but tcp"}},
+		{"mark set for some", []string{"*mangle", "FORWARD -d 10.244.2.0/24 -p tcp -j MARK --set-xmark 0x4000/0x4000",
+			"*nat", "POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE"}, []string{"rewritten: tcp, to 10.244.2.0/24"}},
+		{"no mark set", []string{"*nat", "POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE"}, nil},
+		{"kube-proxy", []string{"*nat", "POSTROUTING -j kube", "kube -m mark ! --mark 0x4000/0x4000 -j RETURN",
+			"kube -j MARK --set-xmark 0x4000/0x0", "kube -j MASQUERADE --random-fully"}, nil},
+		{"connmark and back", []string{"*mangle", "PREROUTING -j MARK --set-xmark 0x7/0xf", "PREROUTING -j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+			"PREROUTING -j MARK --set-xmark 0x0/0xffffffff", "FORWARD -j CONNMARK --restore-mark --nfmask 0x3 --ctmask 0xffffffff",
+			"*nat", "POSTROUTING -m mark --mark 0x7 -m connmark --mark 0x7 -j MASQUERADE"}, []string{"rewritten: all traffic"}},
+		{"notrack", []string{"*raw", "PREROUTING -p udp -j CT --notrack", "*nat", "POSTROUTING -j MASQUERADE"}, []string{"rewritten: all but udp"}},
+		{"dropped before", []string{"*filter", "FORWARD DROP", "FORWARD -p icmp -j ACCEPT", "*nat", "POSTROUTING -j MASQUERADE"}, []string{"rewritten: icmp"}},
+		{"states", []string{"*filter", "FORWARD -m conntrack --ctstate INVALID -j DROP", "FORWARD -m state --state ESTABLISHED,RELATED -j DROP",
+			"*nat", "POSTROUTING -m conntrack --ctstate NEW -j MASQUERADE"}, []string{"rewritten: all traffic"}},
+		{"invalid before tracking", []string{"*raw", "PREROUTING -m conntrack --ctstate INVALID -j DROP", "*nat", "POSTROUTING -j MASQUERADE"}, nil},
+		{"dnat elsewhere", []string{"*nat", "PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 9.9.9.9:80", "POSTROUTING -j MASQUERADE"},
+			[]string{"redirected: tcp to port 80", "rewritten: all but tcp; tcp to ports 0-79, 81-65535"}},
+		{"dnat to a peer, then masquerade", []string{"*nat", "PREROUTING -d 10.244.3.0/24 -j DNAT --to-destination 10.244.2.9", "POSTROUTING -d 10.244.2.9/32 -j MASQUERADE"},
+			[]string{"rewritten: to 10.244.2.9, 10.244.3.0/24"}},
+		{"dnat makes a state", []string{"*nat", "PREROUTING -d 10.244.3.0/24 -j DNAT --to-destination 10.244.3.9", "POSTROUTING -m conntrack --ctstate DNAT -j MASQUERADE"},
+			[]string{"rewritten: to 10.244.3.0-10.244.3.8, 10.244.3.10-10.244.3.255"}},
+		{"snat to itself", []string{"*nat", "POSTROUTING -j SNAT --to-source 10.244.1.9"}, []string{"rewritten: from 10.244.1.0-10.244.1.8, 10.244.1.10-10.244.1.255"}},
+		{"addrtype", []string{"*nat", "POSTROUTING -m addrtype --dst-type LOCAL -j MASQUERADE", "POSTROUTING -m addrtype ! --src-type UNICAST -j MASQUERADE"},
+			[]string{"rewritten: to 10.244.3.77", "rewritten: from 10.244.1.0/31, 10.244.1.255, to 10.244.2.0-10.244.3.76, 10.244.3.78-10.244.3.255"}},
+		{"not understood", []string{"*nat", "POSTROUTING -d 10.244.2.0/24 -m statistic --mode random --probability 0.5 -j MASQUERADE"},
+			[]string{"unknown: to 10.244.2.0/24"}},
+		{"not understood, but for others", []string{"*nat", "POSTROUTING -d 10.96.0.1/32 -m statistic --mode random --probability 0.5 -j MASQUERADE"}, nil},
+		{"not understood, but all the same", []string{"*nat", "POSTROUTING -m limit --limit 5/min -j sub", "POSTROUTING -j MASQUERADE", "sub -d 1.2.3.4/32 -j RETURN"},
+			[]string{"rewritten: all traffic"}},
+		{"not understood, but harmless", []string{"*filter", "FORWARD -m limit --limit 5/min -j DROP"}, nil},
+		{"not understood, and shields", []string{"*nat", "POSTROUTING -m set --match-set pods dst -j ACCEPT", "POSTROUTING -p tcp -j MASQUERADE"}, []string{"unknown: tcp"}},
+		{"a target that is not understood", []string{"*filter", "FORWARD -p udp -j NFQUEUE --queue-num 1"}, []string{"unknown: udp"}},
+		{"a log", []string{"*nat", `POSTROUTING -m limit --limit 5/min -j LOG --log-prefix "a b"`}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			rules := mustParse(t, NFT, ruleSet(test.rules...))
+			got := tell(Evaluate(podToPod(), rules), Rewritten, Redirected, Unknown)
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(test.want, "\n  "))
+			}
+		})
+	}
+}

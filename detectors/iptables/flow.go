@@ -1,0 +1,172 @@
+package iptables
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// flow is a set of packets that have come the same way up to some place: they are a box of what came in, and for all of
+// them the rules have done the same since.
+type flow struct {
+	box
+	// in and out are the interfaces by which they come and go.
+	in, out string
+	// mark and connmark are known, since both are 0 when a new connection comes in.
+	mark, connmark uint32
+	track          tracking
+	// newDst and newDport, where they are not nil, are the destination that all of them were given instead of their own.
+	newDst, newDport *uint32
+	// redirectedBy is the rule that did so.
+	redirectedBy *Rule
+	// bound says that a nat table has decided at the present hook.
+	bound bool
+	// doubts say what was assumed on the way here, since it is not known: other flows have the same packets then.
+	doubts []Doubt
+}
+
+// tracking is what connection tracking knows of the first packet of a connection.
+type tracking uint8
+
+const (
+	notYetTracked tracking = iota
+	tracked
+	untracked
+	trackedDNAT
+)
+
+// state returns what the conntrack match sees (net/netfilter/xt_conntrack.c): before connection tracking, a packet is
+// INVALID.
+func (t tracking) state() ctState {
+	switch t {
+	case notYetTracked:
+		return ctInvalid
+	case untracked:
+		return ctUntracked
+	case trackedDNAT:
+		return ctNew | ctDNAT
+	}
+	return ctNew
+}
+
+// maxDoubts is how many reasons are kept for one flow; more say nothing new.
+const maxDoubts = 4
+
+// with returns the doubts and one more.
+func with(doubts []Doubt, more ...Doubt) []Doubt {
+	for _, d := range more {
+		if len(doubts) < maxDoubts && !slices.Contains(doubts, d) {
+			doubts = append(slices.Clip(doubts), d)
+		}
+	}
+	return doubts
+}
+
+// restrict returns the parts of f with numbers of s, and without, in the given dimension; not exchanges them.
+func (f *flow) restrict(d int, s set, not bool) (fits, rest []flow) {
+	inside := f.box[d].and(s)
+	if len(inside) > 0 {
+		part := *f
+		part.box[d] = inside
+		fits = []flow{part}
+	}
+	if outside := f.box[d].minus(s); len(outside) > 0 {
+		part := *f
+		part.box[d] = outside
+		rest = []flow{part}
+	}
+	if not {
+		return rest, fits
+	}
+	return fits, rest
+}
+
+// decide returns f as one of two answers.
+func (f *flow) decide(fits bool) (yes, no []flow) {
+	if fits {
+		return []flow{*f}, nil
+	}
+	return nil, []flow{*f}
+}
+
+// both returns f as both answers, for the given reason.
+func (f *flow) both(d Doubt) (yes, no []flow) {
+	g := *f
+	g.doubts = with(f.doubts, d)
+	return []flow{g}, []flow{g}
+}
+
+// restrictDst is restrict for the destination that the packets have now.
+func (f *flow) restrictDst(s set, not bool) (fits, rest []flow) {
+	if f.newDst != nil {
+		return f.decide(s.has(*f.newDst) != not)
+	}
+	return f.restrict(dimDst, s, not)
+}
+
+func (f *flow) restrictDport(s set, not bool) (fits, rest []flow) {
+	if f.newDport != nil {
+		return f.decide(s.has(*f.newDport) != not)
+	}
+	return f.restrict(dimDport, s, not)
+}
+
+// key writes everything but the doubts and the dimension skip.
+func (f *flow) key(skip int) string {
+	buf := make([]byte, 0, 128)
+	buf = append(buf, f.in...)
+	buf = append(buf, 0)
+	buf = append(buf, f.out...)
+	buf = append(buf, 0, byte(f.track))
+	for _, n := range []*uint32{&f.mark, &f.connmark, f.newDst, f.newDport} {
+		if n == nil {
+			buf = append(buf, 0)
+			continue
+		}
+		buf = append(buf, 1)
+		buf = binary.NativeEndian.AppendUint32(buf, *n)
+	}
+	if f.bound {
+		buf = append(buf, 1)
+	}
+	return string(f.box.key(buf, skip))
+}
+
+// dedupe makes one of flows that are the same but for their doubts.
+func dedupe(flows []flow) []flow {
+	byKey := make(map[string]int, len(flows))
+	out := flows[:0:0]
+	for _, f := range flows {
+		key := f.key(-1)
+		if i, ok := byKey[key]; ok {
+			out[i].doubts = with(out[i].doubts, f.doubts...)
+			continue
+		}
+		byKey[key] = len(out)
+		out = append(out, f)
+	}
+	return out
+}
+
+// join puts flows together that differ in one dimension of their box only, so that what rules have split comes together
+// again where they made no difference.
+func join(flows []flow) []flow {
+	for changed := true; changed && len(flows) > 1; {
+		changed = false
+		for d := range dims {
+			byKey := make(map[string]int, len(flows))
+			out := flows[:0:0]
+			for _, f := range flows {
+				key := f.key(d)
+				if i, ok := byKey[key]; ok && slices.Equal(out[i].doubts, f.doubts) {
+					out[i].box[d] = out[i].box[d].or(f.box[d])
+					changed = true
+					continue
+				}
+				byKey[key] = len(out)
+				out = append(out, f)
+			}
+			flows = out
+		}
+	}
+	return flows
+}

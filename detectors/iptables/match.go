@@ -1,0 +1,165 @@
+package iptables
+
+import "fmt"
+
+// place is where in the kernel rules are asked.
+type place struct {
+	table, chain string
+	// seesIn and seesOut say whether the packet's interfaces are known there.
+	seesIn, seesOut bool
+}
+
+// mayMatch is a quick look at whether any packet of f can match r: most rules of a node are for addresses that are not
+// asked for.
+func (r *Rule) mayMatch(f *flow) bool {
+	if m := &r.dst; m.used && !m.not {
+		if f.newDst == nil {
+			if !f.box[dimDst].meets(m.span) {
+				return false
+			}
+		} else if *f.newDst < m.span.lo || *f.newDst > m.span.hi {
+			return false
+		}
+	}
+	if m := &r.src; m.used && !m.not && !f.box[dimSrc].meets(m.span) {
+		return false
+	}
+	if m := &r.proto; m.used && !m.not && !f.box[dimProto].has(uint32(m.number)) {
+		return false
+	}
+	return true
+}
+
+func (r *Rule) mayMatchAny(flows []flow) bool {
+	for i := range flows {
+		if r.mayMatch(&flows[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// split returns the parts of f that match r at a place, and those that don't. What is not known is in both, with a doubt.
+func (w *walker) split(r *Rule, f *flow) (matched, rest []flow) {
+	matched = []flow{*f}
+	narrow := func(test func(*flow) (yes, no []flow)) {
+		var next []flow
+		for i := range matched {
+			yes, no := test(&matched[i])
+			next = append(next, yes...)
+			rest = append(rest, no...)
+		}
+		matched = next
+	}
+	if r.dst.used {
+		narrow(func(f *flow) (yes, no []flow) { return f.restrictDst(set{r.dst.span}, r.dst.not) })
+	}
+	if r.src.used {
+		narrow(func(f *flow) (yes, no []flow) { return f.restrict(dimSrc, set{r.src.span}, r.src.not) })
+	}
+	if r.in.used {
+		narrow(func(f *flow) (yes, no []flow) { return w.matchIn(r, f) })
+	}
+	if r.out.used {
+		narrow(func(f *flow) (yes, no []flow) { return f.decide(r.out.matches(w.outName(f))) })
+	}
+	if r.proto.used {
+		number := uint32(r.proto.number)
+		narrow(func(f *flow) (yes, no []flow) { return f.restrict(dimProto, set{{number, number}}, r.proto.not) })
+	}
+	for i := range r.matches {
+		narrow(func(f *flow) (yes, no []flow) { return w.matchOne(r, &r.matches[i], f) })
+	}
+	if r.unclear != "" {
+		narrow(func(f *flow) (yes, no []flow) { return f.both(Doubt{r, "not understood: " + r.unclear}) })
+	}
+	return matched, rest
+}
+
+func (w *walker) inName(f *flow) string {
+	if w.at.seesIn {
+		return f.in
+	}
+	return ""
+}
+
+func (w *walker) outName(f *flow) string {
+	if w.at.seesOut {
+		return f.out
+	}
+	return ""
+}
+
+// matchIn knows that forwarded packets have an input interface in POSTROUTING since Linux 5.7 only (ip_output in
+// net/ipv4/ip_output.c).
+func (w *walker) matchIn(r *Rule, f *flow) (yes, no []flow) {
+	newer := r.in.matches(w.inName(f))
+	if w.at.chain == "POSTROUTING" && newer != r.in.matches("") {
+		return f.both(Doubt{r, "-i in POSTROUTING depends on the kernel's version"})
+	}
+	return f.decide(newer)
+}
+
+// matchOne splits f by one condition of r.
+func (w *walker) matchOne(r *Rule, m *match, f *flow) (yes, no []flow) {
+	switch m.kind {
+	case matchSport:
+		return f.restrict(dimSport, m.ports, m.not)
+	case matchDport:
+		return f.restrictDport(m.ports, m.not)
+	case matchEitherPort:
+		either, rest := f.restrict(dimSport, m.ports, false)
+		for i := range rest {
+			byDport, neither := rest[i].restrictDport(m.ports, false)
+			either, no = append(either, byDport...), append(no, neither...)
+		}
+		if m.not {
+			return no, either
+		}
+		return either, no
+	case matchFlags:
+		// The first packet of a TCP connection has SYN and no other of these flags (RFC 9293, 3.5).
+		return f.decide((flagSYN&m.mask == m.value) != m.not)
+	case matchMark:
+		return f.decide((f.mark&m.mask == m.value) != m.not)
+	case matchConnmark:
+		// Without a connection, neither a mark nor its negation matches (connmark_mt in xt_connmark.c).
+		known := f.track == tracked || f.track == trackedDNAT
+		return f.decide(known && (f.connmark&m.mask == m.value) != m.not)
+	case matchState:
+		return f.decide((f.track.state()&m.states != 0) != m.not)
+	case matchAddrType:
+		return w.matchAddrType(r, m.addr, f)
+	}
+	panic(fmt.Sprintf("match kind %d", m.kind))
+}
+
+// matchAddrType follows addrtype_mt_v1 in net/netfilter/xt_addrtype.c.
+func (w *walker) matchAddrType(r *Rule, a *addrType, f *flow) (yes, no []flow) {
+	if w.types == nil {
+		return f.both(Doubt{r, "not known: which addresses the machine has"})
+	}
+	dev := ""
+	switch {
+	case a.limitIn:
+		dev = w.inName(f)
+	case a.limitOut:
+		dev = w.outName(f)
+	}
+	if (a.limitIn || a.limitOut) && dev == "" {
+		return f.both(Doubt{r, "not known: the interface that addrtype is limited to"})
+	}
+	yes = []flow{*f}
+	if a.src != 0 {
+		yes, no = f.restrict(dimSrc, w.types.addrs(a.src, dev), a.srcNot)
+	}
+	if a.dst == 0 {
+		return yes, no
+	}
+	var fits []flow
+	for i := range yes {
+		y, n := yes[i].restrictDst(w.types.addrs(a.dst, dev), a.dstNot)
+		fits, no = append(fits, y...), append(no, n...)
+	}
+	return fits, no
+}

@@ -1,0 +1,195 @@
+package iptables
+
+import "fmt"
+
+// World is one of the kernel's two places for iptables rules. Each has tables of its own, and packets meet both.
+type World string
+
+const (
+	// NFT is nf_tables: what iptables-nft writes and iptables-nft-save prints.
+	NFT World = "nft"
+	// Legacy is xtables: what iptables-legacy writes and iptables-legacy-save prints.
+	Legacy World = "legacy"
+	// Only is the one world of a machine that has a plain iptables-save and neither of the two above.
+	Only World = "iptables"
+)
+
+// Rules is what iptables-save printed of one world. It is not changed once parsed, and may be used by several goroutines.
+type Rules struct {
+	world  World
+	tables map[string]*table
+	// foreign names the tables that have rules which iptables-nft-save cannot print.
+	foreign map[string]bool
+	count   int
+}
+
+// World returns the world to which the rules belong.
+func (r *Rules) World() World { return r.world }
+
+// Len returns how many rules there are.
+func (r *Rules) Len() int { return r.count }
+
+type table struct {
+	name   string
+	chains map[string]*chain
+}
+
+// chain is a list of rules. Only base chains have a policy.
+type chain struct {
+	world  World
+	table  string
+	name   string
+	policy string
+	rules  []*Rule
+	// mark is used by the search for loops.
+	mark loopMark
+}
+
+// base reports whether the kernel hands packets to the chain, as opposed to other rules only.
+func (c *chain) base() bool { return c.policy != noPolicy }
+
+const (
+	policyAccept = "ACCEPT"
+	policyDrop   = "DROP"
+	noPolicy     = "-"
+)
+
+// Rule is one rule.
+type Rule struct {
+	chain *chain
+	// Line is its line in the file, from 1.
+	Line int
+	// Text is the rule as it stands in the file, without counters.
+	Text string
+
+	src, dst addrMatch
+	in, out  ifMatch
+	proto    protoMatch
+	// matches are the other conditions that are understood.
+	matches []match
+	// unclear quotes the conditions that are not understood, "" if there are none.
+	unclear string
+	target  target
+}
+
+// World returns the world in which the rule stands.
+func (r *Rule) World() World { return r.chain.world }
+
+// Table returns the table in which the rule stands.
+func (r *Rule) Table() string { return r.chain.table }
+
+// Chain returns the chain in which the rule stands.
+func (r *Rule) Chain() string { return r.chain.name }
+
+// String names the rule by its world, table, chain and line, and quotes it.
+func (r *Rule) String() string {
+	return fmt.Sprintf("%s %s %s, line %d: %s", r.World(), r.Table(), r.Chain(), r.Line, r.Text)
+}
+
+// addrMatch is -s or -d.
+type addrMatch struct {
+	used, not bool
+	span      span
+}
+
+// ifMatch is -i or -o.
+type ifMatch struct {
+	used, not bool
+	// name is the whole name or, with prefix, its beginning (`eth+`).
+	name   string
+	prefix bool
+}
+
+// matches reports whether an interface's name fits; the kernel compares with "" where a hook has none.
+func (m *ifMatch) matches(name string) bool {
+	fits := name == m.name || m.prefix && len(name) >= len(m.name) && name[:len(m.name)] == m.name
+	return fits != m.not
+}
+
+// protoMatch is -p.
+type protoMatch struct {
+	used, not bool
+	number    uint8
+}
+
+type matchKind uint8
+
+const (
+	matchSport matchKind = iota
+	matchDport
+	matchEitherPort
+	matchFlags
+	matchMark
+	matchConnmark
+	matchState
+	matchAddrType
+)
+
+// match is one condition of a rule beyond those of iptables itself.
+type match struct {
+	kind matchKind
+	not  bool
+	// ports are those of matchSport, matchDport and matchEitherPort.
+	ports set
+	// value and mask are those of marks, and of matchFlags the TCP flags that must be set among those looked at.
+	value, mask uint32
+	states      ctState
+	addr        *addrType
+}
+
+// addrType is the condition of `-m addrtype`.
+type addrType struct {
+	src, dst          typeMask // 0 if not asked for
+	srcNot, dstNot    bool
+	limitIn, limitOut bool
+}
+
+type targetKind uint8
+
+const (
+	// targetNone changes nothing and lets the packet go on: a rule without -j, LOG and the like.
+	targetNone targetKind = iota
+	targetAccept
+	targetDrop
+	targetReturn
+	targetJump
+	targetGoto
+	targetMark
+	targetSetConnmark
+	targetSaveMark
+	targetRestoreMark
+	targetNotrack
+	targetMasquerade
+	targetSNAT
+	targetDNAT
+	targetRedirect
+	targetUnclear
+)
+
+// target is what a rule does.
+type target struct {
+	kind targetKind
+	// chain is that of targetJump and targetGoto.
+	chain *chain
+	// Marks are set by (mark &^ mask) ^ value. SaveMark and RestoreMark take mask for connection marks (--ctmask) and
+	// packetMask for packets (--nfmask).
+	value, mask, packetMask uint32
+	nat                     *natTo
+	// text quotes what is not understood of targetUnclear.
+	text string
+}
+
+// natTo is where SNAT and DNAT lead.
+type natTo struct {
+	text string
+	// addrs is empty if only ports are given, ports if only addresses are.
+	addrs, ports set
+	// random means that a port is drawn even if the packet's own would do.
+	random bool
+}
+
+// HasChain reports whether a table has a chain of that name.
+func (r *Rules) HasChain(table, chain string) bool {
+	t := r.tables[table]
+	return t != nil && t.chains[chain] != nil
+}

@@ -1,0 +1,140 @@
+package iptables
+
+// walker carries flows through rules.
+type walker struct {
+	worlds []*Rules
+	order  hookOrder
+	to     []side
+	types  *typeTable
+	at     place
+	// accepted are the flows that the present base chain lets pass, and done those that have come to their end.
+	accepted []flow
+	done     []final
+	// changed says that a rule has changed something in a flow that a rule elsewhere may ask for.
+	changed bool
+	// steps counts looks at a rule with a flow.
+	steps int
+}
+
+// Most rule sets of nodes take some 100,000 steps and a handful of flows.
+const (
+	maxSteps = 100_000_000
+	maxFlows = 5_000
+	// manyFlows is from when on flows are joined as soon as possible.
+	manyFlows = 32
+)
+
+// tooMany reports whether flows are too many to follow.
+func (w *walker) tooMany(flows int) bool {
+	if flows > maxFlows {
+		w.steps = maxSteps
+	}
+	return w.steps >= maxSteps
+}
+
+// base carries flows through a base chain; a policy is for what returns from it.
+func (w *walker) base(c *chain, flows []flow) {
+	back := w.chain(c, flows)
+	if c.policy == policyDrop {
+		w.end(Dropped, nil, "", back...)
+		return
+	}
+	w.accepted = append(w.accepted, back...)
+}
+
+// chain carries flows through the rules of c and returns those that come back from it, by its end or by RETURN.
+func (w *walker) chain(c *chain, flows []flow) (back []flow) {
+	many := manyFlows
+	for _, r := range c.rules {
+		if len(flows) == 0 || w.tooMany(len(flows)+len(back)) {
+			break
+		}
+		w.steps += len(flows)
+		if r.target.kind == targetNone || !r.mayMatchAny(flows) {
+			continue
+		}
+		var matched, rest []flow
+		for i := range flows {
+			if !r.mayMatch(&flows[i]) {
+				rest = append(rest, flows[i])
+				continue
+			}
+			m, n := w.split(r, &flows[i])
+			matched, rest = append(matched, m...), append(rest, n...)
+		}
+		if len(matched) == 0 {
+			continue
+		}
+		on, returned := w.apply(r, matched)
+		back = append(back, returned...)
+		flows = append(rest, on...)
+		if r.unclear != "" {
+			flows = dedupe(flows)
+		}
+		if len(flows) > many {
+			flows = join(flows)
+			many = max(manyFlows, 2*len(flows))
+		}
+	}
+	return append(back, flows...)
+}
+
+// apply does with flows what r says. It returns those that go on to the next rule, and those that leave the chain by
+// RETURN; the others are accepted or done.
+func (w *walker) apply(r *Rule, flows []flow) (on, returned []flow) {
+	t := &r.target
+	switch t.kind {
+	case targetAccept:
+		w.accepted = append(w.accepted, flows...)
+		return nil, nil
+	case targetDrop:
+		w.end(Dropped, r, "", flows...)
+		return nil, nil
+	case targetReturn:
+		return nil, flows
+	case targetJump:
+		return w.chain(t.chain, flows), nil
+	case targetGoto:
+		// What comes back from the other chain comes back from this one, too (ipt_do_table pushes no way back).
+		return nil, w.chain(t.chain, flows)
+	case targetMark, targetSetConnmark, targetSaveMark, targetRestoreMark, targetNotrack:
+		for i := range flows {
+			w.setMarks(t, &flows[i])
+		}
+		return flows, nil
+	case targetMasquerade, targetSNAT, targetDNAT, targetRedirect:
+		w.nat(r, flows)
+		return nil, nil
+	}
+	w.endUnknown(Doubt{r, "not understood: " + t.text}, flows...)
+	return nil, nil
+}
+
+// setMarks follows net/netfilter/xt_mark.c, xt_connmark.c and xt_CT.c. Connection marks need a connection.
+func (w *walker) setMarks(t *target, f *flow) {
+	before := *f
+	hasConnection := f.track == tracked || f.track == trackedDNAT
+	switch t.kind {
+	case targetMark:
+		f.mark = f.mark&^t.mask ^ t.value
+	case targetSetConnmark:
+		if hasConnection {
+			f.connmark = f.connmark&^t.mask ^ t.value
+		}
+	case targetSaveMark:
+		if hasConnection {
+			f.connmark = f.connmark&^t.mask ^ f.mark&t.packetMask
+		}
+	case targetRestoreMark:
+		if hasConnection {
+			f.mark = f.mark&^t.packetMask ^ f.connmark&t.mask
+		}
+	case targetNotrack:
+		if f.track == notYetTracked {
+			f.track = untracked
+		}
+	}
+	if f.mark != before.mark || f.connmark != before.connmark || f.track != before.track {
+		w.changed = true
+	}
+}

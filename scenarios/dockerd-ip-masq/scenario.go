@@ -1,0 +1,205 @@
+// Package dockerdipmasq is incident 3: dockerd masquerades what leaves its bridge, and so hides every pod's address from
+// the pods of other nodes.
+package dockerdipmasq
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/probe"
+)
+
+//go:embed README.md
+var writeup string
+
+// bridge is the pods' bridge, dockerd's.
+const bridge = "docker0"
+
+// Scenario starts flanneld without --ip-masq, from which the rest follows as it did in the incident.
+var Scenario = fault.Scenario{
+	Name:     "dockerd-ip-masq",
+	Summary:  "dockerd's --ip-masq hides the pods' addresses from other nodes",
+	Writeup:  writeup,
+	Detector: detectors.PodSNAT.Name,
+	Pods:     lab.DockerBridge,
+	Inject:   inject,
+	MustFail: func(_ lab.Lab, p evidence.Probe) bool {
+		return p.Kind == evidence.ProbePod && p.From != p.To
+	},
+	Show: show,
+	Want: func(l lab.Lab) []fault.Subject {
+		var want []fault.Subject
+		for _, n := range l.Nodes() {
+			want = append(want, fault.Subject{Case: detectors.SNATByDockerd, Node: n.Name()})
+		}
+		return want
+	},
+	Alternatives: []string{detectors.FlanneldMasquerades},
+	Attempts: func(l lab.Lab) []fault.Attempt {
+		return []fault.Attempt{
+			{
+				Name:     "deleting dockerd's rule, and nothing else",
+				Commands: everywhere(l, deleteRule),
+				// Now the pods see each other, and nothing outside the cluster can answer them.
+				MustFail: func(_ lab.Lab, p evidence.Probe) bool { return p.Kind == evidence.ProbeEgress },
+			},
+			{
+				Name:     "and when Docker starts again, its rule is back",
+				Commands: everywhere(l, func(lab.Node) []string { return []string{"systemctl", "restart", "docker"} }),
+			},
+		}
+	},
+}
+
+func everywhere(l lab.Lab, argv func(lab.Node) []string) []detectors.Command {
+	var commands []detectors.Command
+	for _, n := range l.Nodes() {
+		commands = append(commands, detectors.Command{Node: n.Name(), Argv: argv(n)})
+	}
+	return commands
+}
+
+func deleteRule(n lab.Node) []string {
+	return []string{"iptables", "-w", "-t", "nat", "-D", "POSTROUTING", "-s", subnet(n).String(), "!", "-o", bridge, "-j", "MASQUERADE"}
+}
+
+// subnet is the node's pod network: flannel leases /24s.
+func subnet(n lab.Node) netip.Prefix { return netip.PrefixFrom(n.Pod.Address, 24).Masked() }
+
+func inject(ctx context.Context, l lab.Lab, say func(string)) error {
+	for _, n := range l.Nodes() {
+		if err := injectOn(ctx, l, n, say); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func injectOn(ctx context.Context, l lab.Lab, n lab.Node, say func(string)) error {
+	steps := [][]string{
+		{"sed", "-i", "s/--ip-masq//", "/etc/sysconfig/flanneld"},
+		{"systemctl", "restart", "flanneld"},
+	}
+	for _, argv := range steps {
+		if err := run(ctx, n, say, argv...); err != nil {
+			return err
+		}
+	}
+	if err := forgetMasquerade(ctx, n); err != nil {
+		return err
+	}
+	say("the rules of the flanneld before are deleted: a node that starts like this never has them")
+	options, err := machine.Output(ctx, n, "grep", "^DOCKER_NETWORK_OPTIONS", "/run/flannel/docker")
+	if err != nil {
+		return err
+	}
+	say("flannel's mk-docker-opts.sh writes for Docker: " + strings.TrimSpace(string(options)))
+	if err := run(ctx, n, say, "systemctl", "restart", "docker"); err != nil {
+		return err
+	}
+	rules, err := natRules(ctx, n)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(rules, func(r string) bool { return strings.Contains(r, "! -o "+bridge+" -j MASQUERADE") })
+	if i < 0 {
+		return fmt.Errorf("%s: %s was started with --ip-masq=true and wrote no rule for it", n.Name(), l.Docker())
+	}
+	say(fmt.Sprintf("%s writes: %s", l.Docker(), rules[i]))
+	return nil
+}
+
+func run(ctx context.Context, n lab.Node, say func(string), argv ...string) error {
+	say(n.Name() + "# " + detectors.Command{Argv: argv}.String())
+	_, err := machine.Output(ctx, n, argv...)
+	return err
+}
+
+// natRules are the rules of POSTROUTING in the table nat, as iptables-save prints them.
+func natRules(ctx context.Context, n lab.Node) ([]string, error) {
+	out, err := machine.Output(ctx, n, "iptables-save", "-t", "nat")
+	if err != nil {
+		return nil, err
+	}
+	var rules []string
+	for line := range strings.Lines(string(out)) {
+		if strings.HasPrefix(line, "-A POSTROUTING ") {
+			rules = append(rules, strings.TrimSpace(line))
+		}
+	}
+	return rules, nil
+}
+
+// forgetMasquerade deletes the rules that flanneld's --ip-masq has left in POSTROUTING: flanneld does not do it when it
+// starts without. Since v0.22 it is a jump to FLANNEL-POSTRTG, before that rules for the pod network
+// (pkg/trafficmngr/iptables; network/iptables.go in v0.14).
+func forgetMasquerade(ctx context.Context, n lab.Node) error {
+	rules, err := natRules(ctx, n)
+	if err != nil {
+		return err
+	}
+	network := netip.PrefixFrom(n.Pod.Address, 16).Masked().String()
+	for _, rule := range rules {
+		argv := strings.Fields(strings.Replace(rule, "-A", "-D", 1))
+		switch {
+		case strings.HasSuffix(rule, "-j FLANNEL-POSTRTG"):
+			argv = []string{"-D", "POSTROUTING", "-m", "comment", "--comment", "flanneld masq", "-j", "FLANNEL-POSTRTG"}
+		case !strings.Contains(rule, network):
+			continue
+		}
+		if _, err := machine.Output(ctx, n, append([]string{"iptables", "-w", "-t", "nat"}, argv...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// show is what the incident's Keystone saw: the callers of the first node's pod, and how they look from there.
+func show(l lab.Lab, results []evidence.Probe) []string {
+	server := l.Nodes()[0]
+	lines := []string{
+		fmt.Sprintf("%s, an HTTP server on %s, writes down who calls it:", server.Pod.Name(), server.Name()),
+		fmt.Sprintf("  %-14s %-6s %-14s %s", "caller", "on", "its address", "seen as"),
+	}
+	for _, p := range results {
+		if p.Kind != evidence.ProbePod || p.To != server.Name() {
+			continue
+		}
+		caller := "pod-" + p.From
+		if p.From == p.To {
+			caller = server.Client.Name()
+		}
+		lines = append(lines, fmt.Sprintf("  %-14s %-6s %-14s %s", caller, p.From, p.Source, seenAs(p)))
+	}
+	for _, p := range results {
+		if p.Kind == evidence.ProbeEgress && p.From == server.Name() {
+			lines = append(lines, fmt.Sprintf("%s, outside the cluster, sees %s as %s", p.To, p.Source, orFailure(l, p)))
+		}
+	}
+	return lines
+}
+
+// seenAs names flannel.1, whose address is the network address of the node's subnet.
+func seenAs(p evidence.Probe) string {
+	source, err := netip.ParseAddr(p.Source)
+	if err == nil && p.Seen == netip.PrefixFrom(source, 24).Masked().Addr().String() {
+		return fmt.Sprintf("%s  (flannel.1 of %s)", p.Seen, p.From)
+	}
+	return p.Seen
+}
+
+func orFailure(l lab.Lab, p evidence.Probe) string {
+	if why := probe.Failure(l, p); why != "" {
+		return why
+	}
+	return p.Seen + ", the node"
+}

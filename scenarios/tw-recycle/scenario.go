@@ -1,0 +1,104 @@
+// Package twrecycle is incident 2: tcp_tw_recycle drops the connections of all but one of the clients that NAT gives one
+// address.
+package twrecycle
+
+import (
+	"context"
+	_ "embed"
+	"strconv"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+	recycle "github.com/netfault/netfault/framework/twrecycle"
+)
+
+//go:embed README.md
+var writeup string
+
+// The first timestamps of the two clients, as in the incident.
+const (
+	newerClock = 621677338
+	olderClock = 613760700
+)
+
+// Scenario switches the setting on and gives two clients clocks that differ. The server is the second pod of the first
+// node, behind a NodePort; the clients are the second pods of the other two nodes, outside the server's.
+var Scenario = fault.Scenario{
+	Name:     "tw-recycle",
+	Summary:  "tcp_tw_recycle drops clients that NAT gives one address",
+	Writeup:  writeup,
+	Detector: detectors.TWRecycle.Name,
+	Pods:     lab.Routed,
+	Inject: func(ctx context.Context, l lab.Lab, say func(string)) error {
+		if err := SwitchOn(ctx, l, say); err != nil {
+			return err
+		}
+		return Skew(ctx, l, say)
+	},
+	Exercise: func(ctx context.Context, l lab.Lab) (fault.Seen, error) {
+		s := server(l)
+		return Exercise(ctx, l, target(s.Address, s.Client.Service.NodePort))
+	},
+	Unavailable: func(l lab.Lab) string {
+		if len(l.Nodes()) < 3 {
+			return "it needs three nodes: one for the server and two for its clients"
+		}
+		return ""
+	},
+	Want: func(l lab.Lab) []fault.Subject {
+		return []fault.Subject{{Case: detectors.RecycleBehaviour, Node: server(l).Name()}}
+	},
+}
+
+func everyMachine(l lab.Lab) []machine.Machine {
+	all := []machine.Machine{l.Outside()}
+	for _, n := range l.Nodes() {
+		all = append(all, n, n.Pod, n.Client)
+	}
+	return all
+}
+
+func server(l lab.Lab) lab.Node { return l.Nodes()[0] }
+
+// newer and older are the clients, by their clocks.
+func newer(l lab.Lab) lab.Node { return l.Nodes()[1] }
+func older(l lab.Lab) lab.Node { return l.Nodes()[2] }
+
+// SwitchOn switches the setting on, on the server's node.
+func SwitchOn(ctx context.Context, l lab.Lab, say func(string)) error {
+	argv := []string{"sysctl", "-w", "net.ipv4.tcp_tw_recycle=1"}
+	say(server(l).Name() + "# " + detectors.Command{Argv: argv}.String())
+	if _, err := machine.Output(ctx, server(l), argv...); err != nil {
+		return err
+	}
+	source, err := recycle.Describe()
+	if err == nil {
+		say("the setting is " + source)
+	}
+	return err
+}
+
+// Skew gives the two clients clocks that differ as those of the incident. All others have the machine's: today's kernels
+// draw a random offset for each connection, which the setting cannot live with either, and those of that time did not.
+func Skew(ctx context.Context, l lab.Lab, say func(string)) error {
+	say("net.ipv4.tcp_timestamps=2 everywhere: one clock for each machine, as in kernels that have the setting")
+	for _, m := range everyMachine(l) {
+		if _, err := machine.Output(ctx, m, "sysctl", "-q", "-w", "net.ipv4.tcp_timestamps=2"); err != nil {
+			return err
+		}
+	}
+	for _, c := range []struct {
+		client lab.Node
+		first  uint64
+	}{{newer(l), newerClock}, {older(l), olderClock}} {
+		pod := c.client.Client
+		first := strconv.FormatUint(c.first, 10)
+		say(pod.Name() + "'s first SYN will carry the timestamp " + first)
+		if _, err := machine.Output(ctx, pod, l.Agent(), "skew", "--first="+first); err != nil {
+			return err
+		}
+	}
+	return nil
+}
