@@ -90,7 +90,8 @@ func TestCaptureSeesWhatIsDropped(t *testing.T) {
 	server.run("iptables -t raw -A PREROUTING -p tcp -j DROP")
 	var pcap bytes.Buffer
 	c := server.capture("eth0", Openings, &pcap)
-	if client.dial("10.9.1.1:8080", 100*time.Millisecond) {
+	// Less than the second after which TCP sends its SYN again.
+	if client.dial("10.9.1.1:8080", 900*time.Millisecond) {
 		t.Fatal("an answer through a DROP rule")
 	}
 	stats, err := c.Stop()

@@ -2,12 +2,15 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"runtime"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/netfault/netfault/framework/twrecycle"
 	"github.com/netfault/netfault/framework/wait"
@@ -114,6 +117,41 @@ func TestOwnTuple(t *testing.T) {
 			})
 		})
 	}
+}
+
+// shutdown(SHUT_RDWR) is no close() either: the record is made when the client's FIN comes.
+func TestShutdownBothWays(t *testing.T) {
+	inWorld(t, twrecycle.V4, func(w *world) error {
+		tsval := uint32(newer)
+		c := w.newConn(client, server, &tsval)
+		if err := c.expect("session", Answered); err != nil {
+			return err
+		}
+		if err := c.establish(); err != nil {
+			return err
+		}
+		defer c.socket.Close()
+		raw, err := c.socket.SyscallConn()
+		if err != nil {
+			return err
+		}
+		if err := raw.Control(func(fd uintptr) { err = unix.Shutdown(int(fd), unix.SHUT_RDWR) }); err != nil {
+			return err
+		}
+		if err := errors.Join(err, c.awaitFIN(true), c.finalACK(newer+40)); err != nil {
+			return err
+		}
+		if records, err := w.setting.Records(); err != nil || len(records) != 0 {
+			return fmt.Errorf("records %v, %v", records, err)
+		}
+		if err := c.clientFIN(newer + 80); err != nil {
+			return err
+		}
+		if records, err := w.setting.Records(); err != nil || len(records) != 1 || records[0].TSVal != newer+80 {
+			return fmt.Errorf("records after the FIN %v, %v", records, err)
+		}
+		return nil
+	})
 }
 
 // While the queue of SYNs overflows, the kernel answers with cookies, which none of the old kernels checked.
