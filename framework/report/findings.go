@@ -69,9 +69,9 @@ func (c *Console) verdict(f detectors.Finding) string {
 	return string(f.Verdict)
 }
 
-// explain writes what a table has no room for. A symptom's row says it all.
+// explain writes what a table has no room for. The row of a symptom, which has neither case nor remedy, says it all.
 func (c *Console) explain(f detectors.Finding) {
-	if len(f.Remedy) == 0 {
+	if len(f.Remedy) == 0 && f.Case == "" {
 		return
 	}
 	fmt.Fprintf(c.w, "\n%s\n", c.paint(bold, f.Detector+" "+where(f)+": "+f.Summary))
