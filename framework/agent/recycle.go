@@ -10,16 +10,20 @@ import (
 	"github.com/vishvananda/netns"
 
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/collect/procsys"
 	"github.com/netfault/netfault/framework/twrecycle"
 )
 
 // recycleSemantics are those of the kernels on which the incident happened.
 const recycleSemantics = twrecycle.EL7
 
-// setRecycle switches the emulated tcp_tw_recycle of all pods of the node. Like the setting of those kernels it is in
-// force in every network namespace; it is emulated where servers are, in the pods.
+// setRecycle switches tcp_tw_recycle in all pods of the node, the kernel's or the emulated one. Like the setting of those
+// kernels it is in force in every network namespace; it is emulated where servers are, in the pods.
 func setRecycle(ctx context.Context, on bool) error {
 	return eachPod(ctx, func(_ string, eth0 int) error {
+		if _, native, err := twrecycle.Native(); err != nil || native {
+			return errors.Join(err, procsys.Write(recycleKey, recycleValue(on)))
+		}
 		setting, err := twrecycle.Open(eth0)
 		if errors.Is(err, twrecycle.ErrNotAttached) {
 			if !on {
@@ -33,6 +37,13 @@ func setRecycle(ctx context.Context, on bool) error {
 		defer setting.Close()
 		return setting.Set(on)
 	})
+}
+
+func recycleValue(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
 }
 
 // recycleOn says whether it is on in any pod.

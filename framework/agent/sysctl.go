@@ -17,14 +17,16 @@ import (
 const recycleKey = "net.ipv4.tcp_tw_recycle"
 
 // Sysctl is the lab's own sysctl. Where the kernel has no net.ipv4.tcp_tw_recycle, it reads and writes the emulated one of
-// the node's pods; everything else it leaves to the real sysctl, in whose place the calling process goes on.
+// the node's pods. Where it has one for each network namespace (Linux 4.11), a node's is written to its pods, too: in the
+// kernels before, one was in force in all. Everything else it leaves to the real sysctl, in whose place the calling process
+// goes on.
 func Sysctl(ctx context.Context, out io.Writer, args []string) error {
 	request, ours := parseSysctl(args)
 	_, native, err := twrecycle.Native()
 	if err != nil {
 		return err
 	}
-	if !ours || native {
+	if !ours || native && !request.write {
 		return realSysctl(args)
 	}
 	on := request.value == "1"
@@ -35,13 +37,13 @@ func Sysctl(ctx context.Context, out io.Writer, args []string) error {
 		if err := setRecycle(ctx, on); err != nil {
 			return err
 		}
+		if native {
+			return realSysctl(args)
+		}
 	} else if on, err = recycleOn(ctx); err != nil {
 		return err
 	}
-	value := "0"
-	if on {
-		value = "1"
-	}
+	value := recycleValue(on)
 	switch {
 	case request.quiet:
 		return nil

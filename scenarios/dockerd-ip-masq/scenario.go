@@ -114,7 +114,11 @@ func injectOn(ctx context.Context, l lab.Lab, n lab.Node, say func(string)) erro
 	if i < 0 {
 		return fmt.Errorf("%s: %s was started with --ip-masq=true and wrote no rule for it", n.Name(), l.Docker())
 	}
-	say(fmt.Sprintf("%s writes: %s", l.Docker(), rules[i]))
+	who := l.Docker() + " writes"
+	if l.Docker() == lab.DockerRecorded {
+		who = lab.DockerRecorded + ", in the place of a dockerd, have"
+	}
+	say(who + ": " + rules[i])
 	return nil
 }
 
