@@ -40,7 +40,8 @@ func (n *snatNode) report(outcomes []iptables.Outcome) {
 	for _, o := range caught {
 		f.Evidence = append(f.Evidence, Line{
 			File: evidence.NodeFile(n.name(), ruleFile(o.Rule.World())),
-			Text: oneLine(fmt.Sprintf("%s %s, line %d: %s (rewrites %s)", o.Rule.Table(), o.Rule.Chain(), o.Rule.Line, o.Rule.Text, o.Traffic)),
+			Text: oneLine(fmt.Sprintf("%s %s, line %d: %s (rewrites %s)",
+				o.Rule.Table(), o.Rule.Chain(), o.Rule.Line, o.Rule.Text, o.Traffic)),
 		})
 	}
 	f.Evidence = append(f.Evidence, n.pathLines(concerned)...)
@@ -72,7 +73,7 @@ func (n *snatNode) isDockerds(r *iptables.Rule) bool {
 }
 
 func ruleName(r *iptables.Rule) string {
-	return fmt.Sprintf("%s %s %s, line %d", r.World(), r.Table(), r.Chain(), r.Line)
+	return oneLine(fmt.Sprintf("%s %s %s, line %d", r.World(), r.Table(), r.Chain(), r.Line))
 }
 
 // newSource says which source address the packets have afterwards.
@@ -128,5 +129,6 @@ func (n *snatNode) pathLines(concerned []int) []Line {
 
 // podLeaseLine quotes what matters here of a lease.
 func podLeaseLine(l evidence.Lease) Line {
-	return Line{File: l.File, Text: fmt.Sprintf("%s: %s, public IP %s, backend %s, from %s", l.Node, l.PodCIDR, l.PublicIP, oneLine(l.BackendType), l.Source)}
+	return Line{File: l.File, Text: oneLine(fmt.Sprintf("%s: %s, public IP %s, backend %s, from %s",
+		l.Node, l.PodCIDR, l.PublicIP, l.BackendType, l.Source))}
 }

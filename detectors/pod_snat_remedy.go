@@ -75,7 +75,9 @@ func (n *snatNode) deleteDockersRule(w iptables.World) Command {
 
 // hasRemedyChains reports whether the remedy was run before.
 func (n *snatNode) hasRemedyChains() bool {
-	return slices.ContainsFunc(n.worlds, func(r *iptables.Rules) bool { return r.HasChain("nat", firstChain) || r.HasChain("nat", secondChain) })
+	return slices.ContainsFunc(n.worlds, func(r *iptables.Rules) bool {
+		return r.HasChain("nat", firstChain) || r.HasChain("nat", secondChain)
+	})
 }
 
 // flanneldMasquerades lets flanneld do it: with --ip-masq it writes rules that know all pods, and FLANNEL_IPMASQ=true into

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -113,6 +114,9 @@ func (n *snatNode) readPaths(b *evidence.Bundle, peers []evidence.Lease) bool {
 	return len(n.paths.peers) > 0
 }
 
+// interfaceName is what can stand in a rule and on a command line. A multipath route has none in `ip -j route`'s first level.
+var interfaceName = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.@-]{0,14}$`)
+
 // routesOfItsOwn reports whether a backend of flannel makes a route for each lease. The others leave it to the cloud, which
 // the default route leads to.
 func routesOfItsOwn(backend string) bool {
@@ -206,8 +210,14 @@ func (t *routeTable) waysTo(cidr netip.Prefix, s sides, wider bool) error {
 		}
 	}
 	whole, covered := t.covering(cidr)
-	if covered && whole.unicast && whole.dev == "" {
-		return fmt.Errorf("the route %s names no interface", whole.dst)
+	used := parts
+	if covered {
+		used = append(slices.Clone(parts), whole)
+	}
+	for _, r := range used {
+		if r.unicast && !interfaceName.MatchString(r.dev) {
+			return fmt.Errorf("the route %s has the interface %q", r.dst, r.dev)
+		}
 	}
 	byWhole := covered && whole.unicast && (wider || whole.dst.Bits() == cidr.Bits())
 	found := byWhole
@@ -221,7 +231,7 @@ func (t *routeTable) waysTo(cidr netip.Prefix, s sides, wider bool) error {
 		if byWhole {
 			s.side(whole.dev).Except = append(s.side(whole.dev).Except, p.dst)
 		}
-		if p.unicast && p.dev != "" {
+		if p.unicast {
 			s.side(p.dev).Addrs = append(s.side(p.dev).Addrs, p.dst)
 			found = true
 		}

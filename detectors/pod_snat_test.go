@@ -227,7 +227,29 @@ func TestPodSNAT(t *testing.T) {
 		{name: "no folder", change: func(c *cluster) {
 			delete(c.nodes, "n2")
 			c.setRules(2, "", "")
-		}, want: []string{"unknown n2"}},
+		}, want: []string{"unknown n2"}, shown: []string{"n2 has a lease, but no folder in the bundle"}},
+		{name: "only the node's own address", change: rule("POSTROUTING -s 10.244.1.1/32 -j MASQUERADE"), want: []string{"clean"}},
+		{name: "the route with the lowest metric counts", change: func(c *cluster) {
+			n := c.nodes["n1"]
+			n.routes = append(n.routes, evidence.Route{Dst: podCIDR(2), Dev: "eth0", Metric: 200})
+			n.routes = slices.Insert(n.routes, 0, evidence.Route{Dst: podCIDR(3), Dev: "eth0", Metric: 200})
+			rule("POSTROUTING -o eth0 -j MASQUERADE")(c)
+		}, want: []string{"clean"}},
+		{name: "a hostile interface", change: func(c *cluster) {
+			c.nodes["n1"].routes = append(c.nodes["n1"].routes, evidence.Route{Dst: "10.244.2.0/26", Dev: "a; reboot\n"})
+			rule(dockerds)(c)
+		}, want: []string{"problem dockerd n1 n3", "unknown n1"}, shown: []string{`has the interface \"a; reboot\\n\"`}},
+		{name: "a hostile chain", change: n1([]string{"POSTROUTING -j a\u200eb", "a\u200eb -o flannel.1 -j MASQUERADE"}, nil), want: []string{"problem rule n1"},
+			shown: []string{"nat a b, line "}},
+		{name: "a route by several ways", change: func(c *cluster) {
+			c.nodes["n1"].routes = append(c.nodes["n1"].routes, evidence.Route{Dst: "10.244.2.0/26"})
+		}, want: []string{"unknown n1"}, shown: []string{`n2's pods: the route 10.244.2.0/26 has the interface \"\"`}},
+		{name: "the remedy was run before, and docker wrote its rule again", change: n1([]string{"POD-SNAT-1 ! -o flannel.1 -j MASQUERADE", dockerds}, nil),
+			want: []string{"problem dockerd n1"}, shown: []string{`"remedy":[{"node":"n1","argv":["iptables-nft","-w","-t","nat","-I","POSTROUTING"`}},
+		{name: "IPv6 routes", change: func(c *cluster) {
+			n := c.nodes["n1"]
+			n.routes = append(n.routes, evidence.Route{Dst: "default", Gateway: "fe80::1", Dev: "wlan0"}, evidence.Route{Dst: "fd00::/64", Dev: "docker0"})
+		}, want: []string{"clean"}},
 		{name: "no route to a peer", change: func(c *cluster) {
 			c.nodes["n1"].routes = c.nodes["n1"].routes[1:]
 			rule("POSTROUTING -d 10.244.2.0/24 -o flannel.1 -j MASQUERADE")(c)
@@ -279,6 +301,10 @@ func TestPodSNAT(t *testing.T) {
 			c.nodes["n1"].routes = append(c.nodes["n1"].routes, evidence.Route{Dst: "10.244.2.64/26", Dev: "eth0"})
 			rule("POSTROUTING -o eth0 -j MASQUERADE")(c)
 		}, want: []string{"problem rule n1 n2"}, shown: []string{"to 10.244.2.64/26 leaves"}},
+		{name: "the rest of a peer", change: func(c *cluster) {
+			c.nodes["n1"].routes = append(c.nodes["n1"].routes, evidence.Route{Dst: "10.244.2.0/25", Dev: "eth0"})
+			rule("POSTROUTING -o flannel.1 -d 10.244.2.0/24 -j MASQUERADE")(c)
+		}, want: []string{"problem rule n1 n2"}, shown: []string{"to 10.244.2.128/25 leaves"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := healthyRules(3, "docker0")

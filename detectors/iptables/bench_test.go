@@ -95,7 +95,9 @@ func manyPeers() Query {
 func BenchmarkPodSNAT(b *testing.B) {
 	text := bigKubeProxy(6250)
 	query := manyPeers()
-	if os.Geteuid() == 0 {
+	_, err := exec.LookPath("iptables-legacy-save")
+	compare := err == nil && os.Geteuid() == 0
+	if compare {
 		runtime.LockOSThread() // and never unlocked: the thread and its namespace end with the benchmark
 		ns, err := netns.New()
 		if err != nil {
@@ -111,7 +113,7 @@ func BenchmarkPodSNAT(b *testing.B) {
 	var judging, saving time.Duration
 	rules := 0
 	for b.Loop() {
-		if os.Geteuid() == 0 {
+		if compare {
 			var out bytes.Buffer
 			out.Grow(2 * len(text))
 			save := exec.Command("iptables-legacy-save")

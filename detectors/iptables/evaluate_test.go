@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // podToPod asks for packets from 10.244.1.0/24 behind cni0 to two peers behind flannel.1.
@@ -157,9 +158,16 @@ func TestEvaluate(t *testing.T) {
 			[]string{"rewritten: to 10.244.2.9, 10.244.3.0/24"}},
 		{"dnat makes a state", []string{"*nat", "PREROUTING -d 10.244.3.0/24 -j DNAT --to-destination 10.244.3.9", "POSTROUTING -m conntrack --ctstate DNAT -j MASQUERADE"},
 			[]string{"rewritten: to 10.244.3.0-10.244.3.8, 10.244.3.10-10.244.3.255"}},
+		{"dnat to itself draws ids of ICMP", []string{"*nat", "PREROUTING -d 10.244.3.9/32 -j DNAT --to-destination 10.244.3.9 --random", "POSTROUTING -m conntrack --ctstate DNAT -j MASQUERADE"},
+			[]string{"rewritten: icmp, to 10.244.3.9"}},
 		{"snat to itself", []string{"*nat", "POSTROUTING -j SNAT --to-source 10.244.1.9"}, []string{"rewritten: from 10.244.1.0-10.244.1.8, 10.244.1.10-10.244.1.255"}},
 		{"addrtype", []string{"*nat", "POSTROUTING -m addrtype --dst-type LOCAL -j MASQUERADE", "POSTROUTING -m addrtype ! --src-type UNICAST -j MASQUERADE"},
 			[]string{"rewritten: to 10.244.3.77", "rewritten: from 10.244.1.0/31, 10.244.1.255, to 10.244.2.0-10.244.3.76, 10.244.3.78-10.244.3.255"}},
+		{"addrtype on another interface", []string{"*mangle", "FORWARD -m addrtype --dst-type LOCAL --limit-iface-in -j MARK --set-xmark 0x1/0x1",
+			"FORWARD -m addrtype ! --dst-type UNICAST -j MARK --set-xmark 0x2/0x2", "*nat", "POSTROUTING -m mark ! --mark 0x0 -j MASQUERADE"},
+			[]string{"rewritten: to 10.244.3.77"}},
+		{"limited to an interface that has the address", []string{"*mangle", "FORWARD -m addrtype --src-type LOCAL --limit-iface-in -j MARK --set-xmark 0x1/0x1",
+			"*nat", "POSTROUTING -m mark --mark 0x1 -j MASQUERADE"}, []string{"rewritten: from 10.244.1.1"}},
 		{"not understood", []string{"*nat", "POSTROUTING -d 10.244.2.0/24 -m statistic --mode random --probability 0.5 -j MASQUERADE"},
 			[]string{"unknown: to 10.244.2.0/24"}},
 		{"not understood, but for others", []string{"*nat", "POSTROUTING -d 10.96.0.1/32 -m statistic --mode random --probability 0.5 -j MASQUERADE"}, nil},
@@ -177,5 +185,82 @@ func TestEvaluate(t *testing.T) {
 				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(test.want, "\n  "))
 			}
 		})
+	}
+}
+
+// However rules multiply what must be told apart, the answer comes soon, and is no clean one.
+func TestTooManyCasesAreUnknown(t *testing.T) {
+	doubling := []string{"*nat", "POSTROUTING -j c0"}
+	for i := range 60 {
+		doubling = append(doubling, fmt.Sprintf("c%d -j c%d", i, i+1), fmt.Sprintf("c%d -j c%d", i, i+1))
+	}
+	doubling = append(doubling, "c60 -p tcp -j ACCEPT")
+	flows, ends := []string{"*mangle"}, []string{"*filter"}
+	for i := range 3000 {
+		flows = append(flows, fmt.Sprintf("FORWARD -p tcp -m tcp --dport %d:%d -m length --length 0:10 -j MARK --set-xmark %d", i, i+100, i))
+		ends = append(ends, fmt.Sprintf("FORWARD -p tcp -m tcp --dport %d:%d -m length --length 0:10 -j ACCEPT", i, i+100))
+	}
+	for name, rules := range map[string][]string{"chains": doubling, "flows": flows, "ends": ends} {
+		t.Run(name, func(t *testing.T) {
+			parsed := mustParse(t, NFT, ruleSet(rules...))
+			start := time.Now()
+			if got := tell(Evaluate(podToPod(), parsed), Kept, Rewritten, Unknown); len(got) != 1 || got[0] != "unknown: all traffic" {
+				t.Errorf("%q", got)
+			}
+			if took := time.Since(start); took > time.Minute {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+// Both worlds are asked at every hook. Which is first is not known, and matters only sometimes.
+func TestEvaluateBothWorlds(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		nft, legacy []string
+		want        []string
+	}{
+		{"ACCEPT shields its own world only", []string{"*nat", "POSTROUTING -j ACCEPT"}, []string{"*nat", "POSTROUTING -p tcp -j MASQUERADE"}, []string{"rewritten: tcp"}},
+		{"dropped by the other", []string{"*filter", "FORWARD -p tcp -j DROP"}, []string{"*nat", "POSTROUTING -j MASQUERADE"}, []string{"rewritten: all but tcp"}},
+		{"marked by the other, elsewhere", []string{"*mangle", "FORWARD -p tcp -j MARK --set-xmark 0x1"}, []string{"*nat", "POSTROUTING -m mark --mark 0x1 -j MASQUERADE"},
+			[]string{"rewritten: tcp"}},
+		{"marked by the other, at the same hook", []string{"*nat", "POSTROUTING -p tcp -j MARK --set-xmark 0x1"}, []string{"*nat", "POSTROUTING -m mark --mark 0x1 -j MASQUERADE"},
+			[]string{"unknown: tcp"}},
+		{"whoever is first", []string{"*nat", "POSTROUTING -p tcp -j MASQUERADE"}, []string{"*nat", "POSTROUTING -p tcp -j SNAT --to-source 9.9.9.9"},
+			[]string{"rewritten: tcp"}},
+		{"the other binds it to its own address", []string{"*nat", "POSTROUTING -s 10.244.1.9/32 -j SNAT --to-source 10.244.1.9"},
+			[]string{"*nat", "POSTROUTING -s 10.244.1.9/32 -j MASQUERADE"}, []string{"unknown: from 10.244.1.9"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			nft, legacy := mustParse(t, NFT, ruleSet(test.nft...)), mustParse(t, Legacy, ruleSet(test.legacy...))
+			for _, worlds := range [][]*Rules{{nft, legacy}, {legacy, nft}} {
+				got := tell(Evaluate(podToPod(), worlds...), Rewritten, Redirected, Unknown)
+				slices.Sort(got)
+				want := slices.Sorted(slices.Values(test.want))
+				if !slices.Equal(got, want) {
+					t.Errorf("%s first: got %q, want %q", worlds[0].World(), got, want)
+				}
+			}
+		})
+	}
+}
+
+// A question about one packet has one answer.
+func TestEvaluateOnePacket(t *testing.T) {
+	rules := mustParse(t, NFT, ruleSet("*nat", "POSTROUTING -d 10.244.3.0/24 -p tcp -m tcp --dport 80 -j MASQUERADE"))
+	for _, test := range []struct {
+		packet Packet
+		want   Verdict
+	}{
+		{Packet{Src: netip.MustParseAddr("10.244.1.2"), Dst: netip.MustParseAddr("10.244.3.2"), Proto: 6, Sport: 40000, Dport: 80}, Rewritten},
+		{Packet{Src: netip.MustParseAddr("10.244.1.2"), Dst: netip.MustParseAddr("10.244.2.2"), Proto: 6, Sport: 40000, Dport: 80}, Kept},
+		{Packet{Src: netip.MustParseAddr("10.244.1.2"), Dst: netip.MustParseAddr("10.244.3.2"), Proto: 17, Sport: 40000, Dport: 80}, Kept},
+	} {
+		q := podToPod()
+		q.Only = &test.packet
+		if got := Evaluate(q, rules); len(got) != 1 || got[0].Verdict != test.want || !got[0].Traffic.All() {
+			t.Errorf("%s: %v, want %s", test.packet, got, test.want)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -241,7 +242,7 @@ func (k *kernelNet) exchange(packets []Packet) []seen {
 	for i, p := range packets {
 		k.send(p.frame(k.podMAC, k.nodeMAC, first+uint32(i)))
 	}
-	k.send(slicesConcat(bytes.Repeat([]byte{0xff}, 6), k.podMAC, []byte{barrierType >> 8, barrierType & 0xff}, make([]byte, 46)))
+	k.send(slices.Concat(bytes.Repeat([]byte{0xff}, 6), k.podMAC, []byte{barrierType >> 8, barrierType & 0xff}, make([]byte, 46)))
 	buf := make([]byte, 2048)
 	deadline := time.Now().Add(5 * time.Second)
 	for {
@@ -275,13 +276,6 @@ func (k *kernelNet) send(frame []byte) {
 	k.must(unix.Sendto(k.sender, frame, 0, &unix.SockaddrLinklayer{Protocol: swap(unix.ETH_P_IP), Ifindex: k.podIndex}))
 }
 
-func slicesConcat(parts ...[]byte) (out []byte) {
-	for _, p := range parts {
-		out = append(out, p...)
-	}
-	return out
-}
-
 // frame writes p with an id that NAT leaves alone: TCP's sequence number, or the payload.
 func (p Packet) frame(from, to net.HardwareAddr, id uint32) []byte {
 	var l4 []byte
@@ -308,12 +302,12 @@ func (p Packet) frame(from, to net.HardwareAddr, id uint32) []byte {
 	src, dst := p.Src.AsSlice(), p.Dst.AsSlice()
 	var pseudo []byte
 	if p.Proto != 1 {
-		pseudo = slicesConcat(src, dst, []byte{0, p.Proto, 0, byte(len(l4))})
+		pseudo = slices.Concat(src, dst, []byte{0, p.Proto, 0, byte(len(l4))})
 	}
 	binary.BigEndian.PutUint16(l4[sum:], checksum(append(pseudo, l4...)))
-	ip := slicesConcat([]byte{0x45, 0, 0, byte(20 + len(l4)), byte(id >> 8), byte(id), 0x40, 0, 64, p.Proto, 0, 0}, src, dst)
+	ip := slices.Concat([]byte{0x45, 0, 0, byte(20 + len(l4)), byte(id >> 8), byte(id), 0x40, 0, 64, p.Proto, 0, 0}, src, dst)
 	binary.BigEndian.PutUint16(ip[10:], checksum(ip))
-	return slicesConcat(to, from, []byte{8, 0}, ip, l4)
+	return slices.Concat(to, from, []byte{8, 0}, ip, l4)
 }
 
 // checksum is the one of RFC 1071.

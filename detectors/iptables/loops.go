@@ -19,7 +19,8 @@ func (r *Rules) findLoop() error {
 	for _, name := range slices.Sorted(maps.Keys(r.tables)) {
 		for _, c := range r.tables[name].chains {
 			if at := c.loop(0); at != nil {
-				return &SyntaxError{Line: at.Line, Reason: fmt.Sprintf("the chains that lead to %s come back to it, or are too deep", clip(at.target.chain.name))}
+				name := clip(at.target.chain.name)
+				return &SyntaxError{Line: at.Line, Reason: fmt.Sprintf("the chains that lead to %s come back to it, or are too deep", name)}
 			}
 		}
 	}

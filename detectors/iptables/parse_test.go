@@ -153,3 +153,22 @@ func TestWithFirst(t *testing.T) {
 		t.Error("there is no such chain")
 	}
 }
+
+// iptables-save writes marks in one form; rules written by hand and by older programs have others (man iptables-extensions).
+func TestMarks(t *testing.T) {
+	for text, want := range map[string]uint32{
+		"MARK --set-xmark 0x0f/0xff": 0xab0f, "MARK --set-mark 0x0f/0xf0": 0xab0f, "MARK --set-mark 7": 7, "MARK --or-mark 0x10": 0xabdd,
+		"MARK --and-mark 0xff": 0xcd, "MARK --xor-mark 0xff": 0xab32, "CONNMARK --restore-mark --nfmask 0xff --ctmask 0xf0": 0xab30,
+		"CONNMARK --restore-mark": 0x1234, "CONNMARK --restore-mark --mask 0xff": 0xab34, "CONNMARK --save-mark": 0xabcd,
+	} {
+		rules := mustParse(t, NFT, "*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j "+text+"\nCOMMIT\n")
+		f := flow{mark: 0xabcd, connmark: 0x1234, track: tracked}
+		(&walker{}).setMarks(&rules.tables["nat"].chains["POSTROUTING"].rules[0].target, &f)
+		if f.mark != want {
+			t.Errorf("%s: %#x, want %#x", text, f.mark, want)
+		}
+		if text == "CONNMARK --save-mark" && f.connmark != 0xabcd {
+			t.Errorf("%s: connection mark %#x", text, f.connmark)
+		}
+	}
+}

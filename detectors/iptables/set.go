@@ -121,3 +121,11 @@ func (s set) single() (n uint32, ok bool) {
 	}
 	return 0, false
 }
+
+// count returns how many numbers are in s, which does not have all 32-bit numbers.
+func (s set) count() (n uint32) {
+	for _, p := range s {
+		n += p.hi - p.lo + 1
+	}
+	return n
+}

@@ -37,7 +37,8 @@ func (p *parser) readExtension(t *target, name string) bool {
 	case "REJECT":
 		t.kind = targetDrop
 		p.restOfOptions()
-	case "LOG", "NFLOG", "ULOG", "TRACE", "AUDIT", "TCPMSS", "TOS", "DSCP", "ECN", "CLASSIFY", "CHECKSUM", "SECMARK", "CONNSECMARK", "SET":
+	case "LOG", "NFLOG", "ULOG", "TRACE", "AUDIT", "TCPMSS", "TOS", "DSCP", "ECN", "CLASSIFY", "CHECKSUM", "SECMARK",
+		"CONNSECMARK", "SET":
 		// These let the packet go on, and change nothing that is asked for here.
 		p.restOfOptions()
 	case "MARK":

@@ -83,29 +83,18 @@ func (t Traffic) boxText(b *box) string {
 	return text
 }
 
+// protoText names protocols, or those that are left out if they are fewer.
 func protoText(s set) string {
-	names := func(s set) string {
-		return list(s, func(p span) string {
-			if p.lo != p.hi {
-				return fmt.Sprintf("protocols %d-%d", p.lo, p.hi)
-			}
-			return protoName(uint8(p.lo))
-		})
-	}
-	if rest := (set{{0, 255}}).minus(s); len(rest) < len(s) || len(s) == 1 && s[0].lo != s[0].hi {
-		var each []string
-		for _, p := range rest {
-			if p.hi-p.lo < 4 {
-				for n := p.lo; n <= p.hi; n++ {
-					each = append(each, protoName(uint8(n)))
-				}
-			} else {
-				each = append(each, fmt.Sprintf("protocols %d-%d", p.lo, p.hi))
-			}
+	name := func(p span) string {
+		if p.lo != p.hi {
+			return fmt.Sprintf("protocols %d-%d", p.lo, p.hi)
 		}
-		return "all but " + strings.Join(each, ", ")
+		return protoName(uint8(p.lo))
 	}
-	return names(s)
+	if rest := full()[dimProto].minus(s); rest.count() < s.count() {
+		return "all but " + list(rest, name)
+	}
+	return list(s, name)
 }
 
 func protoName(n uint8) string {

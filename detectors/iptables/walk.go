@@ -16,17 +16,20 @@ type walker struct {
 	steps int
 }
 
-// Most rule sets of nodes take some 100,000 steps and a handful of flows.
+// Most rule sets of nodes take some 100,000 steps and a handful of flows; 10,000 Services and an interface for each of 250
+// pods take 5,000,000.
 const (
-	maxSteps = 100_000_000
+	maxSteps = 30_000_000
 	maxFlows = 5_000
+	// splitSteps is how many steps a closer look counts, by the time that it takes.
+	splitSteps = 30
 	// manyFlows is from when on flows are joined as soon as possible.
 	manyFlows = 32
 )
 
 // tooMany reports whether flows are too many to follow.
 func (w *walker) tooMany(flows int) bool {
-	if flows > maxFlows {
+	if flows > maxFlows || len(w.accepted)+len(w.done) > 4*maxFlows {
 		w.steps = maxSteps
 	}
 	return w.steps >= maxSteps
@@ -42,7 +45,8 @@ func (w *walker) base(c *chain, flows []flow) {
 	w.accepted = append(w.accepted, back...)
 }
 
-// chain carries flows through the rules of c and returns those that come back from it, by its end or by RETURN.
+// chain carries flows through the rules of c and returns those that come back from it, by its end or by RETURN. It uses
+// the slice that it is given.
 func (w *walker) chain(c *chain, flows []flow) (back []flow) {
 	many := manyFlows
 	for _, r := range c.rules {
@@ -54,21 +58,27 @@ func (w *walker) chain(c *chain, flows []flow) (back []flow) {
 			continue
 		}
 		var matched, rest []flow
+		untouched := 0
 		for i := range flows {
 			if !r.mayMatch(&flows[i]) {
-				rest = append(rest, flows[i])
+				if untouched < i {
+					flows[untouched] = flows[i]
+				}
+				untouched++
 				continue
 			}
+			w.steps += splitSteps
 			m, n := w.split(r, &flows[i])
 			matched, rest = append(matched, m...), append(rest, n...)
 		}
+		flows = append(flows[:untouched], rest...)
 		if len(matched) == 0 {
 			continue
 		}
 		on, returned := w.apply(r, matched)
 		back = append(back, returned...)
-		flows = append(rest, on...)
-		if r.unclear != "" {
+		flows = append(flows, on...)
+		if r.unclear != "" && len(on) > 0 {
 			flows = dedupe(flows)
 		}
 		if len(flows) > many {

@@ -49,17 +49,21 @@ func awaitRecords(t *testing.T, setting *twrecycle.Setting, n int) []twrecycle.R
 	return records
 }
 
-// A client on the same machine acknowledges the server's FIN while close() still holds the socket, and may never close its
-// own side. Every one of many such connections must leave a record, with whatever socket the server listens.
+// Every one of many connections that the server closes first must leave a record, with whatever socket the server listens,
+// and whether the client closes too, lets its acknowledgment wait, or sends it at once: on the same machine it then arrives
+// while close() still holds the socket.
 func TestEveryServerFirstCloseOfARealClient(t *testing.T) {
 	const clients = 200
 	for _, network := range []string{"tcp4", "tcp"} { // tcp: an IPv6 socket that takes IPv4, and MPTCP where there is some
-		for _, half := range []string{"client stays", "client closes"} {
+		for _, half := range []string{"client stays", "client stays and acknowledges at once", "client closes"} {
 			t.Run(network+", "+half, func(t *testing.T) {
 				w := testwire.New(t, clients)
 				setting := attach(t, w, twrecycle.V4)
 				closeAll(w.Listen(network, 80))
-				before := time.Now().Truncate(time.Second)
+				if half == "client stays and acknowledges at once" {
+					w.InClient(func() { acknowledgeAtOnce(t, w.ClientIndex) })
+				}
+				before := time.Now().Truncate(time.Second).Add(-time.Second) // the kernel's own stamps have whole seconds
 				for n := range clients {
 					conn, err := w.Dial(testwire.Client(n), 80)
 					testwire.Check(t, err)
@@ -78,6 +82,18 @@ func TestEveryServerFirstCloseOfARealClient(t *testing.T) {
 	}
 }
 
+// acknowledgeAtOnce has the client's kernel delay no acknowledgments.
+func acknowledgeAtOnce(t *testing.T, ifindex int) {
+	t.Helper()
+	routes, err := netlink.RouteList(link(t, ifindex), netlink.FAMILY_V4)
+	testwire.Check(t, err)
+	if len(routes) != 1 {
+		t.Fatalf("routes %v, want the one of the wire", routes)
+	}
+	routes[0].QuickACK = 1
+	testwire.Check(t, netlink.RouteReplace(&routes[0]))
+}
+
 // readEnd reads to the end of what the other side sends.
 func readEnd(t *testing.T, conn net.Conn) {
 	t.Helper()
@@ -87,11 +103,11 @@ func readEnd(t *testing.T, conn net.Conn) {
 	}
 }
 
-// Nothing is recorded of a socket that its owner only shut down, whether the peer's acknowledgment comes during
-// shutdown() or after it.
+// Nothing is recorded of a socket that its owner only shut down, even if the acknowledgment comes during shutdown().
 func TestShutdownIsNoClose(t *testing.T) {
 	const clients = 100
 	w := testwire.New(t, clients)
+	w.InClient(func() { acknowledgeAtOnce(t, w.ClientIndex) })
 	setting := attach(t, w, twrecycle.V4)
 	listener := w.Listen("tcp4", 80)
 	kept := make(chan net.Conn, clients)

@@ -25,6 +25,7 @@ package twrecycle
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -167,15 +168,25 @@ func (s *Setting) config() (config, error) {
 	return c, nil
 }
 
-// wallOffset returns by how much the wall clock is ahead of the monotonic clock that the programs read.
+// wallOffset returns by how much the wall clock is ahead of the monotonic clock that the programs read: the best of some
+// readings, since a process may lose the processor between two clocks.
 func wallOffset() (time.Duration, error) {
-	var before, wall, after unix.Timespec
-	if err := errors.Join(
-		unix.ClockGettime(unix.CLOCK_MONOTONIC, &before),
-		unix.ClockGettime(unix.CLOCK_REALTIME, &wall),
-		unix.ClockGettime(unix.CLOCK_MONOTONIC, &after),
-	); err != nil {
-		return 0, fmt.Errorf("read the clocks: %w", err)
+	const readings = 5
+	var offset time.Duration
+	least := int64(math.MaxInt64)
+	for range readings {
+		var before, wall, after unix.Timespec
+		if err := errors.Join(
+			unix.ClockGettime(unix.CLOCK_MONOTONIC, &before),
+			unix.ClockGettime(unix.CLOCK_REALTIME, &wall),
+			unix.ClockGettime(unix.CLOCK_MONOTONIC, &after),
+		); err != nil {
+			return 0, fmt.Errorf("read the clocks: %w", err)
+		}
+		if took := after.Nano() - before.Nano(); took < least {
+			least = took
+			offset = time.Duration(wall.Nano() - before.Nano() - took/2)
+		}
 	}
-	return time.Duration(wall.Nano() - (before.Nano()+after.Nano())/2), nil
+	return offset, nil
 }
