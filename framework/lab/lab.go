@@ -94,8 +94,9 @@ type Host struct {
 // DNS is the cluster's name server.
 type DNS struct {
 	ClusterIP netip.Addr
-	// Node runs the name server's pod.
+	// Node runs the name server's pod, and Pod is it; nil where nothing is ever changed in it.
 	Node string
+	Pod  machine.Machine
 }
 
 // Flannel is the DaemonSet that runs flanneld on the nodes, or its counterpart.

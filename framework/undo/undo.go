@@ -89,6 +89,9 @@ type recordedMachine struct {
 
 func machines(l lab.Lab) []recordedMachine {
 	all := []recordedMachine{{l.Outside().Machine, false}}
+	if dns := l.DNS().Pod; dns != nil {
+		all = append(all, recordedMachine{dns, true})
+	}
 	for _, n := range l.Nodes() {
 		all = append(all, recordedMachine{n.Machine, false}, recordedMachine{n.Pod.Machine, true}, recordedMachine{n.Client.Machine, true})
 	}

@@ -89,7 +89,9 @@ func (l *Lab) Docker() string { return l.record.Docker }
 func (l *Lab) Outside() lab.Host { return l.outside }
 
 // DNS is CoreDNS, in a pod on the first node.
-func (l *Lab) DNS() lab.DNS { return lab.DNS{ClusterIP: dnsClusterIP, Node: l.nodes[0].name} }
+func (l *Lab) DNS() lab.DNS {
+	return lab.DNS{ClusterIP: dnsClusterIP, Node: l.nodes[0].name, Pod: l.nodes[0].pod(dnsPod)}
+}
 
 // Nodes returns the nodes, sorted by name.
 func (l *Lab) Nodes() []lab.Node {
