@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,10 +53,20 @@ func Processes() ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		if isShim(line) {
+			continue
+		}
 		lines = append(lines, line)
 	}
 	slices.Sort(lines)
 	return lines, nil
+}
+
+// isShim says that a process is what containerd keeps for each pod: it comes and goes with pods, which Kubernetes makes
+// anew as it sees fit.
+func isShim(line string) bool {
+	program, _, _ := strings.Cut(line, " ")
+	return strings.HasPrefix(filepath.Base(program), "containerd-shim")
 }
 
 // gone says that a process ended while it was looked at.

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +17,8 @@ type Recorded struct {
 	Processes []string `json:"processes"`
 	// Options are the files with options of the machine's services: path to content.
 	Options map[string]string `json:"options"`
+	// Recycle lists the pods of the node that have an emulated tcp_tw_recycle.
+	Recycle []string `json:"recycle,omitempty"`
 }
 
 // Record reads the state of the machine that it runs in, or its network alone.
@@ -29,6 +30,13 @@ func Record(ctx context.Context, networkOnly bool) (Recorded, error) {
 	r := Recorded{Network: network, Options: map[string]string{}}
 	if r.Processes, err = Processes(); err != nil {
 		return Recorded{}, err
+	}
+	settings, err := RecycleSettings(ctx)
+	if err != nil {
+		return Recorded{}, err
+	}
+	for _, s := range settings {
+		r.Recycle = append(r.Recycle, s.Scope)
 	}
 	services, err := ownServices(ctx)
 	if err != nil {
@@ -57,11 +65,14 @@ func ownServices(ctx context.Context) ([]Status, error) {
 	return NewClient(SocketPath).Services(ctx)
 }
 
-// Restore makes options and network state equal to want, and returns what it could not restore. Services whose options
-// it changes are started again, if they run.
+// Restore makes options and network state equal to want, and returns what it could not restore. Services that run with
+// other options than these are started again.
 func Restore(ctx context.Context, want Recorded) ([]kstate.Problem, error) {
 	if want.Options != nil {
 		if err := restoreOptions(ctx, want); err != nil {
+			return nil, err
+		}
+		if err := forgetRecycle(ctx, want.Recycle); err != nil {
 			return nil, err
 		}
 	}
@@ -74,15 +85,17 @@ func restoreOptions(ctx context.Context, want Recorded) error {
 		return err
 	}
 	for _, s := range services {
-		changed := false
 		for _, file := range s.EnvironmentFiles {
-			c, err := restoreFile(file, want.Options)
-			if err != nil {
+			if err := restoreFile(file, want.Options); err != nil {
 				return err
 			}
-			changed = changed || c
 		}
-		if changed && s.Running {
+	}
+	if services, err = ownServices(ctx); err != nil {
+		return err
+	}
+	for _, s := range services {
+		if s.Stale {
 			if _, err := NewClient(SocketPath).Act(ctx, s.Name, "restart"); err != nil {
 				return fmt.Errorf("restart of %s with its old options: %w", s.Name, err)
 			}
@@ -91,19 +104,12 @@ func restoreOptions(ctx context.Context, want Recorded) error {
 	return nil
 }
 
-// restoreFile says whether it had to change the file.
-func restoreFile(path string, want map[string]string) (bool, error) {
-	content, wanted := want[path]
-	now, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && !wanted:
-		return false, nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return false, err
-	case !wanted:
-		return true, os.Remove(path)
-	case err == nil && bytes.Equal(now, []byte(content)):
-		return false, nil
+func restoreFile(path string, want map[string]string) error {
+	if content, wanted := want[path]; wanted {
+		return os.WriteFile(path, []byte(content), 0o644)
 	}
-	return true, os.WriteFile(path, []byte(content), 0o644)
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

@@ -1,10 +1,14 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -86,41 +90,83 @@ func RecycleSettings(ctx context.Context) ([]evidence.TWRecycle, error) {
 		})
 		return errors.Join(onErr, semanticsErr, droppedErr)
 	})
+	slices.SortFunc(all, func(a, b evidence.TWRecycle) int { return cmp.Compare(a.Scope, b.Scope) })
 	return all, err
 }
 
 // eachPod calls do in the network namespace of each of the node's pods, with the pod's name and the number of its eth0.
 func eachPod(ctx context.Context, do func(pod string, eth0 int) error) error {
-	services, err := ownServices(ctx)
+	namespaces, err := podNamespaces(ctx)
 	if err != nil {
 		return err
 	}
-	node, err := os.Hostname()
-	if err != nil {
-		return err
-	}
-	for _, s := range services {
-		if s.Pod == nil || !s.Running {
-			continue
-		}
+	for pod, path := range namespaces {
 		err := onOwnThread(func() error {
-			pod, err := netns.GetFromPid(s.PID)
+			namespace, err := netns.GetFromPath(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // the pod has ended
+			}
 			if err != nil {
 				return err
 			}
-			defer pod.Close()
-			if err := netns.Set(pod); err != nil {
+			defer namespace.Close()
+			if err := netns.Set(namespace); err != nil {
 				return err
 			}
 			eth0, err := netlink.LinkByName("eth0")
 			if err != nil {
 				return err
 			}
-			return do(s.Name+"-"+node, eth0.Attrs().Index)
+			return do(pod, eth0.Attrs().Index)
 		})
 		if err != nil {
-			return fmt.Errorf("%s-%s: %w", s.Name, node, err)
+			return fmt.Errorf("%s: %w", pod, err)
 		}
 	}
 	return nil
+}
+
+// criNamespaces is where containerd keeps the network namespaces of a Kubernetes node's pods.
+const criNamespaces = "/run/netns"
+
+// podNamespaces maps the node's pods to the paths of their network namespaces: those of the lab's services or, on a
+// Kubernetes node, those of containerd's sandboxes, which have no better names there than their namespaces'.
+func podNamespaces(ctx context.Context) (map[string]string, error) {
+	node, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	services, err := ownServices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	namespaces := map[string]string{}
+	for _, s := range services {
+		if s.Pod != nil && s.Running {
+			namespaces[s.Name+"-"+node] = fmt.Sprintf("/proc/%d/ns/net", s.PID)
+		}
+	}
+	entries, err := os.ReadDir(criNamespaces)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		namespaces[e.Name()] = filepath.Join(criNamespaces, e.Name())
+	}
+	return namespaces, nil
+}
+
+// forgetRecycle takes the emulated setting from the pods that did not have it before.
+func forgetRecycle(ctx context.Context, before []string) error {
+	return eachPod(ctx, func(pod string, eth0 int) error {
+		setting, err := twrecycle.Open(eth0)
+		if errors.Is(err, twrecycle.ErrNotAttached) || slices.Contains(before, pod) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		setting.Close()
+		return twrecycle.Detach(eth0)
+	})
 }

@@ -120,6 +120,9 @@ func (s *service) status() Status {
 	st := Status{Service: s.spec, Running: s.running()}
 	if st.Running {
 		st.PID = s.cmd.Process.Pid
+		// Files that cannot be read are told at the next start.
+		env, err := s.spec.environment()
+		st.Stale = err == nil && !slices.Equal(expand(s.spec.Argv, env), s.cmd.Args)
 	} else {
 		st.Exit = s.exit
 	}
