@@ -40,7 +40,8 @@ const (
 // leaves no moment in which traffic to outside of the cluster is not masqueraded. The files are those of flannel's
 // mk-docker-opts.sh and of the units that flannel's and docker's packages have.
 func (n *snatNode) withoutDockersMasquerade(caught []iptables.Outcome, concerned []int) []Command {
-	if len(n.paths.query.To) != 1 || n.paths.query.To[0].Dev == n.paths.defaultDev || n.hasRemedyChains() {
+	// Where leases are annotations, flanneld is Kubernetes's, and its script has written no options for Docker.
+	if n.lease.Source != evidence.FromEtcd || len(n.paths.query.To) != 1 || n.paths.query.To[0].Dev == n.paths.defaultDev || n.hasRemedyChains() {
 		return n.shield(caught, concerned)
 	}
 	cidr, bridge, flannel := n.lease.PodCIDR, n.paths.bridge, n.paths.query.To[0].Dev

@@ -42,7 +42,11 @@ func lifeOf(s fault.Scenario, remedy string) {
 				life.Bundles = filepath.Join(*outDir, "bundles-other-remedies")
 			}
 			entry.Lab, entry.Pods, entry.Docker = life.Lab.Name(), string(life.Lab.Pods()), life.Lab.Docker()
-			if entry.Skipped = s.Missing(life.Lab); entry.Skipped != "" {
+			entry.Skipped = s.Missing(life.Lab)
+			if remedy != "" && life.Lab.API() != nil {
+				entry.Skipped = "the finding's other remedies are for flanneld and Docker as services of a host"
+			}
+			if entry.Skipped != "" {
 				fmt.Printf("%s skipped: %s\n", s.Name, entry.Skipped)
 			}
 			// A no-op after a scenario that passed; registered before anything is changed.

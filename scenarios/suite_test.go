@@ -19,6 +19,7 @@ import (
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/kstate"
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/labs"
 	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/tools"
@@ -26,14 +27,18 @@ import (
 
 var (
 	outDir      = flag.String("out", "", "folder for report.json and the bundles; without it, the suite is skipped")
+	labKind     = flag.String("lab", string(labs.Netns), "kind of lab: netns, kind or auto")
 	keepBundles = flag.Bool("keep-bundles", false, "keep the bundles of scenarios that passed, too")
 )
 
 // theLab is shared by all scenarios that can run on it, so that each must leave it as it was. Its pods hang on cni0.
 var theLab lab.Lab
 
-// labs are made when the first scenario needs one, by how their pods hang on the nodes.
-var labs = map[lab.Attachment]lab.Lab{}
+// chosen is the kind of lab that the suite runs on.
+var chosen labs.Kind
+
+// made are the labs, each made when the first scenario needs it, by how their pods hang on the nodes.
+var made = map[lab.Attachment]lab.Lab{}
 
 // results are written to report.json.
 var results []scenarioReport
@@ -62,6 +67,27 @@ func TestScenarios(t *testing.T) {
 var console = report.NewConsole(os.Stdout)
 
 var _ = BeforeSuite(func(ctx context.Context) {
+	progress := func(step string) { fmt.Println("  " + step) }
+	kind, why, err := labs.Choose(ctx, labs.Kind(*labKind), progress)
+	if err != nil {
+		Fail(err.Error())
+	}
+	fmt.Printf("\nlab of the kind %s: %s\n", kind, why)
+	chosen = kind
+	if kind == labs.Netns {
+		checkOwnNetwork(ctx)
+	}
+	// Registered before any lab is made: removing what was never made is no error.
+	DeferCleanup(func(ctx context.Context) {
+		for _, pods := range lab.Attachments {
+			Expect(labs.Found{Kind: chosen, Name: labName(pods)}.Remove(ctx)).To(Succeed())
+		}
+	})
+	theLab = labWith(ctx, lab.CNIBridge)
+})
+
+// checkOwnNetwork holds that the embedded labs leave this machine's own network as it was.
+func checkOwnNetwork(ctx context.Context) {
 	before, err := kstate.Record(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func(ctx context.Context) {
@@ -72,33 +98,30 @@ var _ = BeforeSuite(func(ctx context.Context) {
 			Expect(netns.List()).NotTo(ContainElement(labName(pods)))
 		}
 	})
-	// Registered before any lab is made: removing what was never made is no error.
-	DeferCleanup(func(ctx context.Context) {
-		for _, pods := range lab.Attachments {
-			Expect(netns.Remove(ctx, labName(pods))).To(Succeed())
-		}
-	})
-	theLab = labWith(ctx, lab.CNIBridge)
-})
+}
 
 func labName(pods lab.Attachment) string { return fmt.Sprintf("e2e-%s-%d", pods, os.Getpid()) }
 
 // labWith returns the suite's lab with pods that hang like this, which it makes if need be.
 func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
-	if pods == "" {
+	if pods == "" || chosen == labs.KIND {
 		pods = lab.CNIBridge
 	}
-	if l, ok := labs[pods]; ok {
+	if l, ok := made[pods]; ok {
 		return l
 	}
 	begun := time.Now()
-	l, err := netns.Up(ctx, netns.Options{Name: labName(pods), Flannel: tools.FlannelVersion(), Pods: pods, Owned: true})
+	o := labs.Options{Kind: chosen, Name: labName(pods), Flannel: tools.FlannelVersion(), Pods: pods, Owned: true}
+	if chosen == labs.KIND {
+		o.Progress = func(step string) { fmt.Printf("%6.1fs  %s\n", time.Since(begun).Seconds(), step) }
+	}
+	l, err := labs.Up(ctx, o)
 	if err != nil {
 		Fail(err.Error())
 	}
-	labs[pods] = l
+	made[pods] = l
 	docker := ""
-	if l.Docker() != "" {
+	if l.Pods() == lab.DockerBridge {
 		docker = ", " + l.Docker()
 	}
 	fmt.Printf("\nlab %s is up: flannel %s, pods on %s%s, %d nodes (%v)\n",
@@ -110,6 +133,9 @@ func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
 var _ = BeforeEach(func() {
 	fmt.Println()
 	if r := CurrentSpecReport(); !slices.Contains(r.Labels(), "fault") {
+		if chosen == labs.KIND {
+			Skip("the tests of the harness run on the embedded lab: make e2e LAB=netns")
+		}
 		fmt.Println(r.FullText())
 	}
 })
@@ -120,7 +146,7 @@ var _ = ReportAfterSuite("report.json", func(r Report) {
 	}
 	data, err := json.MarshalIndent(map[string]any{
 		"version": 1, "ok": r.SuiteSucceeded, "seed": r.SuiteConfig.RandomSeed, "seconds": r.RunTime.Seconds(),
-		"lab": "netns", "flannel": tools.FlannelVersion(), "scenarios": results,
+		"lab": chosen, "flannel": tools.FlannelVersion(), "scenarios": results,
 	}, "", "  ")
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.WriteFile(filepath.Join(*outDir, "report.json"), append(data, '\n'), 0o644)).To(Succeed())

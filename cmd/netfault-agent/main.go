@@ -15,6 +15,7 @@ import (
 	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/collect"
 	"github.com/netfault/netfault/framework/dockerd"
+	"github.com/netfault/netfault/framework/lab/kind/session"
 )
 
 const usage = `netfault-agent runs inside the machines and pods of a netfault lab. netfault starts it:
@@ -26,6 +27,7 @@ const usage = `netfault-agent runs inside the machines and pods of a netfault la
   capture --interface=NAME              openings and ends of TCP connections as pcap, until standard input ends
   call --address=ADDR --count=N         connections to a server that closes them first; what became of them
   skew --first=TSVAL                    another TCP timestamp clock for this network namespace's eth0
+  session                               commands from standard input, for a container of a kind lab
   links                                 ip-link.json to standard output
   record                                this machine's network state and options to standard output
   restore                               back to the state on standard input; what is left, to standard output
@@ -93,6 +95,8 @@ func run(ctx context.Context) error {
 		first := flags.Uint("first", 0, "the timestamp of the first SYN; later ones go on from there, 1 a millisecond")
 		_ = flags.Parse(os.Args[2:]) // exits on error
 		return agent.Skew(uint32(*first))
+	case "session":
+		return session.Serve(os.Stdin, os.Stdout)
 	case "links":
 		return collect.LinksJSON(os.Stdout)
 	case "record":

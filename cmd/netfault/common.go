@@ -1,56 +1,39 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/framework/lab"
-	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/lab/labs"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/scenarios"
 )
 
 func needRoot() error {
 	if os.Geteuid() != 0 {
-		return errors.New("labs are reached as root only: run it with sudo")
+		return errors.New("embedded labs are reached as root only: run it with sudo")
 	}
 	return nil
 }
 
 // open returns a lab that is up.
-func open(name string) (lab.Lab, error) {
-	if err := needRoot(); err != nil {
-		return nil, err
-	}
-	l, err := netns.Open(name)
+func open(ctx context.Context, name string) (lab.Lab, error) {
+	found, err := labs.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return l, nil
-}
-
-// knownLab returns an error for a lab that left no trace.
-func knownLab(name string) error {
-	names, err := netns.List()
-	if err != nil {
-		return err
+	if found.Kind == labs.Netns {
+		if err := needRoot(); err != nil {
+			return nil, err
+		}
 	}
-	if !slices.Contains(names, name) {
-		return fmt.Errorf("there is no lab %q%s", name, existing(names))
-	}
-	return nil
-}
-
-func existing(names []string) string {
-	if len(names) == 0 {
-		return "; there is none at all"
-	}
-	return "; there is: " + strings.Join(names, ", ")
+	return found.Open(ctx)
 }
 
 // findMachine returns a node, a pod or the host outside.
@@ -86,16 +69,28 @@ func checkOutput(output string) error {
 	return nil
 }
 
-func completeLabs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	names, err := netns.List()
+func completeLabs(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	all, err := labs.List(completionContext(cmd))
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []string
+	for _, f := range all {
+		names = append(names, f.Name+"\t"+string(f.Kind))
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completionContext is there because a command that only completes is not executed, and has no context of its own.
+func completionContext(cmd *cobra.Command) context.Context {
+	if cmd.Context() != nil {
+		return cmd.Context()
+	}
+	return context.Background()
+}
+
 func completeMachines(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	l, err := open(cmd.Flag("lab").Value.String())
+	l, err := open(completionContext(cmd), cmd.Flag("lab").Value.String())
 	if err != nil || len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault
 	}

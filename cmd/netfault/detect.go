@@ -25,7 +25,7 @@ func newSnapshot() *cobra.Command {
   netfault detect --bundle bundle`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := open(name)
+			l, err := open(cmd.Context(), name)
 			if err != nil {
 				return err
 			}
@@ -62,7 +62,7 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 			}
 			dir := bundle
 			if dir == "" {
-				l, err := open(name)
+				l, err := open(cmd.Context(), name)
 				if err != nil {
 					return fmt.Errorf("%w (or judge a bundle: netfault detect --bundle=DIR)", err)
 				}

@@ -72,7 +72,7 @@ was done so far is undone.`,
 			if err != nil {
 				return err
 			}
-			l, err := open(name)
+			l, err := open(cmd.Context(), name)
 			if err != nil {
 				return err
 			}
@@ -105,7 +105,7 @@ names, prove with probes that packets arrive again, and bring the lab's state ba
   sudo netfault fault heal --remedy="flanneld masquerades"`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := open(name)
+			l, err := open(cmd.Context(), name)
 			if err != nil {
 				return err
 			}

@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/kind"
+	"github.com/netfault/netfault/framework/lab/labs"
 	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/report"
@@ -38,16 +40,19 @@ func newLab() *cobra.Command {
 }
 
 func newLabUp() *cobra.Command {
-	var o netns.Options
+	var o labs.Options
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Make a lab: nodes with flannel, pods, Services, DNS, and a host outside",
-		Long: `Make an embedded lab of network namespaces: a real etcd, a real flanneld on every node, a pod with a Service on each,
-a real CoreDNS, and a host outside the cluster. It stands until 'netfault lab down'. FLANNEL_VERSION picks the version of
-flannel, ` + tools.DefaultFlannel + ` by default; build it first with: make tools FLANNEL_VERSION=...`,
+		Long: `Make a lab, which stands until 'netfault lab down'. Of the kind netns it is an embedded one of network namespaces, up in
+half a second: a real etcd, a real flanneld on every node, two pods with Services on each, a real CoreDNS, and a host outside
+the cluster. Of the kind kind it is a real Kubernetes cluster with flannel's own DaemonSet, for which a container engine is
+needed. auto takes kind where an engine answers and has or gets a node image. FLANNEL_VERSION picks the version of flannel,
+` + tools.DefaultFlannel + ` by default; build it first with: make tools FLANNEL_VERSION=...`,
 		Example: `  sudo netfault lab up
   sudo netfault lab up --nodes=5 --lab=big
   sudo netfault lab up --pods=docker0
+  sudo netfault lab up --kind=kind --lab=real
   sudo FLANNEL_VERSION=v0.25.7 netfault lab up`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,7 +60,15 @@ flannel, ` + tools.DefaultFlannel + ` by default; build it first with: make tool
 			begun := time.Now()
 			o.Flannel = tools.FlannelVersion()
 			o.Progress = func(step string) { fmt.Fprintf(out, "%6.2fs  %s\n", time.Since(begun).Seconds(), step) }
-			l, err := netns.Up(cmd.Context(), o)
+			chosen, why, err := labs.Choose(cmd.Context(), o.Kind, o.Progress)
+			if err != nil {
+				return err
+			}
+			if o.Kind == labs.Auto {
+				fmt.Fprintf(out, "a lab of the kind %s: %s\n", chosen, why)
+			}
+			o.Kind = chosen
+			l, err := labs.Up(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -66,7 +79,10 @@ flannel, ` + tools.DefaultFlannel + ` by default; build it first with: make tool
 		},
 	}
 	labFlag(cmd, &o.Name)
-	cmd.Flags().IntVar(&o.Nodes, "nodes", 3, fmt.Sprintf("how many nodes, 2 to %d", netns.MaxNodes))
+	cmd.Flags().IntVar(&o.Nodes, "nodes", 3, fmt.Sprintf("how many nodes, 2 to %d (of a kind cluster, the control plane included, to %d)", netns.MaxNodes, kind.MaxNodes))
+	cmd.Flags().StringVar((*string)(&o.Kind), "kind", string(labs.Netns), "kind of lab: netns (embedded), kind (a Kubernetes cluster), auto")
+	// The flag was registered in the line above.
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{"netns", "kind", "auto"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().StringVar((*string)(&o.Pods), "pods", string(lab.CNIBridge),
 		"how pods hang on their nodes: cni0 (a bridge, CNI's way), docker0 (dockerd's bridge), routed (a route each, Calico's way)")
 	// The flag was registered in the line above.
@@ -82,14 +98,17 @@ func newLabDown() *cobra.Command {
 		Example: `  sudo netfault lab down`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := needRoot(); err != nil {
+			found, err := labs.Find(cmd.Context(), name)
+			if err != nil {
 				return err
 			}
-			if err := knownLab(name); err != nil {
-				return err
+			if found.Kind == labs.Netns {
+				if err := needRoot(); err != nil {
+					return err
+				}
 			}
 			begun := time.Now()
-			if err := netns.Remove(cmd.Context(), name); err != nil {
+			if err := found.Remove(cmd.Context()); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "lab %s is gone (%v)\n", name, time.Since(begun).Round(time.Millisecond))
@@ -119,7 +138,7 @@ command's.`,
 		},
 		ValidArgsFunction: completeMachines,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := open(name)
+			l, err := open(cmd.Context(), name)
 			if err != nil {
 				return err
 			}
@@ -163,18 +182,18 @@ func newLabStatus() *cobra.Command {
 			if err := needRoot(); err != nil {
 				return err
 			}
-			names, err := netns.List()
+			found, err := labs.List(cmd.Context())
 			if err != nil {
 				return err
 			}
 			all := []status{}
-			for _, name := range names {
-				l, err := netns.Open(name)
+			for _, f := range found {
+				l, err := f.Open(cmd.Context())
 				if err != nil {
-					all = append(all, status{Lab: name, State: "broken", Error: err.Error()})
+					all = append(all, status{Lab: f.Name, Kind: string(f.Kind), State: "broken", Error: err.Error()})
 					continue
 				}
-				all = append(all, statusOf(cmd.Context(), l, name))
+				all = append(all, statusOf(cmd.Context(), l, f.Name))
 			}
 			if output == "json" {
 				enc := json.NewEncoder(cmd.OutOrStdout())
@@ -250,7 +269,7 @@ func writeStatus(w io.Writer, all []status) {
 			force = s.Fault + " in force"
 		}
 		pods := "pods on " + string(s.Pods)
-		if s.Docker != "" {
+		if s.Pods == lab.DockerBridge {
 			pods += " (" + s.Docker + ")"
 		}
 		fmt.Fprintf(w, "lab %s (%s), flannel %s, %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flannel, pods, force, s.Outside)

@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/lab/labs"
+	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/undo"
 )
 
@@ -24,17 +25,17 @@ on are left alone. It may be run at any time, and twice.`,
 			if err := needRoot(); err != nil {
 				return err
 			}
-			names, err := netns.List()
+			all, err := labs.List(cmd.Context())
 			if err != nil {
 				return err
 			}
 			var failed []error
-			for _, name := range names {
-				if err := resetLab(cmd, name); err != nil {
-					failed = append(failed, fmt.Errorf("lab %s: %w", name, err))
+			for _, f := range all {
+				if err := resetLab(cmd, f); err != nil {
+					failed = append(failed, fmt.Errorf("lab %s: %w", f.Name, err))
 				}
 			}
-			if len(names) == 0 {
+			if len(all) == 0 {
 				fmt.Fprintln(cmd.OutOrStdout(), "there is no lab on this machine")
 			}
 			return errors.Join(failed...)
@@ -42,24 +43,24 @@ on are left alone. It may be run at any time, and twice.`,
 	}
 }
 
-func resetLab(cmd *cobra.Command, name string) error {
-	out := cmd.OutOrStdout()
-	use, err := netns.UseOf(name)
+func resetLab(cmd *cobra.Command, f labs.Found) error {
+	out, name := cmd.OutOrStdout(), f.Name
+	use, err := f.Use()
 	if err != nil {
 		return err
 	}
 	switch use {
-	case netns.Abandoned:
-		if err := netns.Remove(cmd.Context(), name); err != nil {
+	case owner.Abandoned:
+		if err := f.Remove(cmd.Context()); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "lab %s: removed; its owner is gone or it was never finished\n", name)
 		return nil
-	case netns.Owned:
+	case owner.Owned:
 		fmt.Fprintf(out, "lab %s: left alone; it belongs to a run that goes on\n", name)
 		return nil
 	}
-	l, err := netns.Open(name)
+	l, err := f.Open(cmd.Context())
 	if err != nil {
 		return err
 	}

@@ -19,33 +19,33 @@ var chains = [][2]string{
 }
 
 // rules are those of a dockerd without containers, in the order in which they are added.
-func rules(subnet netip.Prefix, ipMasq bool) []rule {
+func rules(bridge string, subnet netip.Prefix, ipMasq bool) []rule {
 	add := func(table, chain string, spec ...string) rule { return rule{table, chain, spec, false} }
 	head := func(table, chain string, spec ...string) rule { return rule{table, chain, spec, true} }
 	all := []rule{
 		add("nat", "PREROUTING", "-m", "addrtype", "--dst-type", "LOCAL", "-j", "DOCKER"),
 		add("nat", "OUTPUT", "!", "-d", "127.0.0.0/8", "-m", "addrtype", "--dst-type", "LOCAL", "-j", "DOCKER"),
-		head("filter", "FORWARD", "-i", Bridge, "-o", Bridge, "-j", "ACCEPT"),
-		head("filter", "FORWARD", "-i", Bridge, "!", "-o", Bridge, "-j", "ACCEPT"),
-		head("filter", "FORWARD", "-o", Bridge, "-j", "DOCKER"),
-		head("filter", "FORWARD", "-o", Bridge, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"),
+		head("filter", "FORWARD", "-i", bridge, "-o", bridge, "-j", "ACCEPT"),
+		head("filter", "FORWARD", "-i", bridge, "!", "-o", bridge, "-j", "ACCEPT"),
+		head("filter", "FORWARD", "-o", bridge, "-j", "DOCKER"),
+		head("filter", "FORWARD", "-o", bridge, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"),
 		head("filter", "FORWARD", "-j", "DOCKER-ISOLATION-STAGE-1"),
 		head("filter", "FORWARD", "-j", "DOCKER-USER"),
-		add("filter", "DOCKER-ISOLATION-STAGE-1", "-i", Bridge, "!", "-o", Bridge, "-j", "DOCKER-ISOLATION-STAGE-2"),
+		add("filter", "DOCKER-ISOLATION-STAGE-1", "-i", bridge, "!", "-o", bridge, "-j", "DOCKER-ISOLATION-STAGE-2"),
 		add("filter", "DOCKER-ISOLATION-STAGE-1", "-j", "RETURN"),
-		add("filter", "DOCKER-ISOLATION-STAGE-2", "-o", Bridge, "-j", "DROP"),
+		add("filter", "DOCKER-ISOLATION-STAGE-2", "-o", bridge, "-j", "DROP"),
 		add("filter", "DOCKER-ISOLATION-STAGE-2", "-j", "RETURN"),
 		add("filter", "DOCKER-USER", "-j", "RETURN"),
 	}
 	if ipMasq {
-		all = append(all, masquerade(subnet), add("nat", "DOCKER", "-i", Bridge, "-j", "RETURN"))
+		all = append(all, masquerade(bridge, subnet), add("nat", "DOCKER", "-i", bridge, "-j", "RETURN"))
 	}
 	return all
 }
 
 // masquerade is the rule of --ip-masq.
-func masquerade(subnet netip.Prefix) rule {
-	return rule{"nat", "POSTROUTING", []string{"-s", subnet.String(), "!", "-o", Bridge, "-j", "MASQUERADE"}, true}
+func masquerade(bridge string, subnet netip.Prefix) rule {
+	return rule{"nat", "POSTROUTING", []string{"-s", subnet.String(), "!", "-o", bridge, "-j", "MASQUERADE"}, true}
 }
 
 func (r rule) argv(verb string) []string {

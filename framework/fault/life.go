@@ -358,17 +358,32 @@ func (l *Life) remedyOf(f detectors.Finding) ([]detectors.Command, error) {
 
 func (l *Life) runCommands(ctx context.Context, commands []detectors.Command) error {
 	for _, c := range commands {
-		nodes := l.Lab.Nodes()
-		i := slices.IndexFunc(nodes, func(n lab.Node) bool { return n.Name() == c.Node })
-		if i < 0 {
-			return fmt.Errorf("no node %q to run %s on", c.Node, c)
+		m, err := l.placeOf(c)
+		if err != nil {
+			return err
 		}
-		l.say(fmt.Sprintf("%s# %s", c.Node, c))
-		if _, err := machine.Output(ctx, nodes[i], c.Argv...); err != nil {
+		l.say(fmt.Sprintf("%s# %s", cmp.Or(c.Node, "kubectl"), c))
+		if _, err := machine.Output(ctx, m, c.Argv...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// placeOf is where a command of a remedy is run.
+func (l *Life) placeOf(c detectors.Command) (machine.Machine, error) {
+	if c.Node == "" {
+		if l.Lab.API() == nil {
+			return nil, fmt.Errorf("%s has no Kubernetes API, which %s needs", l.Lab.Name(), c)
+		}
+		return l.Lab.API(), nil
+	}
+	nodes := l.Lab.Nodes()
+	i := slices.IndexFunc(nodes, func(n lab.Node) bool { return n.Name() == c.Node })
+	if i < 0 {
+		return nil, fmt.Errorf("no node %q to run %s on", c.Node, c)
+	}
+	return nodes[i], nil
 }
 
 func (l *Life) recovered(ctx context.Context) error {

@@ -20,7 +20,8 @@ type Scenario struct {
 	Writeup string
 	// Detector is the name of the detector of the cause.
 	Detector string
-	// Pods is how pods must hang on their nodes for the fault to come about; empty if that does not matter.
+	// Pods is how pods must hang on the nodes of an embedded lab for the fault to come about; empty if that does not matter.
+	// With Kubernetes, pods hang as they do.
 	Pods lab.Attachment
 	// Unavailable says why the fault cannot come about on this lab; empty if it can.
 	Unavailable func(l lab.Lab) string
@@ -63,7 +64,7 @@ type Capture struct {
 
 // Missing says why the fault cannot come about on the lab; empty if it can.
 func (s Scenario) Missing(l lab.Lab) string {
-	if s.Pods != "" && s.Pods != l.Pods() {
+	if s.Pods != "" && s.Pods != l.Pods() && l.API() == nil {
 		return fmt.Sprintf("it needs pods on %s, and those of %s hang on %s: `netfault lab up --pods=%s` makes a lab that does",
 			s.Pods, l.Name(), l.Pods(), s.Pods)
 	}

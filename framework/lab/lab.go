@@ -22,6 +22,8 @@ type Lab interface {
 	Outside() Host
 	DNS() DNS
 	Flannel() Flannel
+	// API is where kubectl reaches the cluster's API; nil for a lab without Kubernetes.
+	API() machine.Machine
 	// Pods says how pods hang on their nodes.
 	Pods() Attachment
 	// Docker says what plays the part of dockerd on the nodes: "dockerd" and its version, or DockerRecorded; empty where
@@ -109,4 +111,7 @@ type Flannel interface {
 	Delete(ctx context.Context) error
 	// Create starts flanneld on the nodes named, and waits until it is ready there.
 	Create(ctx context.Context, nodes ...string) error
+	// ForgetLink removes the link address of a node's flannel.1 from what flannel knows of the node, as when the node is
+	// registered anew. Where leases are annotations, flannel v0.24.1 and newer give a new flannel.1 its old address otherwise.
+	ForgetLink(ctx context.Context, node string) error
 }

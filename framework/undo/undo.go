@@ -113,6 +113,7 @@ func Diff(want, got Recorded) []string {
 		}
 		lines = append(lines, listDiff(name+": process", w.Processes, g.Processes)...)
 		lines = append(lines, listDiff(name+": options", optionLines(w.Options), optionLines(g.Options))...)
+		lines = append(lines, listDiff(name+": tcp_tw_recycle of", w.Recycle, g.Recycle)...)
 	}
 	lines = append(lines, listDiff("flanneld on", want.Flannel, got.Flannel)...)
 	return append(lines, listDiff("lease", leaseLines(want.Leases), leaseLines(got.Leases))...)

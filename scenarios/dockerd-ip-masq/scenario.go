@@ -21,9 +21,6 @@ import (
 //go:embed README.md
 var writeup string
 
-// bridge is the pods' bridge, dockerd's.
-const bridge = "docker0"
-
 // Scenario starts flanneld without --ip-masq, from which the rest follows as it did in the incident.
 var Scenario = fault.Scenario{
 	Name:     "dockerd-ip-masq",
@@ -45,10 +42,13 @@ var Scenario = fault.Scenario{
 	},
 	Alternatives: []string{detectors.FlanneldMasquerades},
 	Attempts: func(l lab.Lab) []fault.Attempt {
+		if l.API() != nil {
+			return nil // flanneld masquerades there all the while, so that deleting the rule is a remedy
+		}
 		return []fault.Attempt{
 			{
 				Name:     "deleting dockerd's rule, and nothing else",
-				Commands: everywhere(l, deleteRule),
+				Commands: everywhere(l, func(n lab.Node) []string { return deleteRule(l, n) }),
 				// Now the pods see each other, and nothing outside the cluster can answer them.
 				MustFail: func(_ lab.Lab, p evidence.Probe) bool { return p.Kind == evidence.ProbeEgress },
 			},
@@ -68,23 +68,54 @@ func everywhere(l lab.Lab, argv func(lab.Node) []string) []detectors.Command {
 	return commands
 }
 
-func deleteRule(n lab.Node) []string {
-	return []string{"iptables", "-w", "-t", "nat", "-D", "POSTROUTING", "-s", subnet(n).String(), "!", "-o", bridge, "-j", "MASQUERADE"}
+// rule is what dockerd writes for --ip-masq=true; the pods' bridge has the name of their attachment.
+func rule(l lab.Lab, n lab.Node) []string {
+	return []string{"POSTROUTING", "-s", subnet(n).String(), "!", "-o", string(l.Pods()), "-j", "MASQUERADE"}
+}
+
+func deleteRule(l lab.Lab, n lab.Node) []string {
+	return append([]string{"iptables", "-w", "-t", "nat", "-D"}, rule(l, n)...)
 }
 
 // subnet is the node's pod network: flannel leases /24s.
 func subnet(n lab.Node) netip.Prefix { return netip.PrefixFrom(n.Pod.Address, 24).Masked() }
 
 func inject(ctx context.Context, l lab.Lab, say func(string)) error {
+	injectOn := throughFlannel
+	if l.API() != nil {
+		injectOn = byRecordedRules
+	}
 	for _, n := range l.Nodes() {
 		if err := injectOn(ctx, l, n, say); err != nil {
 			return err
 		}
+		rules, err := natRules(ctx, n)
+		if err != nil {
+			return err
+		}
+		i := slices.Index(rules, "-A "+strings.Join(rule(l, n), " "))
+		if i < 0 {
+			return fmt.Errorf("%s has no rule for --ip-masq=true", n.Name())
+		}
+		who := l.Docker() + " writes"
+		if l.Docker() == lab.DockerRecorded {
+			who = lab.DockerRecorded + ", in the place of a dockerd, have"
+		}
+		say(who + ": " + rules[i])
 	}
 	return nil
 }
 
-func injectOn(ctx context.Context, l lab.Lab, n lab.Node, say func(string)) error {
+// byRecordedRules writes the rules that a dockerd would write for the node's pods and their bridge: a Kubernetes node has
+// no dockerd of its own any more.
+func byRecordedRules(ctx context.Context, l lab.Lab, n lab.Node, _ func(string)) error {
+	gateway := netip.PrefixFrom(subnet(n).Addr().Next(), 24)
+	_, err := machine.Output(ctx, n, l.Agent(), "dockerd", "--once", "--ip-masq=true", "--bridge="+string(l.Pods()), "--bip="+gateway.String())
+	return err
+}
+
+// throughFlannel begins where the incident began: with how flanneld is started.
+func throughFlannel(ctx context.Context, _ lab.Lab, n lab.Node, say func(string)) error {
 	steps := [][]string{
 		{"sed", "-i", "s/--ip-masq//", "/etc/sysconfig/flanneld"},
 		{"systemctl", "restart", "flanneld"},
@@ -103,23 +134,7 @@ func injectOn(ctx context.Context, l lab.Lab, n lab.Node, say func(string)) erro
 		return err
 	}
 	say("flannel's mk-docker-opts.sh writes for Docker: " + strings.TrimSpace(string(options)))
-	if err := run(ctx, n, say, "systemctl", "restart", "docker"); err != nil {
-		return err
-	}
-	rules, err := natRules(ctx, n)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(rules, func(r string) bool { return strings.Contains(r, "! -o "+bridge+" -j MASQUERADE") })
-	if i < 0 {
-		return fmt.Errorf("%s: %s was started with --ip-masq=true and wrote no rule for it", n.Name(), l.Docker())
-	}
-	who := l.Docker() + " writes"
-	if l.Docker() == lab.DockerRecorded {
-		who = lab.DockerRecorded + ", in the place of a dockerd, have"
-	}
-	say(who + ": " + rules[i])
-	return nil
+	return run(ctx, n, say, "systemctl", "restart", "docker")
 }
 
 func run(ctx context.Context, n lab.Node, say func(string), argv ...string) error {
@@ -170,9 +185,13 @@ func forgetMasquerade(ctx context.Context, n lab.Node) error {
 // show is what the incident's Keystone saw: the callers of the first node's pod, and how they look from there.
 func show(l lab.Lab, results []evidence.Probe) []string {
 	server := l.Nodes()[0]
+	width := 0
+	for _, n := range l.Nodes() {
+		width = max(width, len(n.Pod.Name()), len(n.Client.Name()))
+	}
 	lines := []string{
 		fmt.Sprintf("%s, an HTTP server on %s, writes down who calls it:", server.Pod.Name(), server.Name()),
-		fmt.Sprintf("  %-14s %-6s %-14s %s", "caller", "on", "its address", "seen as"),
+		fmt.Sprintf("  %-*s  %-14s %s", width, "caller", "its address", "seen as"),
 	}
 	for _, p := range results {
 		if p.Kind != evidence.ProbePod || p.To != server.Name() {
@@ -182,7 +201,7 @@ func show(l lab.Lab, results []evidence.Probe) []string {
 		if p.From == p.To {
 			caller = server.Client.Name()
 		}
-		lines = append(lines, fmt.Sprintf("  %-14s %-6s %-14s %s", caller, p.From, p.Source, seenAs(p)))
+		lines = append(lines, fmt.Sprintf("  %-*s  %-14s %s", width, caller, p.Source, seenAs(p)))
 	}
 	for _, p := range results {
 		if p.Kind == evidence.ProbeEgress && p.From == server.Name() {

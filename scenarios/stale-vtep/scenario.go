@@ -61,6 +61,10 @@ func inject(ctx context.Context, l lab.Lab, say func(string)) error {
 	if _, err := machine.Output(ctx, client(l), "ip", "link", "del", "flannel.1"); err != nil {
 		return err
 	}
+	// Where flannel keeps the address of flannel.1 with the node, it is lost with the node's registration.
+	if err := l.Flannel().ForgetLink(ctx, client(l).Name()); err != nil {
+		return err
+	}
 	say("create the DaemonSet again, but not on " + server(l).Name())
 	var nodes []string
 	for _, n := range l.Nodes() {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -42,7 +41,7 @@ func Exercise(ctx context.Context, l lab.Lab, to netip.AddrPort) (fault.Seen, er
 		return fault.Seen{}, err
 	}
 	seen := fault.Seen{Broken: broken, Captures: []fault.Capture{{Node: s.Name(), Name: iface, PCAP: pcap}}}
-	seen.Lines = append(seen.Lines, fmt.Sprintf("%s# ip route get %s → dev %s, where these requests came by:", s.Name(), s.Client.Address, iface))
+	seen.Lines = append(seen.Lines, fmt.Sprintf("%s# ip route get %s → %s, where these requests came by:", s.Name(), s.Client.Address, iface))
 	table, err := requestTable(s.Name(), iface, pcap)
 	if err != nil {
 		return fault.Seen{}, err
@@ -112,17 +111,46 @@ func refusedAtOnce(ctx context.Context, l lab.Lab) (string, error) {
 	return fmt.Sprintf("port %d of %s, on which nothing listens, is refused at once (%.1f ms)", closedPort, s.Name(), results[0].Millis), nil
 }
 
-// podInterface is the server pod's host-side interface, found as in the incident.
+// podInterface is the server pod's host-side interface, found as in the incident. Where the route names a bridge, it is
+// the bridge's port that leads to the pod: on the bridge itself, answers have NAT's addresses already.
 func podInterface(ctx context.Context, n lab.Node) (string, error) {
-	out, err := machine.Output(ctx, n, "ip", "-j", "route", "get", n.Client.Address.String())
-	if err != nil {
+	var routes []struct{ Dev string }
+	if err := fromJSON(ctx, n, &routes, "ip", "-j", "route", "get", n.Client.Address.String()); err != nil {
 		return "", err
 	}
-	var routes []struct{ Dev string }
-	if err := json.Unmarshal(out, &routes); err != nil || len(routes) != 1 || routes[0].Dev == "" {
-		return "", errors.Join(fmt.Errorf("%s: ip route get %s says %q", n.Name(), n.Client.Address, bytes.TrimSpace(out)), err)
+	if len(routes) != 1 || routes[0].Dev == "" {
+		return "", fmt.Errorf("%s: ip route get %s names %d routes", n.Name(), n.Client.Address, len(routes))
+	}
+	type link struct {
+		IfIndex   int
+		IfName    string
+		LinkIndex int `json:"link_index"`
+	}
+	var ports, inPod []link
+	if err := fromJSON(ctx, n, &ports, "ip", "-j", "link", "show", "master", routes[0].Dev); err != nil {
+		return "", err
+	}
+	if err := fromJSON(ctx, n.Client, &inPod, "ip", "-j", "link", "show", "dev", "eth0"); err != nil {
+		return "", err
+	}
+	for _, p := range ports {
+		if len(inPod) == 1 && p.IfIndex == inPod[0].LinkIndex {
+			return p.IfName, nil
+		}
 	}
 	return routes[0].Dev, nil
+}
+
+// fromJSON runs a command of iproute2. One that has nothing to list prints [{}] or nothing, depending on its version.
+func fromJSON(ctx context.Context, m machine.Machine, into any, argv ...string) error {
+	out, err := machine.Output(ctx, m, argv...)
+	if err != nil || len(bytes.TrimSpace(out)) == 0 {
+		return err
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		return fmt.Errorf("%s: %s: %w", m.Name(), strings.Join(argv, " "), err)
+	}
+	return nil
 }
 
 // unanswered is what connection tracking on the client's node says of a request that nobody answered.

@@ -34,6 +34,9 @@ var Scenario = fault.Scenario{
 	Writeup:  writeup,
 	Detector: detectors.StaleVTEP.Name,
 	Unavailable: func(l lab.Lab) string {
+		if l.API() != nil {
+			return "where leases are annotations, flannel v0.24.1 and newer give a new flannel.1 the address that the lease announces"
+		}
 		if v := l.Flannel().Version(); semver.Compare(v, recreatesSince) < 0 {
 			return fmt.Sprintf("flannel %s does not make a deleted flannel.1 again; %s and newer do", v, recreatesSince)
 		}
@@ -49,13 +52,14 @@ var Scenario = fault.Scenario{
 	},
 	Attempts: func(l lab.Lab) []fault.Attempt {
 		observer := l.Nodes()[0].Name()
-		return []fault.Attempt{{
-			Name: "a restart of flanneld on an observer",
-			Commands: []detectors.Command{{
-				Node: observer, Argv: []string{"systemctl", "restart", "flanneld"},
-				Why: "it reads the lease again, which is as stale as before",
-			}},
-		}}
+		restart := detectors.Command{Node: observer, Argv: []string{"systemctl", "restart", "flanneld"}}
+		if l.API() != nil {
+			restart = detectors.Command{Argv: []string{
+				"kubectl", "-n", "kube-flannel", "delete", "pod", "-l", "app=flannel", "--field-selector", "spec.nodeName=" + observer,
+			}}
+		}
+		restart.Why = "it reads the lease again, which is as stale as before"
+		return []fault.Attempt{{Name: "a restart of flanneld on an observer", Commands: []detectors.Command{restart}}}
 	},
 }
 

@@ -102,6 +102,9 @@ func (f *flannel) Create(ctx context.Context, names ...string) error {
 	})
 }
 
+// ForgetLink has nothing to do: flannel keeps no link addresses but those of leases in etcd, and does not go by them.
+func (f *flannel) ForgetLink(context.Context, string) error { return nil }
+
 func (f *flannel) each(ctx context.Context, nodes []*node, do func(context.Context, *node) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, n := range nodes {

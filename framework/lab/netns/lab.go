@@ -20,6 +20,8 @@ import (
 
 	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/owner"
+	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/tools"
 )
 
@@ -78,6 +80,9 @@ func (l *Lab) Agent() string { return l.record.Agent }
 
 // Flannel is the DaemonSet's counterpart.
 func (l *Lab) Flannel() lab.Flannel { return l.flannel }
+
+// API is nil: the lab has no Kubernetes.
+func (l *Lab) API() machine.Machine { return nil }
 
 // Pods says how pods hang on the nodes.
 func (l *Lab) Pods() lab.Attachment { return l.record.Pods }
@@ -143,7 +148,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if o.Pods == lab.DockerBridge {
 		l.record.Docker = programs.dockerName()
 	}
-	if l.record.Owner, err = thisProcess(); err != nil {
+	if l.record.Owner, err = owner.This(); err != nil {
 		return nil, err
 	}
 	if err := l.claim(); err != nil {
@@ -158,7 +163,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 		return nil, errors.Join(fmt.Errorf("lab %s: %w%s", o.Name, err, kept), Remove(context.WithoutCancel(ctx), o.Name))
 	}
 	if !o.Owned {
-		l.record.Owner = process{}
+		l.record.Owner = owner.Process{}
 		if err := l.record.write(); err != nil {
 			return nil, errors.Join(err, Remove(context.WithoutCancel(ctx), o.Name))
 		}

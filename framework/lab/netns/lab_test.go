@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/probe"
 	"github.com/netfault/netfault/framework/tools"
@@ -93,7 +94,7 @@ func TestTwoLabsSideBySide(t *testing.T) {
 	if _, err := Up(t.Context(), Options{Name: two.record.Name}); err == nil || !strings.Contains(err.Error(), "is there already") {
 		t.Errorf("a second lab of the same name: %v", err)
 	}
-	if use, err := UseOf(two.record.Name); err != nil || use != Owned {
+	if use, err := UseOf(two.record.Name); err != nil || use != owner.Owned {
 		t.Errorf("UseOf: %v, %v; want Owned by this process", use, err)
 	}
 	opened, err := Open(two.record.Name)

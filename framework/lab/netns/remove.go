@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/wait"
 )
 
@@ -72,36 +73,22 @@ func removeState(name string) error {
 	return nil
 }
 
-// Use says who needs a lab.
-type Use int
-
-const (
-	// Standing is a lab that stands on its own.
-	Standing Use = iota
-	// Owned is a lab of a process that runs.
-	Owned
-	// Abandoned is a lab whose owner is gone, or that was never finished: it is of no use to anybody.
-	Abandoned
-)
-
 // UseOf says who needs the lab.
-func UseOf(name string) (Use, error) {
+func UseOf(name string) (owner.Use, error) {
 	r, err := readRecord(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Abandoned, nil
+		return owner.Abandoned, nil
 	}
 	if err != nil {
-		return Abandoned, err
+		return owner.Abandoned, err
 	}
-	if r.Owner != (process{}) {
-		if r.Owner.alive() {
-			return Owned, nil
-		}
-		return Abandoned, nil
+	use := owner.Of(r.Owner)
+	if use != owner.Standing {
+		return use, nil
 	}
 	running, err := firstProcesses(name)
 	if len(running) == 0 {
-		return Abandoned, err
+		return owner.Abandoned, err
 	}
-	return Standing, err
+	return owner.Standing, err
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/netfault/netfault/framework/lab"
-	"github.com/netfault/netfault/framework/procstat"
+	"github.com/netfault/netfault/framework/lab/owner"
 )
 
 // stateRoot holds one folder for each lab. It is on a tmpfs, so that it ends with the lab when the machine restarts.
@@ -33,24 +33,7 @@ type record struct {
 	// Docker is what lab.Lab's Docker says.
 	Docker string `json:"docker,omitempty"`
 	// Owner is the process that the lab belongs to, and dies with; it is zero for a lab that stands on its own.
-	Owner process `json:"owner"`
-}
-
-// process identifies a process beyond the reuse of process IDs.
-type process struct {
-	PID int `json:"pid,omitempty"`
-	// Start is the time of its start in clock ticks since boot, /proc/PID/stat's 22nd field (proc(5)).
-	Start uint64 `json:"start,omitempty"`
-}
-
-func thisProcess() (process, error) {
-	stat, err := procstat.Read(os.Getpid())
-	return process{PID: os.Getpid(), Start: stat.Start}, err
-}
-
-func (p process) alive() bool {
-	stat, err := procstat.Read(p.PID)
-	return err == nil && stat.Start == p.Start
+	Owner owner.Process `json:"owner"`
 }
 
 func stateDir(name string) string { return filepath.Join(stateRoot, name) }

@@ -1,0 +1,118 @@
+// Package engine finds the container engine that kind clusters run on, as kind does, and sets Podman up where the
+// machine needs it, by a containers.conf of the project's own.
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Engine is a container engine that answers.
+type Engine struct {
+	// Name is the engine's program: docker, podman, nerdctl or finch.
+	Name string
+	// CgroupV1 is set if the machine that runs the containers, which may be a virtual one, has control groups v1.
+	CgroupV1 bool
+}
+
+// ProviderVariable chooses the engine, as it does for kind's own command.
+const ProviderVariable = "KIND_EXPERIMENTAL_PROVIDER"
+
+// order is the one in which kind looks for engines (pkg/cluster/provider.go, v0.33.0).
+var order = []string{"docker", "nerdctl", "podman"}
+
+// answerLimit is how long an engine may take to answer: the first start of a machine's Podman takes seconds.
+const answerLimit = 30 * time.Second
+
+// Find returns the first engine that answers, or the one that KIND_EXPERIMENTAL_PROVIDER names. kind takes the first one
+// that is installed, which fails where a client has no daemon. For Podman, the environment of this process gets
+// CONTAINERS_CONF if the machine needs it and the user did not set it. The error says of each engine why not.
+func Find(ctx context.Context) (Engine, error) {
+	names, err := candidates(os.Getenv(ProviderVariable))
+	if err != nil {
+		return Engine{}, err
+	}
+	var reasons []string
+	for _, name := range names {
+		e, err := answers(ctx, name)
+		if err == nil {
+			return e, nil
+		}
+		reasons = append(reasons, fmt.Sprintf("%s %v", name, err))
+	}
+	const hint = "`netfault doctor --fix` installs Podman where there is none"
+	return Engine{}, fmt.Errorf("no container engine answers (%s); %s", strings.Join(reasons, "; "), hint)
+}
+
+func candidates(provider string) ([]string, error) {
+	switch {
+	case provider == "":
+		return order, nil
+	case provider == "finch" || slices.Contains(order, provider):
+		return []string{provider}, nil
+	}
+	return nil, fmt.Errorf("%s=%q: want docker, podman, nerdctl or finch", ProviderVariable, provider)
+}
+
+func answers(ctx context.Context, name string) (Engine, error) {
+	if _, err := exec.LookPath(name); err != nil {
+		return Engine{}, errors.New("is not installed")
+	}
+	format := "{{.CgroupVersion}}"
+	if name == "podman" {
+		format = "{{.Host.CgroupsVersion}}"
+		if err := setUpPodman(); err != nil {
+			return Engine{}, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	e := Engine{Name: name}
+	out, err := e.Output(ctx, "info", "--format", format)
+	if err != nil {
+		return Engine{}, err
+	}
+	switch strings.TrimPrefix(strings.TrimSpace(string(out)), "v") {
+	case "1":
+		e.CgroupV1 = true
+	case "2":
+	default:
+		return Engine{}, fmt.Errorf("info says %q for the version of control groups", bytes.TrimSpace(out))
+	}
+	return e, nil
+}
+
+// Output runs the engine's program and returns what it prints. An error quotes the end of its standard error.
+func (e Engine) Output(ctx context.Context, args ...string) ([]byte, error) {
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, e.Name, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s %s: %w: %s", e.Name, args[0], err, lastLine(stderr.String()))
+	}
+	return stdout.Bytes(), nil
+}
+
+// ImageLabel returns a label of a local image. ok is false if the image is not there.
+func (e Engine) ImageLabel(ctx context.Context, image, label string) (value string, ok bool) {
+	out, err := e.Output(ctx, "image", "inspect", "--format", fmt.Sprintf("{{index .Config.Labels %q}}", label), image)
+	return strings.TrimSpace(string(out)), err == nil
+}
+
+// HasImage reports whether the image is there locally.
+func (e Engine) HasImage(ctx context.Context, image string) bool {
+	_, err := e.Output(ctx, "image", "inspect", "--format", "{{.Id}}", image)
+	return err == nil
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestCandidates(t *testing.T) {
+	for provider, want := range map[string][]string{
+		"": {"docker", "nerdctl", "podman"}, "podman": {"podman"}, "finch": {"finch"},
+	} {
+		if got, err := candidates(provider); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v; want %v", provider, got, err, want)
+		}
+	}
+	if _, err := candidates("lxc"); err == nil || !strings.Contains(err.Error(), "docker, podman") {
+		t.Errorf("error %v does not say what there is", err)
+	}
+}
+
+// fakeEngine puts a program on the PATH, which has nothing else.
+func fakeEngine(t *testing.T, name, script string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+}
+
+// A client without its daemon is no engine, though kind would take it.
+func TestClientWithoutDaemon(t *testing.T) {
+	t.Setenv("PATH", "")
+	t.Setenv(ProviderVariable, "")
+	fakeEngine(t, "docker", "echo cannot connect to the daemon >&2; exit 1\n")
+	_, err := Find(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "cannot connect") || !strings.Contains(err.Error(), "podman is not installed") {
+		t.Fatalf("error %v does not say why no engine answers", err)
+	}
+	fakeEngine(t, "nerdctl", "echo 2\n")
+	if e, err := Find(t.Context()); err != nil || e != (Engine{Name: "nerdctl"}) {
+		t.Errorf("found %+v, %v; want nerdctl, which answers", e, err)
+	}
+}
+
+func TestPodmanIsSetUpByItsOwnFile(t *testing.T) {
+	t.Setenv("NETFAULT_CACHE", t.TempDir())
+	t.Setenv(ProviderVariable, "podman")
+	t.Setenv(confVariable, "/the/user's")
+	fakeEngine(t, "podman", "echo v1\n")
+	if e, err := Find(t.Context()); err != nil || e != (Engine{Name: "podman", CgroupV1: true}) {
+		t.Fatalf("found %+v, %v", e, err)
+	}
+	if got := os.Getenv(confVariable); got != "/the/user's" {
+		t.Errorf("the user's %s became %q", confVariable, got)
+	}
+}
+
+func TestConf(t *testing.T) {
+	all := needs{netavark: true, runc: true, cgroupfs: true, limits: []string{"nofile=20000:20000", "nproc=32768:32768"}}
+	want := `# Written by netfault for this machine. CONTAINERS_CONF names it; nothing else reads it.
+[containers]
+default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
+[network]
+network_backend = "netavark"
+network_config_dir = "/cache/networks"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+`
+	if got := all.conf("/cache/networks"); got != want {
+		t.Errorf("containers.conf:\n%s", got)
+	}
+	one := needs{runc: true}.conf("/x")
+	if !strings.HasSuffix(one, "[engine]\nruntime = \"runc\"\n") || strings.Contains(one, "[network]") {
+		t.Errorf("runc alone:\n%s", one)
+	}
+	if !(needs{}).none() || all.none() {
+		t.Error("none is wrong")
+	}
+}

@@ -1,0 +1,58 @@
+package kind
+
+import (
+	"archive/tar"
+	"bytes"
+	"io"
+	"runtime"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// agentImageName is the image of the lab's pods. It exists in the nodes only, and in no registry.
+const agentImageName = "localhost/netfault/agent:lab"
+
+// agentImage is an image of nothing but netfault-agent, as an archive.
+func agentImage(program []byte) ([]byte, error) {
+	var content bytes.Buffer
+	files := tar.NewWriter(&content)
+	header := tar.Header{Name: "netfault-agent", Mode: 0o755, Size: int64(len(program)), Typeflag: tar.TypeReg}
+	if err := files.WriteHeader(&header); err != nil {
+		return nil, err
+	}
+	if _, err := files.Write(program); err != nil {
+		return nil, err
+	}
+	if err := files.Close(); err != nil {
+		return nil, err
+	}
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(content.Bytes())), nil
+	}, tarball.WithCompressedCaching)
+	if err != nil {
+		return nil, err
+	}
+	image, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		return nil, err
+	}
+	file, err := image.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	file.OS, file.Architecture = "linux", runtime.GOARCH
+	file.Config.Entrypoint = []string{"/netfault-agent"}
+	if image, err = mutate.ConfigFile(image, file); err != nil {
+		return nil, err
+	}
+	tag, err := name.NewTag(agentImageName)
+	if err != nil {
+		return nil, err
+	}
+	var archive bytes.Buffer
+	err = tarball.Write(tag, image, &archive)
+	return archive.Bytes(), err
+}

@@ -1,0 +1,258 @@
+// Package kind is the lab of a real Kubernetes: a kind cluster with flannel's own DaemonSet, kube-proxy, CoreDNS, and a
+// host outside the cluster as one more container on kind's network. It needs a container engine.
+//
+// A lab's containers carry kind's cluster label, by which they are found again and removed together. Everything in a
+// node is done through the engine, never through this machine's /proc, so that it works where the engine runs in a
+// virtual machine.
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"sigs.k8s.io/e2e-framework/klient"
+	"sigs.k8s.io/kind/pkg/cluster"
+
+	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/probe"
+	"github.com/netfault/netfault/framework/tools"
+	"github.com/netfault/netfault/framework/wait"
+)
+
+// MaxNodes is how many nodes the NodePorts are planned for; a machine's memory ends sooner.
+const MaxNodes = 30
+
+// agentPath is where netfault-agent is in every container of a lab.
+const agentPath = "/usr/local/bin/netfault-agent"
+
+// Options say what lab to make; the zero value is not enough: it needs a Name.
+type Options struct {
+	Name string
+	// Nodes is how many, the control plane included, 3 if 0.
+	Nodes int
+	// Flannel is the version of flannel, tools.DefaultFlannel if empty.
+	Flannel string
+	// Image is the node image; if empty, FindImage's choice.
+	Image string
+	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
+	Owned bool
+	// Progress is called when a step begins; it may be nil.
+	Progress func(step string)
+}
+
+// Lab is a kind cluster. It implements lab.Lab.
+type Lab struct {
+	name     string
+	engine   engine.Engine
+	provider *cluster.Provider
+	client   klient.Client
+	nodes    []*node
+	outside  lab.Host
+	dns      lab.DNS
+	flannel  *flannel
+}
+
+// Name is "kind:" and the lab's own name.
+func (l *Lab) Name() string { return "kind:" + l.name }
+
+// StateDir is a folder on this machine, not on the engine's.
+func (l *Lab) StateDir() string { return stateDir(l.name) }
+
+// Agent is the same path in every node, and in the host outside.
+func (l *Lab) Agent() string { return agentPath }
+
+// Flannel is the DaemonSet kube-flannel-ds.
+func (l *Lab) Flannel() lab.Flannel { return l.flannel }
+
+// Pods says how pods hang on the nodes: flannel's CNI plugin delegates to bridge.
+func (l *Lab) Pods() lab.Attachment { return lab.CNIBridge }
+
+// Docker says that rules are written in the place of a dockerd, where one is asked for: kind's nodes run containerd.
+func (l *Lab) Docker() string { return lab.DockerRecorded }
+
+// Outside is the host outside the cluster.
+func (l *Lab) Outside() lab.Host { return l.outside }
+
+// DNS is the cluster's CoreDNS.
+func (l *Lab) DNS() lab.DNS { return l.dns }
+
+// API is where the cluster's API is reached with kubectl: the control plane's node.
+func (l *Lab) API() machine.Machine { return l.nodes[0].Place }
+
+// Nodes returns the nodes, sorted by name.
+func (l *Lab) Nodes() []lab.Node {
+	nodes := make([]lab.Node, len(l.nodes))
+	for i, n := range l.nodes {
+		nodes[i] = lab.Node{Machine: n.Place, Address: n.address, Pod: n.pod, Client: n.client}
+	}
+	return nodes
+}
+
+// Up makes a lab and returns when every probe of it passes. When it fails, it leaves nothing behind but the error, and
+// kind's logs in a folder that the error names.
+func Up(ctx context.Context, o Options) (*Lab, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	agent, err := tools.Agent()
+	if err != nil {
+		return nil, err
+	}
+	e, err := engine.Find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log := &logger{progress: o.Progress}
+	l := &Lab{name: o.Name, engine: e, provider: provider(e, log)}
+	if o.Image == "" {
+		if o.Image, err = FindImage(ctx, e, o.Progress); err != nil {
+			return nil, err
+		}
+	}
+	manifest, err := readManifest(ctx, o.Flannel, isOffline(o.Image))
+	if err != nil {
+		return nil, err
+	}
+	if err := l.claim(); err != nil {
+		return nil, err
+	}
+	err = l.build(ctx, o, agent, manifest)
+	if err == nil && !o.Owned {
+		err = record{Name: o.Name}.write()
+	}
+	if err == nil {
+		return l, nil
+	}
+	ended := context.WithoutCancel(ctx)
+	if ctx.Err() != nil {
+		return nil, errors.Join(fmt.Errorf("lab %s: %w; it is removed", o.Name, context.Cause(ctx)), Remove(ended, o.Name))
+	}
+	return nil, errors.Join(fmt.Errorf("lab %s: %w%s%s", o.Name, err, log.end(), l.keepLogs()), Remove(ended, o.Name))
+}
+
+func (o *Options) complete() error {
+	if o.Nodes == 0 {
+		o.Nodes = 3
+	}
+	if o.Flannel == "" {
+		o.Flannel = tools.DefaultFlannel
+	}
+	progress := o.Progress
+	var mu sync.Mutex
+	o.Progress = func(step string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if progress != nil {
+			progress(step)
+		}
+	}
+	if !labName.MatchString(o.Name) {
+		return fmt.Errorf("%q cannot be a lab's name: want up to 31 lower-case letters, digits and '-'", o.Name)
+	}
+	if o.Nodes < 2 || o.Nodes > MaxNodes {
+		return fmt.Errorf("a kind lab of %d nodes cannot be made: want 2 to %d", o.Nodes, MaxNodes)
+	}
+	return nil
+}
+
+// build makes everything. What does not wait for each other runs side by side.
+func (l *Lab) build(ctx context.Context, o Options, agent string, m *manifest) error {
+	if err := l.createCluster(ctx, o); err != nil {
+		return err
+	}
+	if err := l.connect(ctx); err != nil {
+		return err
+	}
+	l.flannel = &flannel{lab: l, manifest: m}
+	o.Progress("flannel " + o.Flannel + ", agents and Services")
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := l.placeDNS(groupCtx); err != nil {
+			return err
+		}
+		if err := l.installBridge(groupCtx); err != nil {
+			return err
+		}
+		return l.flannel.install(groupCtx)
+	})
+	group.Go(func() error { return l.startOutside(groupCtx, o.Image, agent) })
+	group.Go(func() error { return l.prepareWorkloads(groupCtx, agent) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	o.Progress("pods")
+	if err := l.startPods(ctx); err != nil {
+		return err
+	}
+	if err := l.look(ctx); err != nil {
+		return err
+	}
+	o.Progress("probes")
+	return wait.Until(ctx, startLimit, "every probe to pass", func(ctx context.Context) error {
+		results, err := probe.Run(ctx, l)
+		if err != nil {
+			return err
+		}
+		return probe.AllPass(l, results)
+	})
+}
+
+// Open returns the lab of that name, which must be up.
+func Open(ctx context.Context, name string) (*Lab, error) {
+	if !labName.MatchString(name) {
+		return nil, fmt.Errorf("%q cannot be a lab's name", name)
+	}
+	e, err := engine.Find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &Lab{name: name, engine: e, provider: provider(e, &logger{})}
+	all, err := l.provider.List()
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(all, clusterName(name)) {
+		return nil, fmt.Errorf("there is no lab %q: `netfault lab up` makes one", name)
+	}
+	if err := l.connect(ctx); err != nil {
+		return nil, fmt.Errorf("lab %s: %w; `netfault reset` clears what is left of it", name, err)
+	}
+	for _, n := range l.nodes {
+		n.container.agentIsThere()
+	}
+	if l.flannel, err = openFlannel(ctx, l); err != nil {
+		return nil, fmt.Errorf("lab %s: %w", name, err)
+	}
+	if err := l.look(ctx); err != nil {
+		return nil, fmt.Errorf("lab %s: %w", name, err)
+	}
+	return l, nil
+}
+
+// Enter is the command, for people, that opens a shell in a node.
+func (l *Lab) Enter(node string) string {
+	return strings.Join([]string{l.engine.Name, "exec", "-it", node, "bash"}, " ")
+}
+
+// keepLogs collects kind's logs of a lab that failed, and says where they are.
+func (l *Lab) keepLogs() string {
+	dir, err := os.MkdirTemp("", "netfault-"+l.name+"-logs-")
+	if err != nil {
+		return ""
+	}
+	// Nodes that never started have no logs, which is no second error.
+	_ = l.provider.CollectLogs(clusterName(l.name), dir)
+	return " (logs are in " + dir + ")"
+}
+
+// startLimit is how long any part of a lab may take to come up, on the slowest machine.
+const startLimit = 3 * time.Minute

@@ -1,0 +1,91 @@
+package kind
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/e2e-framework/klient/decoder"
+	"sigs.k8s.io/e2e-framework/klient/k8s"
+
+	"github.com/netfault/netfault/framework/lab/kind/nodeimage"
+	"github.com/netfault/netfault/framework/tools"
+)
+
+// Labels of flannel's namespace, by which a cluster that is opened again tells what was installed in it.
+const (
+	versionLabel = "netfault.github.io/flannel"
+	offlineLabel = "netfault.github.io/offline"
+)
+
+// manifest is flannel's own, as objects.
+type manifest struct {
+	version string
+	others  []k8s.Object
+	// daemonSet is kube-flannel-ds; it leaves out nodes that have offLabel.
+	daemonSet *appsv1.DaemonSet
+}
+
+// readManifest reads the manifest of a version of flannel, and patches it where the lab needs that.
+func readManifest(ctx context.Context, version string, offline bool) (*manifest, error) {
+	if offline && version != tools.DefaultFlannel {
+		return nil, fmt.Errorf("the offline node image has flannel %s and no other: FLANNEL_VERSION=%s needs a registry",
+			tools.DefaultFlannel, version)
+	}
+	text, err := nodeimage.FlannelManifest(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := decoder.DecodeAll(ctx, bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("flannel's manifest: %w", err)
+	}
+	m := &manifest{version: version}
+	labelled := false
+	for _, o := range objects {
+		switch o := o.(type) {
+		case *appsv1.DaemonSet:
+			m.daemonSet = o
+			continue
+		case *corev1.Namespace:
+			o.Labels = labels.Merge(o.Labels, labels.Set{versionLabel: version, offlineLabel: fmt.Sprint(offline)})
+			labelled = true
+		case *corev1.ConfigMap:
+			if offline {
+				// The CNI plugin in the offline image is of containernetworking/plugins v0.9.1, which knows no 1.0.0.
+				const file = "cni-conf.json"
+				o.Data[file] = strings.Replace(o.Data[file], `"cniVersion": "1.0.0"`, `"cniVersion": "0.3.1"`, 1)
+			}
+		}
+		m.others = append(m.others, o)
+	}
+	if m.daemonSet == nil || !labelled {
+		// That of v0.14.0 has none, and a PodSecurityPolicy, which Kubernetes 1.25 dropped.
+		return nil, fmt.Errorf("the manifest of flannel %s has no DaemonSet in a namespace of its own: the kind lab needs a newer one", version)
+	}
+	return m, m.patch()
+}
+
+// patch leaves out the nodes with offLabel, and has the kubelet look every second whether flanneld is ready.
+func (m *manifest) patch() error {
+	pod := &m.daemonSet.Spec.Template.Spec
+	if pod.Affinity == nil || pod.Affinity.NodeAffinity == nil ||
+		pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return fmt.Errorf("flannel's manifest of %s has no node affinity", m.version)
+	}
+	terms := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	for i := range terms {
+		terms[i].MatchExpressions = append(terms[i].MatchExpressions,
+			corev1.NodeSelectorRequirement{Key: offLabel, Operator: corev1.NodeSelectorOpDoesNotExist})
+	}
+	for i := range pod.Containers {
+		if p := pod.Containers[i].ReadinessProbe; p != nil {
+			p.InitialDelaySeconds, p.PeriodSeconds = 0, 1
+		}
+	}
+	return nil
+}

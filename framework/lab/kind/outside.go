@@ -1,0 +1,62 @@
+package kind
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/netfault/netfault/framework/lab"
+)
+
+// outsideName is the host outside the cluster.
+const outsideName = "host"
+
+func (l *Lab) outsideContainer() string { return clusterName(l.name) + "-" + outsideName }
+
+// network is kind's, which it makes for all clusters (pkg/cluster/internal/providers, v0.33.0).
+func (l *Lab) network() string {
+	variables := map[string]string{"docker": "KIND_EXPERIMENTAL_DOCKER_NETWORK", "podman": "KIND_EXPERIMENTAL_PODMAN_NETWORK"}
+	if name := os.Getenv(variables[l.engine.Name]); name != "" {
+		return name
+	}
+	return "kind"
+}
+
+// startOutside makes the host outside: a container of the node image, for its tools, on kind's network, with
+// netfault-agent in place of systemd. It has kind's label, so that it goes with the cluster.
+func (l *Lab) startOutside(ctx context.Context, image, agent string) error {
+	name := l.outsideContainer()
+	create := []string{
+		"create", "--name", name, "--hostname", outsideName, "--net", l.network(), "--privileged", "--entrypoint", agentPath,
+		"--label", clusterLabel + "=" + clusterName(l.name), "--label", roleLabel + "=" + outsideRole,
+		"--label", labLabel + "=" + l.name,
+		image, "serve", "--name=" + outsideName, "--listen=:" + strconv.Itoa(lab.PodPort),
+	}
+	for _, args := range [][]string{create, {"cp", agent, name + ":" + agentPath}, {"start", name}} {
+		if _, err := l.engine.Output(ctx, args...); err != nil {
+			return fmt.Errorf("the host outside: %w", err)
+		}
+	}
+	return nil
+}
+
+func (l *Lab) findOutside() error {
+	all, err := l.provider.ListNodes(clusterName(l.name))
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if c.String() != l.outsideContainer() {
+			continue
+		}
+		address, err := containerAddress(c)
+		if err != nil {
+			return err
+		}
+		host := &container{Node: c, engine: l.engine, hasAgent: true}
+		l.outside = lab.Host{Machine: &Place{name: outsideName, container: host}, Address: address}
+		return nil
+	}
+	return fmt.Errorf("the host outside, container %s, is gone", l.outsideContainer())
+}

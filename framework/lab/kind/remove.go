@@ -1,0 +1,125 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kind/pkg/cluster"
+
+	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/lab/owner"
+)
+
+// Remove removes the lab's containers and its folder, whole or not. It is no error if there is nothing to remove. A
+// cluster that is not netfault's own is never touched.
+func Remove(ctx context.Context, name string) error {
+	if !labName.MatchString(name) {
+		return fmt.Errorf("%q cannot be a lab's name", name)
+	}
+	e, err := engine.Find(ctx)
+	if err != nil {
+		if _, missing := os.Stat(stateDir(name)); errors.Is(missing, fs.ErrNotExist) {
+			return nil // no engine, and no trace of a lab
+		}
+		return err
+	}
+	p := provider(e, &logger{})
+	all, err := p.List()
+	if err != nil {
+		return err
+	}
+	if slices.Contains(all, clusterName(name)) {
+		ours, err := isOurs(ctx, e, name)
+		if err != nil {
+			return err
+		}
+		if !ours {
+			return fmt.Errorf("the kind cluster %s was not made by netfault; `kind delete cluster --name %s` removes it",
+				clusterName(name), clusterName(name))
+		}
+		if err := removeCluster(ctx, e, p, name); err != nil {
+			return fmt.Errorf("lab %s: %w", name, err)
+		}
+	}
+	return removeState(name)
+}
+
+// removeCluster kills the containers first: an orderly halt of their systemd takes many seconds, and is of no use.
+func removeCluster(ctx context.Context, e engine.Engine, p *cluster.Provider, name string) error {
+	containers, err := p.ListNodes(clusterName(name))
+	if err != nil {
+		return err
+	}
+	kill := []string{"kill"}
+	for _, c := range containers {
+		kill = append(kill, c.String())
+	}
+	// One that does not run cannot be killed; it is removed all the same.
+	_, _ = e.Output(ctx, kill...)
+	return p.Delete(clusterName(name), kubeconfigPath(name))
+}
+
+// isOurs says whether a cluster with a lab's name is one: the lab's folder is there, which is made first and removed
+// last, or, after a restart of this machine, the host outside with netfault's own label.
+func isOurs(ctx context.Context, e engine.Engine, name string) (bool, error) {
+	if _, err := readRecord(name); err == nil {
+		return true, nil
+	}
+	out, err := e.Output(ctx, "ps", "--all", "--filter", "label="+labLabel+"="+name, "--format", "{{.Names}}")
+	return len(strings.TrimSpace(string(out))) > 0, err
+}
+
+// List returns the names of all kind labs that left a trace here, whole or not, sorted. Without an engine that answers,
+// only their folders are such a trace.
+func List(ctx context.Context) ([]string, error) {
+	names := []string{}
+	entries, err := os.ReadDir(stateRoot())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.IsDir() && labName.MatchString(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	e, err := engine.Find(ctx)
+	if err != nil {
+		return names, nil
+	}
+	clusters, err := provider(e, &logger{}).List()
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range clusters {
+		name, ok := strings.CutPrefix(c, clusterPrefix)
+		if !ok || !labName.MatchString(name) || slices.Contains(names, name) {
+			continue
+		}
+		ours, err := isOurs(ctx, e, name)
+		if err != nil {
+			return nil, err
+		}
+		if ours {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// UseOf says who needs the lab.
+func UseOf(name string) (owner.Use, error) {
+	r, err := readRecord(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return owner.Abandoned, nil
+	case err != nil:
+		return owner.Abandoned, err
+	}
+	return owner.Of(r.Owner), nil
+}

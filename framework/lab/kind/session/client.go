@@ -1,0 +1,205 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// Command is a command to run in the container.
+type Command struct {
+	Argv   []string
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+}
+
+// Session is a connection to a server in a container. Several commands may run at once. A Stdout or Stderr that does not
+// take what is written to it holds up all of them.
+type Session struct {
+	to     *gob.Encoder
+	pipe   io.Closer
+	mu     sync.Mutex
+	nextID uint64
+	calls  map[uint64]*call
+	// ended is closed when the connection is gone; reason says why.
+	ended  chan struct{}
+	reason error
+}
+
+type call struct {
+	command Command
+	// failed is the first error of one of the command's writers.
+	failed error
+	done   chan frame
+}
+
+// Open starts the server by a command such as `podman exec -i CONTAINER netfault-agent session`, and returns once it
+// answers. The command ends with the session.
+func Open(ctx context.Context, argv ...string) (*Session, error) {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	// Ctrl-C is for the caller, who may need the session to clean up.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &Session{to: gob.NewEncoder(in), pipe: in, calls: map[uint64]*call{}, ended: make(chan struct{})}
+	answers := make(chan struct{})
+	go func() {
+		err := s.read(out, answers)
+		// The end of its standard input is what the server ends by.
+		err = errors.Join(err, in.Close(), cmd.Wait())
+		s.reason = fmt.Errorf("%s ended: %w %s", strings.Join(argv, " "), err, bytes.TrimSpace(said.Bytes()))
+		close(s.ended)
+	}()
+	select {
+	case <-answers:
+		return s, nil
+	case <-s.ended:
+		return nil, s.reason
+	case <-ctx.Done():
+		return nil, errors.Join(context.Cause(ctx), in.Close(), cmd.Process.Kill())
+	}
+}
+
+// Close ends the session and every command of it.
+func (s *Session) Close() error {
+	err := s.pipe.Close()
+	<-s.ended
+	return err
+}
+
+// Ended reports whether the connection is gone.
+func (s *Session) Ended() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Session) read(out io.Reader, answers chan struct{}) error {
+	dec := gob.NewDecoder(out)
+	for {
+		var f frame
+		if err := dec.Decode(&f); err != nil {
+			return err
+		}
+		if f.Kind == ready {
+			close(answers)
+			continue
+		}
+		s.mu.Lock()
+		c := s.calls[f.ID]
+		if f.Kind == exit {
+			delete(s.calls, f.ID)
+		}
+		s.mu.Unlock()
+		if c == nil {
+			continue
+		}
+		switch f.Kind {
+		case stdout:
+			c.write(c.command.Stdout, f.Data)
+		case stderr:
+			c.write(c.command.Stderr, f.Data)
+		case exit:
+			c.done <- f
+		}
+	}
+}
+
+func (c *call) write(w io.Writer, data []byte) {
+	if w == nil || c.failed != nil {
+		return
+	}
+	_, c.failed = w.Write(data)
+}
+
+// ErrNotStarted is wrapped by the error of a command that could not be started.
+var ErrNotStarted = errors.New("could not be started")
+
+// Run runs the command and returns its exit code once it has ended. When ctx ends first, the command is killed with all
+// that it has started.
+func (s *Session) Run(ctx context.Context, c Command) (code int, err error) {
+	ended := &call{command: c, done: make(chan frame, 1)}
+	s.mu.Lock()
+	s.nextID++
+	id := s.nextID
+	s.calls[id] = ended
+	s.mu.Unlock()
+	if err := s.to.Encode(frame{Kind: start, ID: id, Argv: c.Argv, HasStdin: c.Stdin != nil}); err != nil {
+		return 0, s.gone(err)
+	}
+	if c.Stdin != nil {
+		go s.feed(id, c.Stdin)
+	}
+	select {
+	case f := <-ended.done:
+		return ended.result(f)
+	case <-s.ended:
+		return 0, s.reason
+	case <-ctx.Done():
+	}
+	if err := s.to.Encode(frame{Kind: kill, ID: id}); err != nil {
+		return 0, errors.Join(ctx.Err(), s.gone(err))
+	}
+	// The writers are the caller's again once the command is gone.
+	select {
+	case <-ended.done:
+	case <-s.ended:
+	}
+	return 0, ctx.Err()
+}
+
+func (c *call) result(f frame) (int, error) {
+	switch {
+	case f.Error != "" && f.Code == 0:
+		return 0, fmt.Errorf("%w: %s", ErrNotStarted, f.Error)
+	case f.Error != "":
+		return 0, errors.New(f.Error)
+	}
+	return f.Code, c.failed
+}
+
+// gone prefers why the connection ended to how that was noticed.
+func (s *Session) gone(err error) error {
+	if s.Ended() {
+		return s.reason
+	}
+	return err
+}
+
+// feed ends with the input, or when the session does: what is left of the input then is nobody's.
+func (s *Session) feed(id uint64, in io.Reader) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := in.Read(buffer)
+		if n > 0 && s.to.Encode(frame{Kind: stdin, ID: id, Data: buffer[:n]}) != nil {
+			return
+		}
+		if err != nil {
+			// An error of the reader's is, to the command, the end of its input.
+			_ = s.to.Encode(frame{Kind: closeStdin, ID: id})
+			return
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// serverVariable makes this test the server.
+const serverVariable = "NETFAULT_TEST_SESSION"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(serverVariable) != "" {
+		if err := Serve(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func open(t *testing.T) *Session {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(serverVariable, "1")
+	s, err := Open(t.Context(), self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() }) // closed twice in tests that close it themselves
+	return s
+}
+
+func TestRun(t *testing.T) {
+	s := open(t)
+	var out, said bytes.Buffer
+	code, err := s.Run(t.Context(), Command{Argv: []string{"sh", "-c", "cat; echo no >&2; exit 3"}, Stdin: strings.NewReader("in"), Stdout: &out, Stderr: &said})
+	if code != 3 || err != nil || out.String() != "in" || said.String() != "no\n" {
+		t.Errorf("%d, %v, %q, %q", code, err, &out, &said)
+	}
+	if _, err := s.Run(t.Context(), Command{Argv: []string{"no-such-program"}}); !errors.Is(err, ErrNotStarted) {
+		t.Errorf("a program that is not there: %v", err)
+	}
+	if code, err := s.Run(t.Context(), Command{Argv: []string{"sh", "-c", "kill -9 $$"}}); err == nil {
+		t.Errorf("a command that was killed: %d, %v", code, err)
+	}
+	// cat ends at once only if its standard input is /dev/null.
+	if code, err := s.Run(t.Context(), Command{Argv: []string{"cat"}}); code != 0 || err != nil {
+		t.Errorf("a command without input: %d, %v", code, err)
+	}
+}
+
+func TestLargeStreamsSideBySide(t *testing.T) {
+	s := open(t)
+	in := bytes.Repeat([]byte("0123456789abcdef"), 1<<18) // 4 MiB
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			var out bytes.Buffer
+			code, err := s.Run(t.Context(), Command{Argv: []string{"cat"}, Stdin: bytes.NewReader(in), Stdout: &out})
+			if code != 0 || err != nil || !bytes.Equal(out.Bytes(), in) {
+				t.Errorf("%d: %d, %v, %d bytes", i, code, err, out.Len())
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A command that does not read its input holds up no other.
+func TestInputThatNobodyReads(t *testing.T) {
+	s := open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Run(ctx, Command{Argv: []string{"sleep", "1000"}, Stdin: bytes.NewReader(make([]byte, 1<<20))})
+		done <- err
+	}()
+	for range 20 {
+		if code, err := s.Run(t.Context(), Command{Argv: []string{"true"}}); code != 0 || err != nil {
+			t.Fatalf("%d, %v", code, err)
+		}
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("a command that was cut off: %v", err)
+	}
+}
+
+// running reports whether a process with this argument runs.
+func running(argument string) bool {
+	return exec.Command("pgrep", "-f", "sleep "+argument).Run() == nil
+}
+
+func waitGone(t *testing.T, argument string) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for running(argument) {
+		select {
+		case <-deadline:
+			t.Fatalf("sleep %s still runs", argument)
+		case <-tick.C:
+		}
+	}
+}
+
+func TestCutOffCommandEndsWithItsChildren(t *testing.T) {
+	s := open(t)
+	argument := fmt.Sprintf("98%d1", os.Getpid())
+	ctx, cancel := context.WithCancel(t.Context())
+	var started startedWriter
+	started.c = make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Run(ctx, Command{Argv: []string{"sh", "-c", "sleep " + argument + " & echo; wait"}, Stdout: &started})
+		done <- err
+	}()
+	<-started.c
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("a command that was cut off: %v", err)
+	}
+	waitGone(t, argument)
+}
+
+func TestCloseEndsEverything(t *testing.T) {
+	s := open(t)
+	argument := fmt.Sprintf("98%d2", os.Getpid())
+	started := startedWriter{c: make(chan struct{})}
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Run(t.Context(), Command{Argv: []string{"sh", "-c", "echo; sleep " + argument}, Stdout: &started})
+		done <- err
+	}()
+	<-started.c
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err == nil {
+		t.Error("a command outlived its session")
+	}
+	waitGone(t, argument)
+	if !s.Ended() {
+		t.Error("a closed session says it has not ended")
+	}
+	if _, err := s.Run(t.Context(), Command{Argv: []string{"true"}}); err == nil {
+		t.Error("a closed session runs commands")
+	}
+}
+
+type startedWriter struct {
+	once sync.Once
+	c    chan struct{}
+}
+
+func (w *startedWriter) Write(b []byte) (int, error) {
+	w.once.Do(func() { close(w.c) })
+	return len(b), nil
+}
+
+func TestOpenTellsWhyNot(t *testing.T) {
+	if _, err := Open(t.Context(), "sh", "-c", "echo no such container >&2; exit 125"); err == nil || !strings.Contains(err.Error(), "no such container") {
+		t.Errorf("%v", err)
+	}
+}

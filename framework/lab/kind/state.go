@@ -1,0 +1,103 @@
+package kind
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/netfault/netfault/framework/lab/owner"
+)
+
+// labName keeps names short enough for host names.
+var labName = regexp.MustCompile(`^[a-z0-9][-a-z0-9]{0,30}$`)
+
+// stateRoot holds one folder for each lab, with its journal and its owner; apart from the embedded labs' folders, since
+// names may be the same. It is on a tmpfs where there is one, since a cluster does not outlive a restart in use, either.
+func stateRoot() string {
+	if os.Geteuid() == 0 {
+		return "/run/netfault-kind"
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprintf("netfault-kind-%d", os.Geteuid()))
+}
+
+func stateDir(name string) string { return filepath.Join(stateRoot(), name) }
+
+// record is lab.json: who needs the lab. The cluster itself is found by its label.
+type record struct {
+	Name string `json:"name"`
+	// Owner is the process that the lab belongs to, and dies with; it is zero for a lab that stands on its own.
+	Owner owner.Process `json:"owner"`
+}
+
+func (r record) write() error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(stateDir(r.Name), "lab.json")
+	if err := os.WriteFile(path+".new", append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// readRecord returns an error that wraps fs.ErrNotExist if there is none.
+func readRecord(name string) (record, error) {
+	var r record
+	path := filepath.Join(stateDir(name), "lab.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+// claim makes the lab's folder, which nobody else can have made, before anything else.
+func (l *Lab) claim() error {
+	all, err := l.provider.List()
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if c == clusterName(l.name) {
+			return alreadyUp(l.name)
+		}
+	}
+	if err := os.MkdirAll(stateRoot(), 0o755); err != nil {
+		return err
+	}
+	err = os.Mkdir(l.StateDir(), 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return alreadyUp(l.name)
+	}
+	if err != nil {
+		return err
+	}
+	this, err := owner.This()
+	if err != nil {
+		return err
+	}
+	return record{Name: l.name, Owner: this}.write()
+}
+
+func alreadyUp(name string) error {
+	return fmt.Errorf("kind lab %s is there already: `netfault lab down --lab=%s` removes it", name, name)
+}
+
+func removeState(name string) error {
+	if err := os.RemoveAll(stateDir(name)); err != nil {
+		return err
+	}
+	// The last lab takes the common folder along; one that is not empty stays.
+	if entries, err := os.ReadDir(stateRoot()); err == nil && len(entries) == 0 {
+		return os.Remove(stateRoot())
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/lab/kind/nodeimage"
+	"github.com/netfault/netfault/framework/lab/owner"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/tools"
+)
+
+func TestClusterConfig(t *testing.T) {
+	plain, err := clusterConfig(3, false, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plain.Nodes) != 3 || !plain.Networking.DisableDefaultCNI || len(plain.KubeadmConfigPatches)+len(plain.ContainerdConfigPatches) != 0 {
+		t.Errorf("what only some machines need is baked in: %+v", plain)
+	}
+	poor, err := clusterConfig(5, true, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(poor.Nodes) != 5 || poor.Nodes[4].Role != "worker" {
+		t.Errorf("5 nodes: %+v", poor.Nodes)
+	}
+	if len(poor.KubeadmConfigPatches) != 1 || len(poor.ContainerdConfigPatches) != 1 {
+		t.Errorf("control groups v1 and no CAP_SYS_RESOURCE: %+v", poor)
+	}
+	if two, err := clusterConfig(2, false, true); err != nil || len(two.Nodes) != 2 || two.Nodes[0].Role != "control-plane" {
+		t.Errorf("2 nodes: %+v, %v", two, err)
+	}
+}
+
+const manifestText = `
+kind: Namespace
+apiVersion: v1
+metadata:
+  name: kube-flannel
+  labels: {k8s-app: flannel}
+---
+kind: ConfigMap
+apiVersion: v1
+metadata: {name: kube-flannel-cfg, namespace: kube-flannel}
+data:
+  cni-conf.json: |
+    {"name": "cbr0", "cniVersion": "1.0.0", "plugins": []}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: kube-flannel-ds, namespace: kube-flannel}
+spec:
+  template:
+    spec:
+      affinity:
+        nodeAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+            nodeSelectorTerms:
+            - matchExpressions: [{key: kubernetes.io/os, operator: In, values: [linux]}]
+      containers:
+      - name: kube-flannel
+        readinessProbe: {initialDelaySeconds: 5, periodSeconds: 10}
+`
+
+// putManifest puts a manifest into netfault's cache, where it is found before Go's module cache is asked.
+func putManifest(t *testing.T, version, text string) {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("NETFAULT_CACHE", dir)
+	if err := os.Mkdir(filepath.Join(dir, "manifests"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "manifests", "kube-flannel-"+version+".yml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestManifest(t *testing.T) {
+	for _, offline := range []bool{false, true} {
+		putManifest(t, tools.DefaultFlannel, manifestText)
+		m, err := readManifest(t.Context(), tools.DefaultFlannel, offline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pod := m.daemonSet.Spec.Template.Spec
+		rules := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchExpressions
+		if len(rules) != 2 || rules[0].Key != "kubernetes.io/os" || rules[1].Key != offLabel {
+			t.Errorf("node affinity: %+v; want the manifest's own and the lab's", rules)
+		}
+		if p := pod.Containers[0].ReadinessProbe; p.InitialDelaySeconds != 0 || p.PeriodSeconds != 1 {
+			t.Errorf("readiness: %+v", p)
+		}
+		want := `"cniVersion": "1.0.0"`
+		if offline {
+			want = `"cniVersion": "0.3.1"`
+		}
+		if got := m.others[1].(*corev1.ConfigMap).Data["cni-conf.json"]; !strings.Contains(got, want) {
+			t.Errorf("offline %v: %s; want %s", offline, got, want)
+		}
+		if got := m.others[0].GetLabels(); got[versionLabel] != tools.DefaultFlannel || got[offlineLabel] != fmt.Sprint(offline) {
+			t.Errorf("the namespace does not tell what is installed: %v", got)
+		}
+	}
+}
+
+func TestManifestThatCannotBeUsed(t *testing.T) {
+	if _, err := readManifest(t.Context(), "v0.25.7", true); err == nil || !strings.Contains(err.Error(), tools.DefaultFlannel) {
+		t.Errorf("another flannel with the offline image: %v", err)
+	}
+	for name, text := range map[string]string{
+		"no DaemonSet": strings.Split(manifestText, "---\napiVersion: apps/v1")[0],
+		"no namespace": strings.Replace(manifestText, "kind: Namespace", "kind: ServiceAccount", 1),
+		"no affinity":  strings.Replace(manifestText, "nodeAffinity", "podAffinity", 1),
+	} {
+		putManifest(t, "v0.25.7", text)
+		if _, err := readManifest(t.Context(), "v0.25.7", false); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestLeaseOf(t *testing.T) {
+	node := corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "w1", Annotations: map[string]string{
+			annotationType: "vxlan", annotationPublicIP: "10.89.0.2", annotationData: `{"VNI":1,"VtepMAC":"0e:11:22:33:44:55"}`,
+		}},
+		Spec: corev1.NodeSpec{PodCIDR: "fd00::/64", PodCIDRs: []string{"fd00::/64", "10.244.1.0/24"}},
+	}
+	want := evidence.Lease{
+		Node: "w1", PodCIDR: "10.244.1.0/24", PublicIP: "10.89.0.2", BackendType: "vxlan", VNI: 1, VtepMAC: "0e:11:22:33:44:55",
+		Source: evidence.FromAnnotation,
+	}
+	if got, err := leaseOf(node); err != nil || got != want {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+	node.Annotations[annotationData] = "{"
+	if _, err := leaseOf(node); err == nil || !strings.Contains(err.Error(), "w1") {
+		t.Errorf("an annotation that cannot be read: %v", err)
+	}
+	delete(node.Annotations, annotationData)
+	if got, err := leaseOf(node); err != nil || got.VtepMAC != "" || got.PublicIP == "" {
+		t.Errorf("without backend-data: %+v, %v", got, err)
+	}
+}
+
+func TestFailure(t *testing.T) {
+	p := &Place{name: "w1"}
+	var failed *machine.ExitError
+	if err := p.failure(3, []string{"ip", "link"}, "no such link\n"); !errors.As(err, &failed) || failed.Code != 3 || failed.Stderr != "no such link" {
+		t.Errorf("exit status 3 is told as %v", err)
+	}
+	for _, code := range []int{125, 126, 127} {
+		err := p.failure(code, []string{"ip"}, "not found")
+		if err == nil || errors.As(err, &failed) || !strings.Contains(err.Error(), "not found") {
+			t.Errorf("exit status %d of the engine is told as %v", code, err)
+		}
+	}
+	if err := p.failure(0, []string{"ip"}, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, o := range []Options{{}, {Name: "Upper"}, {Name: "a", Nodes: 1}, {Name: "a", Nodes: MaxNodes + 1}} {
+		if _, err := Up(t.Context(), o); err == nil {
+			t.Errorf("%+v makes a lab", o)
+		}
+	}
+}
+
+func TestUseOf(t *testing.T) {
+	name := fmt.Sprintf("unit-%d", os.Getpid())
+	if use, err := UseOf(name); err != nil || use != owner.Abandoned {
+		t.Errorf("a lab without a folder: %v, %v", use, err)
+	}
+	if err := os.MkdirAll(stateDir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := removeState(name); err != nil {
+			t.Error(err)
+		}
+	})
+	self, err := owner.This()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, process := range map[owner.Use]owner.Process{
+		owner.Standing: {}, owner.Owned: self, owner.Abandoned: {PID: self.PID, Start: self.Start + 1},
+	} {
+		if err := (record{Name: name, Owner: process}).write(); err != nil {
+			t.Fatal(err)
+		}
+		if use, err := UseOf(name); err != nil || use != want {
+			t.Errorf("owner %+v: %v, %v; want %v", process, use, err, want)
+		}
+	}
+}
+
+// fakeEngine puts an engine on the PATH that says what the script says.
+func fakeEngine(t *testing.T, script string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "docker"), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	t.Setenv(engine.ProviderVariable, "docker")
+}
+
+// A cluster that has a lab's name, but neither a folder nor netfault's label, is somebody else's.
+func TestRemoveLeavesStrangersAlone(t *testing.T) {
+	calls := filepath.Join(t.TempDir(), "calls")
+	fakeEngine(t, `echo "$*" >>`+calls+`
+case "$*" in
+info*) echo 2 ;;
+*label=`+labLabel+`*) ;;
+*kind.cluster*) echo netfault-theirs ;;
+esac
+`)
+	err := Remove(t.Context(), "theirs")
+	if err == nil || !strings.Contains(err.Error(), "not made by netfault") {
+		t.Errorf("a stranger's cluster: %v", err)
+	}
+	if names, err := List(t.Context()); err != nil || slices.Contains(names, "theirs") {
+		t.Errorf("a stranger's cluster is listed: %v, %v", names, err)
+	}
+	if said, err := os.ReadFile(calls); err != nil || strings.Contains(string(said), "rm ") {
+		t.Errorf("calls of the engine: %s, %v", said, err)
+	}
+}
+
+func TestFindImage(t *testing.T) {
+	progress := func(string) {}
+	e := engine.Engine{Name: "docker"}
+	t.Setenv("NETFAULT_CACHE", t.TempDir())
+	fakeEngine(t, `case "$*" in *`+nodeimage.Repository+`*) echo stamp ;; *) exit 1 ;; esac`)
+	if image, err := FindImage(t.Context(), e, progress); err != nil || image != nodeimage.Reference {
+		t.Errorf("the offline image is loaded: %q, %v", image, err)
+	}
+	fakeEngine(t, `case "$*" in *kindest*) echo id ;; *) exit 1 ;; esac`)
+	if image, err := FindImage(t.Context(), e, progress); err != nil || !strings.HasPrefix(image, "kindest/node:") {
+		t.Errorf("kind's own image is there: %q, %v", image, err)
+	}
+	fakeEngine(t, "exit 1\n")
+	if _, err := FindImage(context.Background(), e, progress); err == nil || !strings.Contains(err.Error(), "make node-image") {
+		t.Errorf("there is none: %v", err)
+	}
+}
+
+func TestLoggerPassesStepsOn(t *testing.T) {
+	var steps []string
+	l := &logger{progress: func(s string) { steps = append(steps, s) }}
+	l.V(0).Infof(" • %s  ...\n", "Preparing nodes 📦 📦")
+	l.V(0).Info(" ✓ Preparing nodes")
+	l.V(1).Info(" • detail")
+	if len(steps) != 1 || steps[0] != "kind: Preparing nodes" {
+		t.Errorf("%q", steps)
+	}
+	l.Warnf("cgroup %s", "v1")
+	if !strings.Contains(l.end(), "cgroup v1") {
+		t.Errorf("warnings are lost: %q", l.end())
+	}
+}

@@ -1,0 +1,162 @@
+// Package labs makes, opens and removes labs of either kind: the embedded one of network namespaces, and kind clusters.
+package labs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/kind"
+	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/lab/owner"
+)
+
+// Kind is a kind of lab.
+type Kind string
+
+const (
+	// Netns is the embedded lab, of network namespaces.
+	Netns Kind = "netns"
+	// KIND is a kind cluster.
+	KIND Kind = "kind"
+	// Auto is KIND where a container engine answers and there is a node image, and Netns elsewhere.
+	Auto Kind = "auto"
+)
+
+// Kinds are what people can ask for.
+var Kinds = []Kind{Auto, Netns, KIND}
+
+// Choose returns the kind of lab that Auto stands for on this machine, and why; other kinds it returns as they are. It may
+// pull a node image, which it tells by progress.
+func Choose(ctx context.Context, k Kind, progress func(string)) (chosen Kind, why string, err error) {
+	switch k {
+	case Netns, KIND:
+		return k, "it was asked for", nil
+	case Auto:
+	default:
+		return "", "", fmt.Errorf("there is no lab of the kind %q; there are %v", k, Kinds)
+	}
+	e, err := engine.Find(ctx)
+	if err != nil {
+		return Netns, "no container engine answers: " + err.Error(), nil
+	}
+	image, err := kind.FindImage(ctx, e, progress)
+	if err != nil {
+		return Netns, e.Name + " answers, but " + err.Error(), nil
+	}
+	return KIND, fmt.Sprintf("%s answers, and has the node image %s", e.Name, image), nil
+}
+
+// Options say what lab to make; it needs a Name.
+type Options struct {
+	Kind Kind
+	Name string
+	// Nodes is how many, 3 if 0.
+	Nodes int
+	// Flannel is the version of flannel, the default if empty.
+	Flannel string
+	// Pods is how pods hang on the nodes, lab.CNIBridge if empty; a kind cluster knows no other.
+	Pods lab.Attachment
+	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
+	Owned bool
+	// Progress is called when a step begins; it may be nil.
+	Progress func(step string)
+}
+
+// Up makes a lab and returns when every probe of it passes. When it fails, it leaves nothing behind but the error.
+func Up(ctx context.Context, o Options) (lab.Lab, error) {
+	if o.Kind == Netns {
+		l, err := netns.Up(ctx, netns.Options{
+			Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Pods: o.Pods, Owned: o.Owned, Progress: o.Progress,
+		})
+		return orNone(l, err)
+	}
+	if o.Pods != "" && o.Pods != lab.CNIBridge {
+		return nil, fmt.Errorf("the pods of a kind cluster hang on %s, not on %s", lab.CNIBridge, o.Pods)
+	}
+	l, err := kind.Up(ctx, kind.Options{Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Owned: o.Owned, Progress: o.Progress})
+	return orNone(l, err)
+}
+
+// orNone keeps a nil pointer from becoming a lab that is not nil.
+func orNone[L lab.Lab](l L, err error) (lab.Lab, error) {
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Found is a lab that left a trace on this machine, whole or not.
+type Found struct {
+	Kind Kind
+	Name string
+}
+
+// List returns all labs, embedded ones first, sorted by name.
+func List(ctx context.Context) ([]Found, error) {
+	embedded, err := netns.List()
+	if err != nil {
+		return nil, err
+	}
+	clusters, err := kind.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Found
+	for _, name := range embedded {
+		all = append(all, Found{Netns, name})
+	}
+	for _, name := range clusters {
+		all = append(all, Found{KIND, name})
+	}
+	return all, nil
+}
+
+// Find returns the lab of that name. If there is one of each kind, it is the embedded one.
+func Find(ctx context.Context, name string) (Found, error) {
+	all, err := List(ctx)
+	if err != nil {
+		return Found{}, err
+	}
+	i := slices.IndexFunc(all, func(f Found) bool { return f.Name == name })
+	if i >= 0 {
+		return all[i], nil
+	}
+	if len(all) == 0 {
+		return Found{}, fmt.Errorf("there is no lab %q; there is none at all: `netfault lab up` makes one", name)
+	}
+	text := fmt.Sprintf("there is no lab %q; there is:", name)
+	for _, f := range all {
+		text += " " + f.Name
+	}
+	return Found{}, errors.New(text)
+}
+
+// Open returns the lab, which must be up.
+func (f Found) Open(ctx context.Context) (lab.Lab, error) {
+	if f.Kind == Netns {
+		l, err := netns.Open(f.Name)
+		return orNone(l, err)
+	}
+	l, err := kind.Open(ctx, f.Name)
+	return orNone(l, err)
+}
+
+// Remove ends the lab and everything in it.
+func (f Found) Remove(ctx context.Context) error {
+	if f.Kind == Netns {
+		return netns.Remove(ctx, f.Name)
+	}
+	return kind.Remove(ctx, f.Name)
+}
+
+// Use says who needs the lab.
+func (f Found) Use() (owner.Use, error) {
+	if f.Kind == Netns {
+		return netns.UseOf(f.Name)
+	}
+	return kind.UseOf(f.Name)
+}
