@@ -23,12 +23,13 @@ build: ## build netfault and its agent into bin/
 	$(GO_BUILD) -o bin/ ./cmd/...
 
 tools: build ## install what is missing and build etcd, flanneld and CoreDNS (FLANNEL_VERSION=... picks flannel's)
-	@bin/netfault doctor --fix
+	@bin/netfault doctor --fix $(if $(filter kind,$(LAB)),--kind)
 
 check-lab:
 	@case "$(LAB)" in netns|kind|auto) ;; *) echo "LAB=$(LAB): want netns, kind or auto" >&2; exit 2;; esac
 
-node-image: build ## build a kind node image without a container registry, for LAB=kind (10 to 15 minutes from nothing)
+node-image: ## build a kind node image without a container registry, for LAB=kind (10 to 15 minutes from nothing)
+	@$(MAKE) --no-print-directory tools LAB=kind
 	@$(GO_BUILD) -o bin/ ./hack/node-image
 	@$(SUDO) $(ENV) bin/node-image
 

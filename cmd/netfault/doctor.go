@@ -10,7 +10,7 @@ import (
 )
 
 func newDoctor() *cobra.Command {
-	var fix bool
+	var fix, forKind bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this machine lacks to run a lab, and install it",
@@ -18,17 +18,18 @@ func newDoctor() *cobra.Command {
 etcd, flanneld and CoreDNS from their pinned sources; that part must run inside netfault's checkout. Debian's dockerd is
 unpacked into the cache, and not installed.`,
 		Example: `  sudo netfault doctor
-  netfault doctor --fix`,
+  netfault doctor --fix
+  netfault doctor --fix --kind`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()
 			if fix {
-				if err := doctor.Fix(cmd.Context(), out, doctor.Run()); err != nil {
+				if err := doctor.Fix(cmd.Context(), out, doctor.Run(cmd.Context(), forKind)); err != nil {
 					return err
 				}
 			}
 			lacking := 0
-			for _, c := range doctor.Run() {
+			for _, c := range doctor.Run(cmd.Context(), forKind) {
 				if c.Missing == nil {
 					fmt.Fprintf(out, "ok       %s\n", c.Name)
 					continue
@@ -54,5 +55,6 @@ unpacked into the cache, and not installed.`,
 		},
 	}
 	cmd.Flags().BoolVar(&fix, "fix", false, "install what is missing")
+	cmd.Flags().BoolVar(&forKind, "kind", false, "and what kind labs need: a container engine, which is Podman if there is none")
 	return cmd
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/netfault/netfault/framework/engine"
 	"github.com/netfault/netfault/framework/tools"
 )
 
@@ -21,16 +22,17 @@ type Check struct {
 	Name, Why string
 	// Missing says what is wrong; nil if all is well.
 	Missing error
-	// Package is the Debian package that brings it; empty if none does.
-	Package string
+	// Packages are the Debian packages that bring it; none if none does.
+	Packages []string
 	// Tool is set for a program that is built from a pinned source.
 	Tool *tools.Tool
 	// Optional says what is done without it; empty for what a lab cannot do without.
 	Optional string
 }
 
-// Run makes all checks. Those of the kernel need root and are told to be unknown without it.
-func Run() []Check {
+// Run makes all checks, for kind labs those that they need beside the others. Those of the kernel need root and are told
+// to be unknown without it.
+func Run(ctx context.Context, forKind bool) []Check {
 	checks := []Check{{Name: "Linux", Why: "labs are made of Linux namespaces", Missing: linux()}}
 	for _, p := range []struct{ program, pkg, why string }{
 		{"ip", "iproute2", "remedies and people read and change links, neighbours and routes with it"},
@@ -42,14 +44,28 @@ func Run() []Check {
 		{"gcc", "gcc", "flanneld has C code, in its UDP backend"},
 		{"git", "git", "go fetches and stamps versions with it"},
 	} {
-		checks = append(checks, Check{Name: p.program, Why: p.why, Package: p.pkg, Missing: onPath(p.program)})
+		checks = append(checks, Check{Name: p.program, Why: p.why, Packages: []string{p.pkg}, Missing: onPath(p.program)})
 	}
 	checks = append(checks,
-		Check{Name: "C library headers", Why: "flanneld is linked with them", Package: "libc6-dev", Missing: readable("/usr/include/stdio.h")},
+		Check{Name: "C library headers", Why: "flanneld is linked with them", Packages: []string{"libc6-dev"}, Missing: readable("/usr/include/stdio.h")},
 		Check{Name: "go", Why: "flanneld, etcd and CoreDNS are built from source", Missing: onPath("go")},
 		Check{Name: "kernel", Why: "the lab needs network namespaces, veth, bridges, VXLAN and bridge netfilter", Missing: kernel()},
 	)
-	return append(append(checks, toolChecks()...), dockerCheck())
+	checks = append(append(checks, toolChecks()...), dockerCheck())
+	if forKind {
+		checks = append(checks, kindChecks(ctx)...)
+	}
+	return checks
+}
+
+// kindChecks are those of kind labs alone. Where there is no container engine, Podman will do: it needs no daemon.
+func kindChecks(ctx context.Context) []Check {
+	_, noEngine := engine.Find(ctx)
+	return []Check{
+		{Name: "container engine", Why: "kind clusters run in Docker, Podman or nerdctl", Packages: engine.PodmanPackages(), Missing: noEngine},
+		{Name: "mmdebstrap", Why: "the node image's file systems are made with it, where there is no registry", Packages: []string{"mmdebstrap"}, Missing: onPath("mmdebstrap")},
+		{Name: engine.ModulesDir, Why: "kind shows it to its nodes", Missing: readable(engine.ModulesDir)},
+	}
 }
 
 func dockerCheck() Check {
@@ -101,9 +117,9 @@ func readable(path string) error {
 func Fix(ctx context.Context, log io.Writer, checks []Check) error {
 	var packages []string
 	for _, c := range checks {
-		if c.Missing != nil && c.Package != "" {
-			fmt.Fprintf(log, "%s is missing: %s; installing Debian's %s\n", c.Name, c.Why, c.Package)
-			packages = append(packages, c.Package)
+		if c.Missing != nil && len(c.Packages) > 0 {
+			fmt.Fprintf(log, "%s is missing: %s; installing Debian's %s\n", c.Name, c.Why, strings.Join(c.Packages, ", "))
+			packages = append(packages, c.Packages...)
 		}
 	}
 	if len(packages) > 0 {
@@ -112,6 +128,11 @@ func Fix(ctx context.Context, log io.Writer, checks []Check) error {
 		}
 	}
 	for _, c := range checks {
+		if c.Name == engine.ModulesDir && c.Missing != nil {
+			if err := command(ctx, log, "mkdir", "-p", engine.ModulesDir); err != nil {
+				return err
+			}
+		}
 		if errors.Is(c.Missing, errNoBridgeNetfilter) {
 			fmt.Fprintln(log, "bridge netfilter is missing: Kubernetes nodes pass bridged packets through iptables; loading it")
 			if err := command(ctx, log, "modprobe", "br_netfilter"); err != nil {

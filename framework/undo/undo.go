@@ -222,9 +222,11 @@ func Restore(ctx context.Context, l lab.Lab, want Recorded) error {
 	if len(Diff(want, now)) == 0 {
 		return nil
 	}
-	// flanneld is stopped first: it would undo, or build on, what is being restored.
-	if err := l.Flannel().Delete(ctx); err != nil {
-		return err
+	if concernsFlannel(want, now) {
+		// It is stopped first: it would undo, or build on, what is being restored.
+		if err := l.Flannel().Delete(ctx); err != nil {
+			return err
+		}
 	}
 	problems, err := restoreNetworks(ctx, l, want)
 	if err != nil {
@@ -253,6 +255,24 @@ func Restore(ctx context.Context, l lab.Lab, want Recorded) error {
 		return fmt.Errorf("%w\nnot undone:\n  %s", err, strings.Join(problems, "\n  "))
 	}
 	return err
+}
+
+// concernsFlannel says that what differs is flanneld's: where it runs, its leases, or what it writes on nodes. It checks its
+// iptables rules again and again, and finds them as it left them.
+func concernsFlannel(want, now Recorded) bool {
+	if !slices.Equal(want.Flannel, now.Flannel) || !slices.Equal(want.Leases, now.Leases) {
+		return true
+	}
+	for name, w := range want.Machines {
+		for _, d := range kstate.Diff(w.Network, now.Machines[name].Network) {
+			switch d.Kind {
+			case kstate.KindIPTables, kstate.KindSysctl, kstate.KindQdisc, kstate.KindFilter, kstate.KindOffload:
+			default:
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // restoreNetworks restores the network state of all machines side by side, and says what it could not.

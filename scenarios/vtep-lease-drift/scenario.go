@@ -34,9 +34,6 @@ var Scenario = fault.Scenario{
 	Writeup:  writeup,
 	Detector: detectors.StaleVTEP.Name,
 	Unavailable: func(l lab.Lab) string {
-		if l.API() != nil {
-			return "where leases are annotations, flannel v0.24.1 and newer give a new flannel.1 the address that the lease announces"
-		}
 		if v := l.Flannel().Version(); semver.Compare(v, recreatesSince) < 0 {
 			return fmt.Sprintf("flannel %s does not make a deleted flannel.1 again; %s and newer do", v, recreatesSince)
 		}
@@ -72,6 +69,14 @@ func inject(ctx context.Context, l lab.Lab, say func(string)) error {
 	if err != nil {
 		return err
 	}
+	// Where leases are annotations, flannel v0.24.1 and newer look up the old address there, and do not find it while the
+	// node has lost the API.
+	if l.API() != nil {
+		say(node.Name() + " loses the API")
+		if err := apiRule(ctx, l, "-I"); err != nil {
+			return err
+		}
+	}
 	say(node.Name() + "# ip link del flannel.1   (flanneld runs)")
 	if _, err := machine.Output(ctx, node, "ip", "link", "del", "flannel.1"); err != nil {
 		return err
@@ -84,9 +89,22 @@ func inject(ctx context.Context, l lab.Lab, say func(string)) error {
 		}
 		return err
 	})
-	if err == nil {
-		say(fmt.Sprintf("flanneld made a new one: %s, was %s", after, before))
+	if err != nil {
+		return err
 	}
+	say(fmt.Sprintf("flanneld made a new one: %s, was %s", after, before))
+	if l.API() != nil {
+		say(node.Name() + " has the API again")
+		return apiRule(ctx, l, "-D")
+	}
+	return nil
+}
+
+// apiRule adds or deletes the rule by which the drifted node does not reach the API.
+func apiRule(ctx context.Context, l lab.Lab, verb string) error {
+	api := l.Nodes()[0].Address.String()
+	_, err := machine.Output(ctx, drifted(l), "iptables", "-w", verb, "OUTPUT", "-p", "tcp", "-d", api, "--dport", "6443",
+		"-j", "REJECT", "--reject-with", "tcp-reset")
 	return err
 }
 
