@@ -40,9 +40,13 @@ func newFaultList() *cobra.Command {
 		Example: `  netfault fault list`,
 		Args:    noArgs,
 		Run: func(cmd *cobra.Command, _ []string) {
-			t := report.NewTable(cmd.OutOrStdout(), "fault", "detector", "what it is")
+			t := report.NewTable(cmd.OutOrStdout(), "fault", "detector", "embedded lab", "what it is")
 			for _, s := range scenarios.All() {
-				t.AppendRow(table.Row{s.Name, s.Detector, s.Summary})
+				needs := "any"
+				if s.Pods != "" {
+					needs = "--pods=" + string(s.Pods)
+				}
+				t.AppendRow(table.Row{s.Name, s.Detector, needs, s.Summary})
 			}
 			t.Render()
 		},
@@ -137,6 +141,14 @@ names, prove with probes that packets arrive again, and bring the lab's state ba
 	}
 	labFlag(cmd, &name)
 	cmd.Flags().StringVar(&remedy, "remedy", "", "run this one of the finding's other remedies, as `netfault detect` names it, in place of the first")
+	// The flag was registered in the line above.
+	_ = cmd.RegisterFlagCompletionFunc("remedy", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var names []string
+		for _, s := range scenarios.All() {
+			names = append(names, s.Alternatives...)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
 	return cmd
 }
 
