@@ -99,7 +99,7 @@ func (j *recycleJudge) settingNote(o owner, listener netip.Addr) string {
 	s := j.settings[o.node]
 	switch {
 	case s != nil && s.inForce():
-		return fmt.Sprintf("; %s is 1 on %s", recycleKey, o.node)
+		return fmt.Sprintf("; %s is 1 on %s, %s", recycleKey, o.node, s.source())
 	case !o.known:
 		return fmt.Sprintf("; the node of %s is not known, so %s was not read there", listener, recycleKey)
 	case s == nil || s.state == recycleUnread:
@@ -168,7 +168,7 @@ func (j *recycleJudge) bareSettings(nodes []string) []Finding {
 			Expected: recycleKey + " = 0", Actual: recycleKey + " = 1",
 			Remedy: []Command{recycleOffCommand(n)},
 		}
-		where := "on " + n
+		where := fmt.Sprintf("on %s, %s", n, s.source())
 		if s.state == recycleOn {
 			f.Actual = oneLine(recycleKey + " = " + s.value)
 			f.Evidence = append(f.Evidence, s.line())

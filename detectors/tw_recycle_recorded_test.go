@@ -92,7 +92,7 @@ func TestRecordedFaultIsTold(t *testing.T) {
 	const passes = capture + `\S+ port \d+ to 10.244.1.2:8080, TSval \d+: answered`
 	want := []string{
 		`10.244.1.2:8080 drops SYNs of 10.244.1.1 whose TCP timestamp is older than the last: 6 of 6 unanswered, but 3 of 3 others answered, ` +
-			`within \d+ s; net.ipv4.tcp_tw_recycle is 1 on n1`,
+			`within \d+ s; net.ipv4.tcp_tw_recycle is 1 on n1, native`,
 		`every SYN answered, whatever its timestamp`,
 		`6 of 6 SYNs with an older timestamp unanswered`,
 		capture + `10.244.1.1 to 10.244.1.2:8080, \S+ to \S+ UTC: 6 SYNs with an older timestamp: 6 unanswered \(6 of them repeated\), 0 answered; ` +

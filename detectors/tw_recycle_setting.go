@@ -133,6 +133,14 @@ func (s *recycleSetting) scope() string {
 	}
 }
 
+// source says whose the setting in force is: the kernel's own, or what stands in for it.
+func (s *recycleSetting) source() string {
+	if s.state != recycleOn && len(s.emulated) > 0 {
+		return s.emulated[0].Source
+	}
+	return "native"
+}
+
 // emulatedLines quote what stands in for the setting.
 func (s *recycleSetting) emulatedLines() []Line {
 	var lines []Line

@@ -27,7 +27,7 @@ func TestTWRecycleSettings(t *testing.T) {
 		{"no such setting", files{}, []string{"clean"}, []string{"no such setting on 2 nodes"}},
 		{"off", files{sysctl: sysctlOff}, []string{"clean"}, []string{"no such setting on 1 nodes, it is 0 on 1"}},
 		{"on", files{sysctl: sysctlOn}, []string{"problem warning setting n1"}, []string{
-			"net.ipv4.tcp_tw_recycle is 1 on n1: SYNs of clients that share an address will be dropped",
+			"net.ipv4.tcp_tw_recycle is 1 on n1, native: SYNs of clients that share an address will be dropped",
 			"for every network namespace of the node before Linux 4.11, for the node's own in 4.11",
 			`["sysctl","-w","net.ipv4.tcp_tw_recycle=0"]`,
 		}},
@@ -109,7 +109,7 @@ func TestTWRecycleCaptures(t *testing.T) {
 		want  []string
 		shown []string
 	}{
-		{"the setting is on", files{here: fault, sysctl: sysctlOn}, []string{"problem critical behaviour n1"}, []string{"net.ipv4.tcp_tw_recycle is 1 on n1", remedyOn + "n1"}},
+		{"the setting is on", files{here: fault, sysctl: sysctlOn}, []string{"problem critical behaviour n1"}, []string{"net.ipv4.tcp_tw_recycle is 1 on n1, native", remedyOn + "n1"}},
 		{"the setting is emulated", files{here: fault, evidence.NodeFile("n1", evidence.TWRecycleFile): emulatedOn},
 			[]string{"problem critical behaviour n1"}, []string{"net.ipv4.tcp_tw_recycle is 1 on n1", "for pod-n1, emulated", remedyOn + "n1"}},
 		{"the setting was not read", files{here: fault, sysctl: ""}, []string{"problem critical behaviour n1", "unknown n1"},
