@@ -115,8 +115,16 @@ func List(ctx context.Context) ([]Found, error) {
 	return all, nil
 }
 
-// Find returns the lab of that name. If there is one of each kind, it is the embedded one.
+// Find returns the lab of that name. If there is one of each kind, it is the embedded one, for which no container engine
+// has to be asked.
 func Find(ctx context.Context, name string) (Found, error) {
+	embedded, err := netns.List()
+	if err != nil {
+		return Found{}, err
+	}
+	if slices.Contains(embedded, name) {
+		return Found{Netns, name}, nil
+	}
 	all, err := List(ctx)
 	if err != nil {
 		return Found{}, err
