@@ -31,7 +31,7 @@ check-lab:
 node-image: ## build a kind node image without a container registry, for LAB=kind (10 to 15 minutes from nothing)
 	@$(MAKE) --no-print-directory tools LAB=kind
 	@$(GO_BUILD) -o bin/ ./hack/node-image
-	@$(SUDO) $(ENV) bin/node-image
+	@$(ENV) bin/node-image
 
 e2e: check-lab tools ## run every scenario on a lab (LAB=kind on a kind cluster, LAB=auto where one can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line); reports in out/LAB/
 	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/netns
@@ -56,7 +56,7 @@ evaluator: ## hold the evaluator of iptables rules against the kernel, over RULE
 	@$(SUDO) env NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
 
 lint: ## gofmt, go vet, staticcheck, actionlint
-	@bad=$$(gofmt -l cmd detectors framework hack scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }
+	@bad=$$(gofmt -l cmd detectors framework hack kind-configs scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }
 	go vet ./...
 	go tool -modfile=hack/lint/go.mod staticcheck ./...
 	go tool -modfile=hack/lint/go.mod actionlint

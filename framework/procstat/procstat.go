@@ -14,6 +14,8 @@ type Stat struct {
 	Parent int
 	// Start is the time of the process's start, in clock ticks since the machine's.
 	Start uint64
+	// Zombie says that the process has ended and only waits to be reaped.
+	Zombie bool
 }
 
 // Read reads the stat of a process. An error wraps fs.ErrNotExist or syscall.ESRCH when it has ended.
@@ -40,5 +42,5 @@ func parse(path, text string) (Stat, error) {
 	if err != nil {
 		return Stat{}, fmt.Errorf("%s: start: %w", path, err)
 	}
-	return Stat{Parent: parent, Start: start}, nil
+	return Stat{Parent: parent, Start: start, Zombie: fields[0] == "Z"}, nil
 }

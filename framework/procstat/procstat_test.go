@@ -12,6 +12,13 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestZombie(t *testing.T) {
+	got, err := parse("stat", "42 (cat) Z 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 1 2")
+	if err != nil || !got.Zombie {
+		t.Errorf("%+v, %v; want a zombie", got, err)
+	}
+}
+
 func TestParse(t *testing.T) {
 	const rest = " S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 1 2"
 	for name, text := range map[string]string{

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -119,8 +120,15 @@ func load(ctx context.Context, archive, stamp string) error {
 		return nil
 	}
 	say("loading it into %s as %s", e.Name, nodeimage.Reference)
-	_, err = e.Output(ctx, "load", "--input", archive)
-	return err
+	old, err := e.Output(ctx, "image", "inspect", "--format", "{{.Id}}", nodeimage.Reference)
+	if _, err := e.Output(ctx, "load", "--input", archive); err != nil {
+		return err
+	}
+	if err == nil {
+		// The image of that name before would stay without one. It cannot be removed while a lab runs on it.
+		_, _ = e.Output(ctx, "rmi", strings.TrimSpace(string(old)))
+	}
+	return nil
 }
 
 // lock keeps two builds from writing the same files.

@@ -8,14 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/netfault/netfault/framework/tools"
 )
 
 // own is everything of this program that decides what the image is.
 //
-//go:embed *.go *.sh *.yaml pause/main.go
+//go:embed archive.go binaries.go components.go debian.go files.go *.sh *.yaml pause/main.go
 var own embed.FS
 
 // stamp is equal for builds that give the same image, Debian's own updates aside: to have those, remove the cached
@@ -24,7 +23,7 @@ func (b builder) stamp() (string, error) {
 	sum := sha256.New()
 	fmt.Fprintln(sum, runtime.Version(), runtime.GOARCH)
 	err := fs.WalkDir(own, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
+		if err != nil || d.IsDir() {
 			return err
 		}
 		content, err := own.ReadFile(path)

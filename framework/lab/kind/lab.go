@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -236,11 +235,6 @@ func Open(ctx context.Context, name string) (*Lab, error) {
 		return nil, fmt.Errorf("lab %s: %w", name, err)
 	}
 	return l, nil
-}
-
-// Enter is the command, for people, that opens a shell in a node.
-func (l *Lab) Enter(node string) string {
-	return strings.Join([]string{l.engine.Name, "exec", "-it", node, "bash"}, " ")
 }
 
 // keepLogs collects kind's logs of a lab that failed, and says where they are.

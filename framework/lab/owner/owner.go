@@ -23,7 +23,7 @@ func This() (Process, error) {
 // Alive reports whether the process still runs.
 func (p Process) Alive() bool {
 	stat, err := procstat.Read(p.PID)
-	return err == nil && stat.Start == p.Start
+	return err == nil && stat.Start == p.Start && !stat.Zombie
 }
 
 // Use says who needs a lab.
