@@ -61,8 +61,9 @@ var _ = Describe("control of tw-recycle", Label("controls"), func() {
 				results, err := probe.From(ctx, l, client.Client, agent.Plan{Targets: []agent.Target{target, target}})
 				Expect(err).NotTo(HaveOccurred())
 				for _, p := range results {
+					// The setting would drop both tries of a probe. NAT may lose the first SYN of a new lab's connection
+					// (agent.ProbeDeadline), which says nothing of it.
 					Expect(p.OK).To(BeTrue(), p.Error)
-					Expect(p.Attempts).To(Equal(1), "a first connection was not answered")
 				}
 			}
 		}
