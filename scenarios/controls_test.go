@@ -62,7 +62,7 @@ var _ = Describe("control of tw-recycle", Label("controls"), func() {
 				Expect(err).NotTo(HaveOccurred())
 				for _, p := range results {
 					// The setting would drop both tries of a probe. NAT may lose the first SYN of a new lab's connection
-					// (agent.ProbeDeadline), which says nothing of it.
+					// (framework/agent/probe.go), which says nothing of it.
 					Expect(p.OK).To(BeTrue(), p.Error)
 				}
 			}
