@@ -48,7 +48,7 @@ func (p *Place) Run(ctx context.Context, c machine.Command) error {
 	if f, ok := c.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return p.interactive(ctx, c, argv)
 	}
-	tail := &tailBuffer{limit: 4096}
+	tail := &machine.Tail{}
 	command := session.Command{Argv: argv, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr}
 	if c.Stderr == nil {
 		command.Stderr = tail
@@ -60,7 +60,7 @@ func (p *Place) Run(ctx context.Context, c machine.Command) error {
 	case err != nil:
 		return fmt.Errorf("%s: %s: %w", p.name, strings.Join(c.Argv, " "), err)
 	}
-	return p.failure(code, c.Argv, string(tail.kept))
+	return p.failure(code, c.Argv, tail.String())
 }
 
 // run returns the command's exit code.
@@ -134,18 +134,4 @@ func (p *Place) interactive(ctx context.Context, c machine.Command, argv []strin
 		return p.failure(exit.ExitCode(), c.Argv, "")
 	}
 	return err
-}
-
-// tailBuffer keeps the end of what is written to it.
-type tailBuffer struct {
-	limit int
-	kept  []byte
-}
-
-func (t *tailBuffer) Write(b []byte) (int, error) {
-	t.kept = append(t.kept, b...)
-	if over := len(t.kept) - t.limit; over > 0 {
-		t.kept = t.kept[over:]
-	}
-	return len(b), nil
 }

@@ -1,7 +1,6 @@
 package kind
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,30 +32,13 @@ type record struct {
 	Owner owner.Process `json:"owner"`
 }
 
-func (r record) write() error {
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(stateDir(r.Name), "lab.json")
-	if err := os.WriteFile(path+".new", append(data, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
-}
+func (r record) write() error { return owner.WriteRecord(stateDir(r.Name), r) }
 
 // readRecord returns an error that wraps fs.ErrNotExist if there is none.
 func readRecord(name string) (record, error) {
 	var r record
-	path := filepath.Join(stateDir(name), "lab.json")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return r, err
-	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("%s: %w", path, err)
-	}
-	return r, nil
+	err := owner.ReadRecord(stateDir(name), &r)
+	return r, err
 }
 
 // claim makes the lab's folder, which nobody else can have made, before anything else.

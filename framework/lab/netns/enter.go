@@ -86,7 +86,7 @@ func (p *place) onThread(withPID bool, f func() error) error {
 // Run runs the command inside the place's namespaces.
 func (p *place) Run(ctx context.Context, c machine.Command) error {
 	var cmd *exec.Cmd
-	tail := &tailBuffer{limit: 4096}
+	tail := &machine.Tail{}
 	err := p.onThread(true, func() error {
 		// Made here, so that the program is looked up in the place's own file system and PATH.
 		path, err := lookPath(c.Argv[0])
@@ -109,7 +109,7 @@ func (p *place) Run(ctx context.Context, c machine.Command) error {
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && ctx.Err() == nil {
-		return &machine.ExitError{Machine: p.name, Argv: c.Argv, Code: exit.ExitCode(), Stderr: strings.TrimSpace(string(tail.kept))}
+		return &machine.ExitError{Machine: p.name, Argv: c.Argv, Code: exit.ExitCode(), Stderr: tail.String()}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", p.name, strings.Join(c.Argv, " "), err)
@@ -131,18 +131,4 @@ func lookPath(name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("there is no program %q; `netfault doctor` says what is missing", name)
-}
-
-// tailBuffer keeps the end of what is written to it.
-type tailBuffer struct {
-	limit int
-	kept  []byte
-}
-
-func (t *tailBuffer) Write(b []byte) (int, error) {
-	t.kept = append(t.kept, b...)
-	if over := len(t.kept) - t.limit; over > 0 {
-		t.kept = t.kept[over:]
-	}
-	return len(b), nil
 }

@@ -1,7 +1,6 @@
 package netns
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,28 +37,13 @@ type record struct {
 
 func stateDir(name string) string { return filepath.Join(stateRoot, name) }
 
-func (r record) write() error {
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(stateDir(r.Name), "lab.json")
-	if err := os.WriteFile(path+".new", append(data, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
-}
+func (r record) write() error { return owner.WriteRecord(stateDir(r.Name), r) }
 
+// readRecord returns an error that wraps fs.ErrNotExist if there is none.
 func readRecord(name string) (record, error) {
 	var r record
-	data, err := os.ReadFile(filepath.Join(stateDir(name), "lab.json"))
-	if err != nil {
-		return r, err
-	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("%s/lab.json: %w", stateDir(name), err)
-	}
-	return r, nil
+	err := owner.ReadRecord(stateDir(name), &r)
+	return r, err
 }
 
 // firstProcesses returns the process IDs of the first processes of a lab's machines, by machine name, found by their

@@ -1,0 +1,37 @@
+package owner
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// recordFile is the file in a lab's folder that holds what is known of the lab.
+const recordFile = "lab.json"
+
+// WriteRecord writes a lab's record into its folder. It is renamed into place, so that a record is whole or absent.
+func WriteRecord(dir string, record any) error {
+	data, err := json.MarshalIndent(record, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, recordFile)
+	if err := os.WriteFile(path+".new", append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// ReadRecord reads a lab's record from its folder. An error wraps fs.ErrNotExist if there is none.
+func ReadRecord(dir string, record any) error {
+	path := filepath.Join(dir, recordFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, record); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
