@@ -16,7 +16,7 @@ func Record(ctx context.Context) (State, error) {
 	s := State{Version: Version}
 	err = s.readNetlink()
 	if err == nil {
-		s.Offloads, err = readOffloads(s.Links)
+		s.Offloads, err = readOffloads()
 	}
 	if err == nil {
 		s.Sysctls, err = readSysctls(ctx)
