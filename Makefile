@@ -1,7 +1,8 @@
 # netfault: the commands that people and CI run. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
-LAB ?= netns
+# netns, kind, or auto: kind where a container engine answers and a node image can be had, netns elsewhere.
+LAB ?= auto
 # Labels of the suite: all but the long one.
 FOCUS ?= !sigkill
 VECTORS ?= framework/twrecycle/testdata/vectors.json
@@ -9,21 +10,22 @@ RULESETS ?= 2000
 OUT := out/$(LAB)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export NETFAULT_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netfault
-# What a run as root needs to know of the user's settings.
-ENV := env NETFAULT_CACHE=$(NETFAULT_CACHE) FLANNEL_VERSION=$(FLANNEL_VERSION) KIND_EXPERIMENTAL_PROVIDER=$(KIND_EXPERIMENTAL_PROVIDER)
+# What a run as root needs to know of the user's settings: where Go is, and those of these that are set.
+SETTINGS := FLANNEL_VERSION NODE_IMAGE KIND_EXPERIMENTAL_PROVIDER CONTAINERS_CONF DOCKER_HOST DOCKER_CONFIG
+ENV := env PATH="$(PATH)" NETFAULT_CACHE=$(NETFAULT_CACHE) $(foreach v,$(SETTINGS),$(if $($(v)),$(v)="$($(v))"))
 GO_BUILD := CGO_ENABLED=0 go build -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools node-image e2e test conformance evaluator lint bench fixtures clean check-lab
+.PHONY: help build tools node-image e2e suite test conformance evaluator lint bench fixtures clean check-lab
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
 
 build: ## build netfault and its agent into bin/
-	$(GO_BUILD) -o bin/ ./cmd/...
+	@$(GO_BUILD) -o bin/ ./cmd/...
 
-tools: build ## install what is missing and build etcd, flanneld and CoreDNS (FLANNEL_VERSION=... picks flannel's)
-	@bin/netfault doctor --fix $(if $(filter kind,$(LAB)),--kind)
+tools: build ## install what is missing and build etcd, flanneld and CoreDNS (FLANNEL_VERSION=... picks flannel's; LAB=netns or kind, only what that needs)
+	@bin/netfault doctor --fix $(if $(filter netns kind,$(LAB)),--lab=$(LAB))
 
 check-lab:
 	@case "$(LAB)" in netns|kind|auto) ;; *) echo "LAB=$(LAB): want netns, kind or auto" >&2; exit 2;; esac
@@ -33,13 +35,16 @@ node-image: ## build a kind node image without a container registry, for LAB=kin
 	@$(GO_BUILD) -o bin/ ./hack/node-image
 	@$(ENV) bin/node-image
 
-e2e: check-lab tools ## run every scenario on a lab (LAB=kind on a kind cluster, LAB=auto where one can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line); reports in out/LAB/
+e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line; KEEP=1 keeps the lab of a failure); reports in out/LAB/
+	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && $(MAKE) --no-print-directory suite LAB=$$lab
+
+suite: tools
 	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/netns
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@mkdir -p $(OUT)
 	@test "$(LAB) $(FOCUS)" != "netns !sigkill" || $(SUDO) $(ENV) bin/netns.test -test.v | grep -E '^(---|ok|PASS|FAIL|    )'
 	@color=; [ -t 1 ] || color=--ginkgo.no-color; \
-	$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -out=$(CURDIR)/$(OUT) --ginkgo.randomize-all --ginkgo.succinct $$color \
+	$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all --ginkgo.succinct $$color \
 	  --ginkgo.fail-on-empty --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json"
 
@@ -61,6 +66,8 @@ lint: ## gofmt, go vet, staticcheck, actionlint
 	go tool -modfile=hack/lint/go.mod staticcheck ./...
 	go tool -modfile=hack/lint/go.mod actionlint
 	@for s in .ci/run hack/*.sh; do bash -n $$s || exit 1; done
+
+bench fixtures: LAB = netns
 
 bench: tools ## time the lab from 3 to 30 nodes, stale-vtep at 100 to 5,000 nodes, and pod-snat beside iptables-legacy-save
 	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/netns

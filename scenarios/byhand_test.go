@@ -13,7 +13,6 @@ import (
 	"github.com/netfault/netfault/framework/collect"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/machine"
-	"github.com/netfault/netfault/framework/undo"
 	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
 )
 
@@ -26,9 +25,7 @@ var _ = Describe("a bundle made by hand", Label("byhand"), func() {
 		}
 		Expect(healthy.ExitCode()).To(Equal(0))
 
-		DeferCleanup(func(ctx context.Context) {
-			Expect(undo.Undo(ctx, theLab)).To(Succeed())
-		})
+		undoOrKeep(theLab)
 		life := &fault.Life{
 			Lab: theLab, Scenario: stalevtep.Scenario, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: silent{},
 			Bundles: filepath.Join(*outDir, "byhand"),

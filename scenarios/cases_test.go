@@ -13,7 +13,6 @@ import (
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
-	"github.com/netfault/netfault/framework/undo"
 	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
 )
 
@@ -99,9 +98,7 @@ func liveThrough(ctx context.Context, d detectors.Detector, want fault.Subject, 
 			Want:   func(lab.Lab) []fault.Subject { return []fault.Subject{want} },
 		},
 	}
-	DeferCleanup(func(ctx context.Context) {
-		Expect(undo.Undo(ctx, theLab)).To(Succeed())
-	})
+	undoOrKeep(theLab)
 	_, err := life.Run(ctx, append(life.Inject(), life.Heal()...)...)
 	Expect(err).NotTo(HaveOccurred())
 }

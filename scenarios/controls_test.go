@@ -28,9 +28,7 @@ var _ = Describe("control of tw-recycle", Label("controls"), func() {
 		}
 		_, err := undo.Begin(ctx, l, "control of tw-recycle")
 		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(func(ctx context.Context) {
-			Expect(undo.Undo(ctx, l)).To(Succeed())
-		})
+		undoOrKeep(l)
 		Expect(twrecycle.Skew(ctx, l, silently)).To(Succeed())
 	})
 	closing := func(address netip.Addr, port int) netip.AddrPort { return netip.AddrPortFrom(address, uint16(port)) }

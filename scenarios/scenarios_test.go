@@ -11,7 +11,6 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/framework/fault"
-	"github.com/netfault/netfault/framework/undo"
 	"github.com/netfault/netfault/scenarios"
 )
 
@@ -50,9 +49,7 @@ func lifeOf(s fault.Scenario, remedy string) {
 				fmt.Printf("%s skipped: %s\n", s.Name, entry.Skipped)
 			}
 			// A no-op after a scenario that passed; registered before anything is changed.
-			DeferCleanup(func(ctx context.Context) {
-				Expect(undo.Undo(ctx, life.Lab)).To(Succeed())
-			})
+			undoOrKeep(life.Lab)
 		})
 		AfterAll(func() {
 			entry.OK = entry.Skipped == "" && len(entry.Steps) == len(steps) && entry.Steps[len(steps)-1].OK

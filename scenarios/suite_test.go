@@ -30,6 +30,7 @@ var (
 	outDir      = flag.String("out", "", "folder for report.json and the bundles; without it, the suite is skipped")
 	labKind     = flag.String("lab", string(labs.Netns), "kind of lab: netns, kind or auto")
 	keepBundles = flag.Bool("keep-bundles", false, "keep the bundles of scenarios that passed, too")
+	keep        = flag.Bool("keep", false, "stop at the first failure, and keep the lab as it is then")
 )
 
 // theLab is shared by all scenarios that can run on it, so that each must leave it as it was. Its pods hang on cni0.
@@ -62,7 +63,9 @@ func TestScenarios(t *testing.T) {
 		t.Skip("the scenarios run on a lab: make e2e")
 	}
 	RegisterFailHandler(Fail)
-	RunSpecs(t, "netfault scenarios")
+	suite, reporter := GinkgoConfiguration()
+	suite.FailFast = suite.FailFast || *keep
+	RunSpecs(t, "netfault scenarios", suite, reporter)
 }
 
 var console = report.NewConsole(os.Stdout)
@@ -81,7 +84,13 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	// Registered before any lab is made: removing what was never made is no error.
 	DeferCleanup(func(ctx context.Context) {
 		for _, pods := range lab.Attachments {
+			if l, up := made[pods]; up && toKeep != nil && l.Name() == toKeep.Name() {
+				continue
+			}
 			Expect(labs.Found{Kind: chosen, Name: labName(pods)}.Remove(ctx)).To(Succeed())
+		}
+		if toKeep != nil {
+			keepLab(toKeep)
 		}
 	})
 	theLab = labWith(ctx, lab.CNIBridge)
@@ -103,6 +112,9 @@ func checkOwnNetwork(ctx context.Context) {
 		})
 		Expect(ours).To(BeEmpty(), "this machine's own network is not what it was")
 		for _, pods := range lab.Attachments {
+			if toKeep != nil && toKeep.Name() == string(labs.Netns)+":"+labName(pods) {
+				continue
+			}
 			Expect(netns.List()).NotTo(ContainElement(labName(pods)))
 		}
 	})
@@ -119,7 +131,9 @@ func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
 		return l
 	}
 	begun := time.Now()
-	o := labs.Options{Kind: chosen, Name: labName(pods), Flannel: tools.FlannelVersion(), Pods: pods, Owned: true}
+	o := labs.Options{
+		Kind: chosen, Name: labName(pods), Flannel: tools.FlannelVersion(), Pods: pods, Owned: true, KeepFailed: *keep,
+	}
 	if chosen == labs.KIND {
 		o.Progress = func(step string) { fmt.Printf("%6.1fs  %s\n", time.Since(begun).Seconds(), step) }
 	}

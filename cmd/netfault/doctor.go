@@ -7,29 +7,37 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/framework/doctor"
+	"github.com/netfault/netfault/framework/lab/labs"
 )
 
 func newDoctor() *cobra.Command {
-	var fix, forKind bool
+	var fix bool
+	var lab labs.Kind
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this machine lacks to run a lab, and install it",
-		Long: `Check what a lab needs of this machine. With --fix, install missing Debian packages (with sudo where needed) and build
+		Long: `Check what labs need of this machine. With --fix, install missing Debian packages (with sudo where needed) and build
 etcd, flanneld and CoreDNS from their pinned sources; that part must run inside netfault's checkout. Debian's dockerd is
-unpacked into the cache, and not installed.`,
+unpacked into the cache, and not installed. Where there is no container engine, Podman is installed for kind clusters, and set
+up by a containers.conf in netfault's cache.
+
+Exit codes: 0 nothing is lacking that labs cannot do without, 1 something is, 2 error.`,
 		Example: `  sudo netfault doctor
   netfault doctor --fix
-  netfault doctor --fix --kind`,
+  netfault doctor --fix --lab=netns`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if lab != "" && lab != labs.Netns && lab != labs.KIND {
+				return fmt.Errorf("--lab=%s: want netns or kind, or none for both", lab)
+			}
 			out := cmd.OutOrStdout()
 			if fix {
-				if err := doctor.Fix(cmd.Context(), out, doctor.Run(cmd.Context(), forKind)); err != nil {
+				if err := doctor.Fix(cmd.Context(), out, doctor.Run(cmd.Context(), lab)); err != nil {
 					return err
 				}
 			}
 			lacking := 0
-			for _, c := range doctor.Run(cmd.Context(), forKind) {
+			for _, c := range doctor.Run(cmd.Context(), lab) {
 				if c.Missing == nil {
 					fmt.Fprintf(out, "ok       %s\n", c.Name)
 					continue
@@ -55,6 +63,8 @@ unpacked into the cache, and not installed.`,
 		},
 	}
 	cmd.Flags().BoolVar(&fix, "fix", false, "install what is missing")
-	cmd.Flags().BoolVar(&forKind, "kind", false, "and what kind labs need: a container engine, which is Podman if there is none")
+	cmd.Flags().StringVar((*string)(&lab), "lab", "", "only what labs of this kind need: netns (embedded) or kind (a Kubernetes cluster)")
+	// The flag was registered in the line above.
+	_ = cmd.RegisterFlagCompletionFunc("lab", cobra.FixedCompletions([]string{"netns", "kind"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

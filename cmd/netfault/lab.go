@@ -35,7 +35,39 @@ func newLab() *cobra.Command {
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newLabUp(), newLabStatus(), newLabShell(), newLabDown())
+	cmd.AddCommand(newLabUp(), newLabStatus(), newLabShell(), newLabDown(), newLabChoose())
+	return cmd
+}
+
+// kindFlag adds the flag that says what kind of lab to make.
+func kindFlag(cmd *cobra.Command, kind *labs.Kind, value labs.Kind) {
+	cmd.Flags().StringVar((*string)(kind), "kind", string(value),
+		"kind of lab: netns (embedded), kind (a Kubernetes cluster), or auto (kind where a container engine answers and a node image can be had)")
+	// The flag was registered in the line above.
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{"netns", "kind", "auto"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func newLabChoose() *cobra.Command {
+	var kind labs.Kind
+	cmd := &cobra.Command{
+		Use:   "choose",
+		Short: "Say which kind of lab this machine can have, and why",
+		Long: `Print the kind of lab that --kind stands for on this machine, kind or netns, and on standard error why. It may pull a node
+image. 'make e2e' asks it first.`,
+		Example: `  sudo netfault lab choose`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			progress := func(step string) { fmt.Fprintln(cmd.ErrOrStderr(), step) }
+			chosen, why, err := labs.Choose(cmd.Context(), kind, progress)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "lab of the kind %s: %s\n", chosen, why)
+			fmt.Fprintln(cmd.OutOrStdout(), chosen)
+			return nil
+		},
+	}
+	kindFlag(cmd, &kind, labs.Auto)
 	return cmd
 }
 
@@ -47,8 +79,8 @@ func newLabUp() *cobra.Command {
 		Long: `Make a lab, which stands until 'netfault lab down'. Of the kind netns it is an embedded one of network namespaces, up in
 half a second: a real etcd, a real flanneld on every node, two pods with Services on each, a real CoreDNS, and a host outside
 the cluster. Of the kind kind it is a real Kubernetes cluster with flannel's own DaemonSet, for which a container engine is
-needed. auto takes kind where an engine answers and has or gets a node image. FLANNEL_VERSION picks the version of flannel,
-` + tools.DefaultFlannel + ` by default; build it first with: make tools FLANNEL_VERSION=...`,
+needed; NODE_IMAGE names another node image than the one that was built here or kind's own. FLANNEL_VERSION picks the version
+of flannel, ` + tools.DefaultFlannel + ` by default; for an embedded lab build it first: make tools FLANNEL_VERSION=...`,
 		Example: `  sudo netfault lab up
   sudo netfault lab up --nodes=5 --lab=big
   sudo netfault lab up --pods=docker0
@@ -80,9 +112,7 @@ needed. auto takes kind where an engine answers and has or gets a node image. FL
 	}
 	labFlag(cmd, &o.Name)
 	cmd.Flags().IntVar(&o.Nodes, "nodes", 3, fmt.Sprintf("how many nodes, 2 to %d (of a kind cluster, the control plane included, to %d)", netns.MaxNodes, kind.MaxNodes))
-	cmd.Flags().StringVar((*string)(&o.Kind), "kind", string(labs.Netns), "kind of lab: netns (embedded), kind (a Kubernetes cluster), auto")
-	// The flag was registered in the line above.
-	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{"netns", "kind", "auto"}, cobra.ShellCompDirectiveNoFileComp))
+	kindFlag(cmd, &o.Kind, labs.Netns)
 	cmd.Flags().StringVar((*string)(&o.Pods), "pods", string(lab.CNIBridge),
 		"how pods hang on their nodes: cni0 (a bridge, CNI's way), docker0 (dockerd's bridge), routed (a route each, Calico's way)")
 	// The flag was registered in the line above.

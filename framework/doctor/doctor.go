@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/lab/labs"
 	"github.com/netfault/netfault/framework/tools"
 )
 
@@ -30,10 +31,24 @@ type Check struct {
 	Optional string
 }
 
-// Run makes all checks, for kind labs those that they need beside the others. Those of the kernel need root and are told
-// to be unknown without it.
-func Run(ctx context.Context, forKind bool) []Check {
-	checks := []Check{{Name: "Linux", Why: "labs are made of Linux namespaces", Missing: linux()}}
+// Run makes the checks for labs of one kind, or with lab empty those for both: what only kind labs need is optional then.
+// Those of the kernel need root and are told to be unknown without it.
+func Run(ctx context.Context, lab labs.Kind) []Check {
+	checks := []Check{
+		{Name: "Linux", Why: "labs are made of Linux namespaces", Missing: linux()},
+		{Name: "go", Why: "what runs in labs is built from source", Missing: onPath("go")},
+	}
+	if lab != labs.KIND {
+		checks = append(checks, embeddedChecks()...)
+	}
+	if lab != labs.Netns {
+		checks = append(checks, kindChecks(ctx, lab == "")...)
+	}
+	return checks
+}
+
+func embeddedChecks() []Check {
+	var checks []Check
 	for _, p := range []struct{ program, pkg, why string }{
 		{"ip", "iproute2", "remedies and people read and change links, neighbours and routes with it"},
 		{"bridge", "iproute2", "remedies and people read and change forwarding entries with it"},
@@ -47,31 +62,43 @@ func Run(ctx context.Context, forKind bool) []Check {
 		checks = append(checks, Check{Name: p.program, Why: p.why, Packages: []string{p.pkg}, Missing: onPath(p.program)})
 	}
 	checks = append(checks,
-		Check{Name: "C library headers", Why: "flanneld is linked with them", Packages: []string{"libc6-dev"}, Missing: readable("/usr/include/stdio.h")},
-		Check{Name: "go", Why: "flanneld, etcd and CoreDNS are built from source", Missing: onPath("go")},
+		Check{Name: "C library headers", Why: "flanneld is linked with them", Packages: []string{"libc6-dev"}, Missing: readable(libcHeader)},
 		Check{Name: "kernel", Why: "the lab needs network namespaces, veth, bridges, VXLAN and bridge netfilter", Missing: kernel()},
 	)
-	checks = append(append(checks, toolChecks()...), dockerCheck())
-	if forKind {
-		checks = append(checks, kindChecks(ctx)...)
-	}
-	return checks
+	return append(append(checks, toolChecks()...), dockerCheck())
 }
 
-// kindChecks are those of kind labs alone. Where there is no container engine, Podman will do: it needs no daemon.
-func kindChecks(ctx context.Context) []Check {
+// libcHeader is one of the C library's.
+const libcHeader = "/usr/include/stdio.h"
+
+// kindChecks are those of kind labs. Where there is no container engine, Podman will do: it needs no daemon. What builds a
+// node image is needed only where none can be pulled.
+func kindChecks(ctx context.Context, optional bool) []Check {
 	_, noEngine := engine.Find(ctx)
-	return []Check{
+	checks := []Check{
 		{Name: "container engine", Why: "kind clusters run in Docker, Podman or nerdctl", Packages: engine.PodmanPackages(), Missing: noEngine},
-		{Name: "mmdebstrap", Why: "the node image's file systems are made with it, where there is no registry", Packages: []string{"mmdebstrap"}, Missing: onPath("mmdebstrap")},
 		{Name: engine.ModulesDir, Why: "kind shows it to its nodes", Missing: readable(engine.ModulesDir)},
 	}
+	if optional {
+		for i := range checks {
+			checks[i].Optional = "there are embedded labs and no kind clusters"
+		}
+	}
+	const pulled = "node images have to come from a registry"
+	return append(checks,
+		Check{Name: "mmdebstrap", Why: "`make node-image` makes file systems with it", Packages: []string{"mmdebstrap"}, Missing: onPath("mmdebstrap"), Optional: pulled},
+		Check{Name: "C compiler", Why: "`make node-image` builds flanneld, which has C code", Packages: []string{"gcc", "libc6-dev"},
+			Missing: errors.Join(onPath("gcc"), readable(libcHeader)), Optional: pulled},
+	)
 }
+
+// dockerd is fetched, and not installed.
+const dockerd = "dockerd"
 
 func dockerCheck() Check {
 	_, err := tools.FindDocker()
 	return Check{
-		Name: "dockerd", Why: "labs with pods on docker0 run it", Missing: err,
+		Name: dockerd, Why: "labs with pods on docker0 run it", Missing: err,
 		Optional: "rules recorded from a real dockerd are written in its place",
 	}
 }
@@ -113,19 +140,25 @@ func readable(path string) error {
 }
 
 // Fix installs the missing Debian packages and builds the missing tools, and tells on log what it does and why. It
-// installs nothing that is there already.
+// installs nothing that is there already. It is no error if what is optional cannot be had.
 func Fix(ctx context.Context, log io.Writer, checks []Check) error {
-	var packages []string
+	var needed, optional []string
 	for _, c := range checks {
-		if c.Missing != nil && len(c.Packages) > 0 {
-			fmt.Fprintf(log, "%s is missing: %s; installing Debian's %s\n", c.Name, c.Why, strings.Join(c.Packages, ", "))
-			packages = append(packages, c.Packages...)
+		if c.Missing == nil || len(c.Packages) == 0 {
+			continue
+		}
+		fmt.Fprintf(log, "%s is missing: %s; installing Debian's %s\n", c.Name, c.Why, strings.Join(c.Packages, ", "))
+		if c.Optional == "" {
+			needed = append(needed, c.Packages...)
+		} else {
+			optional = append(optional, c.Packages...)
 		}
 	}
-	if len(packages) > 0 {
-		if err := install(ctx, log, packages); err != nil {
-			return err
-		}
+	if err := install(ctx, log, needed); err != nil {
+		return err
+	}
+	if err := install(ctx, log, optional); err != nil {
+		fmt.Fprintf(log, "going on without it: %v\n", err)
 	}
 	for _, c := range checks {
 		if c.Name == engine.ModulesDir && c.Missing != nil {
@@ -143,7 +176,9 @@ func Fix(ctx context.Context, log io.Writer, checks []Check) error {
 	if err := buildTools(ctx, log, checks); err != nil {
 		return err
 	}
-	fetchDocker(ctx, log)
+	if slices.ContainsFunc(checks, func(c Check) bool { return c.Name == dockerd }) {
+		fetchDocker(ctx, log)
+	}
 	return nil
 }
 
@@ -161,6 +196,9 @@ func fetchDocker(ctx context.Context, log io.Writer) {
 }
 
 func install(ctx context.Context, log io.Writer, packages []string) error {
+	if len(packages) == 0 {
+		return nil
+	}
 	if onPath("apt-get") != nil {
 		return fmt.Errorf("there is no apt-get here: install what provides %s by hand", strings.Join(packages, ", "))
 	}

@@ -12,22 +12,22 @@ import (
 	"github.com/netfault/netfault/framework/lab/kind/nodeimage"
 )
 
-func TestKubernetesIsPinnedOnce(t *testing.T) {
-	pinned, err := requiredVersion(filepath.Join("kubernetes", "go.mod"), "k8s.io/kubernetes")
-	if err != nil || pinned != nodeimage.Kubernetes {
-		t.Errorf("kubernetes/go.mod pins %q, %v; the node image is named after %s", pinned, err, nodeimage.Kubernetes)
+// The stamp sees debian.go, and not versions.go.
+func TestDebianFollowsVersions(t *testing.T) {
+	if suite != nodeimage.Debian {
+		t.Errorf("hack/node-image/debian.go has Debian %q, but versions.go in framework/lab/kind/nodeimage %q: change one",
+			suite, nodeimage.Debian)
 	}
 }
 
-func TestEtcdAndCoreDNSAreKubeadms(t *testing.T) {
+func TestCheckVersions(t *testing.T) {
 	b := builder{source: "."}
-	// What kubeadm v1.34.4 lists.
-	wanted := []string{"registry.k8s.io/coredns/coredns:v1.12.1", "registry.k8s.io/pause:3.10.1", "registry.k8s.io/etcd:3.6.5-0"}
-	if err := b.checkVersions(wanted); err != nil {
+	coredns, etcd := "registry.k8s.io/coredns/coredns:"+nodeimage.CoreDNS, "registry.k8s.io/etcd:"+nodeimage.Etcd[1:]+"-0"
+	if err := b.checkVersions([]string{coredns, "registry.k8s.io/pause:3.10.1", etcd}); err != nil {
 		t.Error(err)
 	}
-	wanted[2] = "registry.k8s.io/etcd:3.6.6-0"
-	if err := b.checkVersions(wanted); err == nil || !strings.Contains(err.Error(), "3.6.6") {
+	etcd = "registry.k8s.io/etcd:3.0.0-0"
+	if err := b.checkVersions([]string{coredns, etcd}); err == nil || !strings.Contains(err.Error(), etcd) {
 		t.Errorf("another etcd passes: %v", err)
 	}
 }

@@ -18,9 +18,18 @@ import (
 // older flannel CNI plugin.
 func isOffline(image string) bool { return strings.HasPrefix(image, nodeimage.Repository+":") }
 
-// FindImage chooses the node image: the offline one, if somebody has built it on this machine; otherwise that of kind's
-// own release, if it is there or can be pulled.
+// CheckFlannel says why a cluster of that node image cannot run a version of flannel.
+func CheckFlannel(version, image string) error { return checkFlannel(version, isOffline(image)) }
+
+// ImageVariable is the environment variable that names another node image, such as kindest/node:v1.33.4.
+const ImageVariable = "NODE_IMAGE"
+
+// FindImage chooses the node image: the one that NODE_IMAGE names; the offline one, if somebody has built it on this machine;
+// otherwise that of kind's own release. The first and the last are pulled if they are not there.
 func FindImage(ctx context.Context, e engine.Engine, progress func(string)) (string, error) {
+	if named := os.Getenv(ImageVariable); named != "" && named != nodeimage.Reference {
+		return pulled(ctx, e, named, progress)
+	}
 	archive, err := nodeimage.Archive()
 	if err != nil {
 		return "", err
@@ -40,12 +49,17 @@ func FindImage(ctx context.Context, e engine.Engine, progress func(string)) (str
 		}
 		return nodeimage.Reference, nil
 	}
-	if e.HasImage(ctx, defaults.Image) {
-		return defaults.Image, nil
+	return pulled(ctx, e, defaults.Image, progress)
+}
+
+// pulled returns the image once it is there.
+func pulled(ctx context.Context, e engine.Engine, image string, progress func(string)) (string, error) {
+	if e.HasImage(ctx, image) {
+		return image, nil
 	}
-	progress("pull " + defaults.Image)
-	if _, err := e.Output(ctx, "pull", "--quiet", defaults.Image); err != nil {
+	progress("pull " + image)
+	if _, err := e.Output(ctx, "pull", "--quiet", image); err != nil {
 		return "", fmt.Errorf("there is no node image: %w; `make node-image` builds one without a registry", err)
 	}
-	return defaults.Image, nil
+	return image, nil
 }

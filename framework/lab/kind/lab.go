@@ -44,6 +44,8 @@ type Options struct {
 	Image string
 	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
 	Owned bool
+	// KeepFailed keeps the containers of a lab that could not be made, for a look; `netfault reset` removes them.
+	KeepFailed bool
 	// Progress is called when a step begins; it may be nil.
 	Progress func(step string)
 }
@@ -97,7 +99,7 @@ func (l *Lab) Nodes() []lab.Node {
 }
 
 // Up makes a lab and returns when every probe of it passes. When it fails, it leaves nothing behind but the error, and
-// kind's logs in a folder that the error names.
+// kind's logs in a folder that the error names, unless it is to keep more.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -135,7 +137,12 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if ctx.Err() != nil {
 		return nil, errors.Join(fmt.Errorf("lab %s: %w; it is removed", o.Name, context.Cause(ctx)), Remove(ended, o.Name))
 	}
-	return nil, errors.Join(fmt.Errorf("lab %s: %w%s%s", o.Name, err, log.end(), l.keepLogs()), Remove(ended, o.Name))
+	err = fmt.Errorf("lab %s: %w%s%s", o.Name, err, log.end(), l.keepLogs())
+	if o.KeepFailed {
+		return nil, fmt.Errorf("%w\nits containers are kept: `%s exec -it %s-control-plane bash` enters one, `netfault reset` removes them",
+			err, e.Name, clusterName(o.Name))
+	}
+	return nil, errors.Join(err, Remove(ended, o.Name))
 }
 
 func (o *Options) complete() error {

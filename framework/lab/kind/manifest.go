@@ -32,9 +32,8 @@ type manifest struct {
 
 // readManifest reads the manifest of a version of flannel, and patches it where the lab needs that.
 func readManifest(ctx context.Context, version string, offline bool) (*manifest, error) {
-	if offline && version != tools.DefaultFlannel {
-		return nil, fmt.Errorf("the offline node image has flannel %s and no other: FLANNEL_VERSION=%s needs a registry",
-			tools.DefaultFlannel, version)
+	if err := checkFlannel(version, offline); err != nil {
+		return nil, err
 	}
 	text, err := nodeimage.FlannelManifest(ctx, version)
 	if err != nil {
@@ -68,6 +67,14 @@ func readManifest(ctx context.Context, version string, offline bool) (*manifest,
 		return nil, fmt.Errorf("the manifest of flannel %s has no DaemonSet in a namespace of its own: the kind lab needs a newer one", version)
 	}
 	return m, m.patch()
+}
+
+func checkFlannel(version string, offline bool) error {
+	if offline && version != tools.DefaultFlannel {
+		return fmt.Errorf("the offline node image has flannel %s and no other: FLANNEL_VERSION=%s needs a registry",
+			tools.DefaultFlannel, version)
+	}
+	return nil
 }
 
 // patch leaves out the nodes with offLabel, and has the kubelet look every second whether flanneld is ready.

@@ -254,6 +254,12 @@ func TestFindImage(t *testing.T) {
 	if image, err := FindImage(t.Context(), e, progress); err != nil || !strings.HasPrefix(image, "kindest/node:") {
 		t.Errorf("kind's own image is there: %q, %v", image, err)
 	}
+	t.Setenv(ImageVariable, "kindest/node:v1.2.3")
+	fakeEngine(t, `case "$*" in *localhost*) echo stamp ;; "pull --quiet kindest/node:v1.2.3") ;; *) exit 1 ;; esac`)
+	if image, err := FindImage(t.Context(), e, progress); err != nil || image != "kindest/node:v1.2.3" {
+		t.Errorf("%s names another one, which can be pulled: %q, %v", ImageVariable, image, err)
+	}
+	t.Setenv(ImageVariable, "")
 	fakeEngine(t, "exit 1\n")
 	if _, err := FindImage(context.Background(), e, progress); err == nil || !strings.Contains(err.Error(), "make node-image") {
 		t.Errorf("there is none: %v", err)

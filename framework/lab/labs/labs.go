@@ -12,6 +12,7 @@ import (
 	"github.com/netfault/netfault/framework/lab/kind"
 	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/lab/owner"
+	"github.com/netfault/netfault/framework/tools"
 )
 
 // Kind is a kind of lab.
@@ -22,15 +23,15 @@ const (
 	Netns Kind = "netns"
 	// KIND is a kind cluster.
 	KIND Kind = "kind"
-	// Auto is KIND where a container engine answers and there is a node image, and Netns elsewhere.
+	// Auto is KIND where a container engine answers and a node image is there or can be pulled, and Netns elsewhere.
 	Auto Kind = "auto"
 )
 
 // Kinds are what people can ask for.
 var Kinds = []Kind{Auto, Netns, KIND}
 
-// Choose returns the kind of lab that Auto stands for on this machine, and why; other kinds it returns as they are. It may
-// pull a node image, which it tells by progress.
+// Choose returns the kind of lab that Auto stands for on this machine and for FLANNEL_VERSION, and why; other kinds it returns
+// as they are. It may pull a node image, which it tells by progress.
 func Choose(ctx context.Context, k Kind, progress func(string)) (chosen Kind, why string, err error) {
 	switch k {
 	case Netns, KIND:
@@ -44,6 +45,9 @@ func Choose(ctx context.Context, k Kind, progress func(string)) (chosen Kind, wh
 		return Netns, "no container engine answers: " + err.Error(), nil
 	}
 	image, err := kind.FindImage(ctx, e, progress)
+	if err == nil {
+		err = kind.CheckFlannel(tools.FlannelVersion(), image)
+	}
 	if err != nil {
 		return Netns, e.Name + " answers, but " + err.Error(), nil
 	}
@@ -62,6 +66,8 @@ type Options struct {
 	Pods lab.Attachment
 	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
 	Owned bool
+	// KeepFailed keeps the containers of a kind cluster that could not be made, for a look.
+	KeepFailed bool
 	// Progress is called when a step begins; it may be nil.
 	Progress func(step string)
 }
@@ -77,7 +83,9 @@ func Up(ctx context.Context, o Options) (lab.Lab, error) {
 	if o.Pods != "" && o.Pods != lab.CNIBridge {
 		return nil, fmt.Errorf("the pods of a kind cluster hang on %s, not on %s", lab.CNIBridge, o.Pods)
 	}
-	l, err := kind.Up(ctx, kind.Options{Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Owned: o.Owned, Progress: o.Progress})
+	l, err := kind.Up(ctx, kind.Options{
+		Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Owned: o.Owned, KeepFailed: o.KeepFailed, Progress: o.Progress,
+	})
 	return orNone(l, err)
 }
 
@@ -159,6 +167,14 @@ func (f Found) Remove(ctx context.Context) error {
 		return netns.Remove(ctx, f.Name)
 	}
 	return kind.Remove(ctx, f.Name)
+}
+
+// Keep lets the lab outlive the process that it belongs to.
+func (f Found) Keep() error {
+	if f.Kind == Netns {
+		return netns.Keep(f.Name)
+	}
+	return kind.Keep(f.Name)
 }
 
 // Use says who needs the lab.

@@ -1,5 +1,5 @@
 // Package nodeimage names the node image that `make node-image` builds without a registry, and keeps what it and the
-// kind lab must agree on. What goes into the image is pinned by the modules under hack/node-image.
+// kind lab must agree on. What goes into the image is pinned in versions.go.
 package nodeimage
 
 import (
@@ -7,12 +7,6 @@ import (
 
 	"github.com/netfault/netfault/framework/tools"
 )
-
-// cniPlugins is the version of the CNI plugins; hack/node-image/cni-plugins/go.mod pins the same one.
-const cniPlugins = "v1.9.1"
-
-// Kubernetes is the version in the image; hack/node-image/kubernetes/go.mod pins the same one.
-const Kubernetes = "v1.34.4"
 
 // Repository is the image's name in a container engine, and Reference the name with its tag.
 const (

@@ -1,0 +1,49 @@
+package scenarios_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
+	. "github.com/onsi/gomega"
+
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/labs"
+	"github.com/netfault/netfault/framework/undo"
+)
+
+// toKeep is the lab on which a spec failed, where failures are to be kept for a look (make e2e KEEP=1).
+var toKeep lab.Lab
+
+// undoOrKeep registers the undo of what a spec is about to do to the lab. Where failures are kept, a spec that failed is not
+// undone; one that somebody interrupted is.
+func undoOrKeep(l lab.Lab) {
+	DeferCleanup(func(ctx context.Context) {
+		if r := CurrentSpecReport(); *keep && r.Failed() && !r.State.Is(types.SpecStateInterrupted) {
+			toKeep = l
+			return
+		}
+		Expect(undo.Undo(ctx, l)).To(Succeed())
+	})
+}
+
+// keepLab lets the lab outlive the suite, and says how to enter and how to remove it.
+func keepLab(l lab.Lab) {
+	kind, name, _ := strings.Cut(l.Name(), ":")
+	Expect(labs.Found{Kind: labs.Kind(kind), Name: name}.Keep()).To(Succeed())
+	state := "no fault is in force"
+	if j, err := undo.Read(l); err == nil {
+		state = j.Scenario + " is in force"
+	}
+	fmt.Printf("\nlab %s is kept as it was when the suite failed; %s\n", name, state)
+	fmt.Printf("  look around:  sudo bin/netfault lab shell --lab=%s %s\n", name, l.Nodes()[0].Name())
+	if l.API() != nil {
+		fmt.Printf("                sudo kubectl --kubeconfig=%s get pods --all-namespaces\n", filepath.Join(l.StateDir(), "kubeconfig"))
+	}
+	fmt.Printf("  judge it:     sudo bin/netfault detect --lab=%s\n", name)
+	fmt.Printf("  undo:         sudo bin/netfault reset\n")
+	fmt.Printf("  remove it:    sudo bin/netfault lab down --lab=%s\n", name)
+}
