@@ -16,7 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/netfault/netfault/framework/lab"
-	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/lab/labs"
 	"github.com/netfault/netfault/framework/undo"
 )
 
@@ -24,27 +24,31 @@ import (
 // bring everything back.
 var _ = Describe("SIGKILL", Label("sigkill"), func() {
 	name := fmt.Sprintf("kill-%d", os.Getpid())
+	var found labs.Found
 	BeforeEach(func() {
+		found = labs.Found{Kind: chosen, Name: name}
 		DeferCleanup(func(ctx context.Context) {
-			Expect(netns.Remove(ctx, name)).To(Succeed())
+			Expect(found.Remove(ctx)).To(Succeed())
 		})
 	})
 
 	It("while a lab is made leaves nothing that reset does not remove", func(ctx context.Context) {
-		points := lines(ctx, everyLine, "lab", "up", "--lab="+name)
+		up := []string{"lab", "up", "--lab=" + name, "--kind=" + string(chosen)}
+		points := lines(ctx, everyLine, up...)
 		// The last lines come when the lab is up and stands on its own.
 		points = points[:slices.IndexFunc(points, func(l string) bool { return strings.Contains(l, "is up") })]
 		Expect(len(points)).To(BeNumerically(">=", 5))
-		Expect(netns.Remove(ctx, name)).To(Succeed())
 		for i := range points {
-			Expect(netns.Remove(ctx, name)).To(Succeed())
-			if !killAt(ctx, i, everyLine, "lab", "up", "--lab="+name) {
+			Expect(found.Remove(ctx)).To(Succeed())
+			if !killAt(ctx, i, everyLine, up...) {
 				continue // it was faster than the kill: there is nothing to clear up
 			}
 			netfault(ctx, "reset")
 			netfault(ctx, "reset")
-			Expect(netns.List()).NotTo(ContainElement(name), "killed at %q", points[i])
-			Expect(filepath.Join("/run/netfault", name)).NotTo(BeADirectory())
+			Expect(labs.List(ctx)).NotTo(ContainElement(found), "killed at %q", points[i])
+			for _, root := range []string{"/run/netfault", "/run/netfault-kind"} {
+				Expect(filepath.Join(root, name)).NotTo(BeADirectory())
+			}
 		}
 	})
 
@@ -52,8 +56,13 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 		"stale-vtep": lab.CNIBridge, "vtep-lease-drift": lab.CNIBridge, "dockerd-ip-masq": lab.DockerBridge, "tw-recycle": lab.Routed,
 	} {
 		It("in the life of "+scenario+" leaves nothing that reset does not undo", func(ctx context.Context) {
-			netfault(ctx, "lab", "up", "--lab="+name, "--pods="+string(pods))
-			l, err := netns.Open(name)
+			// A kind cluster takes longer for everything: there netfault is killed at its changes alone.
+			pick := changesAndSteps
+			if chosen == labs.KIND {
+				pods, pick = lab.CNIBridge, changes
+			}
+			netfault(ctx, "lab", "up", "--lab="+name, "--kind="+string(chosen), "--pods="+string(pods))
+			l, err := found.Open(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			before, err := undo.Record(ctx, l)
 			Expect(err).NotTo(HaveOccurred())
@@ -61,15 +70,15 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 			heal := []string{"fault", "heal", "--lab=" + name}
 			skipUnavailable(ctx, inject)
 
-			injectPoints := lines(ctx, changes, inject...)
-			healPoints := lines(ctx, changes, heal...)
-			Expect(len(injectPoints)).To(BeNumerically(">=", 6))
-			Expect(len(healPoints)).To(BeNumerically(">=", 6))
+			injectPoints := lines(ctx, pick, inject...)
+			healPoints := lines(ctx, pick, heal...)
+			Expect(injectPoints).NotTo(BeEmpty())
+			Expect(healPoints).NotTo(BeEmpty())
 			for i, line := range injectPoints {
 				if repeats(injectPoints, i) {
 					continue
 				}
-				killAt(ctx, i, changes, inject...)
+				killAt(ctx, i, pick, inject...)
 				resetAndCompare(ctx, l, before, "inject", line)
 			}
 			for i, line := range healPoints {
@@ -77,7 +86,7 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 					continue
 				}
 				netfault(ctx, inject...)
-				killAt(ctx, i, changes, heal...)
+				killAt(ctx, i, pick, heal...)
 				resetAndCompare(ctx, l, before, "heal", line)
 			}
 		})
@@ -107,23 +116,29 @@ func skipUnavailable(ctx context.Context, inject []string) {
 
 func everyLine(string) bool { return true }
 
-// changes picks the lines that begin a step, and those that tell of a change or a command within one.
-func changes(line string) bool {
-	return stepBegins.MatchString(line) || change.MatchString(line)
-}
+// changes picks the lines that tell of a change or a command.
+func changes(line string) bool { return change.MatchString(line) }
+
+// changesAndSteps picks those that begin a step as well.
+func changesAndSteps(line string) bool { return stepBegins.MatchString(line) || changes(line) }
 
 // repeats says that the i-th line does on another node, or to another, what a line before it did: killing there, too, would
 // show nothing new.
 func repeats(lines []string, i int) bool {
-	shape := func(line string) string { return digits.ReplaceAllString(line, "0") }
+	shape := func(line string) string {
+		return digits.ReplaceAllString(kindNode.ReplaceAllString(line, "n0"), "0")
+	}
 	return slices.ContainsFunc(lines[:i], func(line string) bool { return shape(line) == shape(lines[i]) })
 }
 
-var digits = regexp.MustCompile(`[0-9]+`)
+var (
+	digits   = regexp.MustCompile(`[0-9]+`)
+	kindNode = regexp.MustCompile(`netfault-\S+?-(control-plane|worker[0-9]*)`)
+)
 
 var (
 	stepBegins = regexp.MustCompile(`^[a-z-]+ [a-z]+: [^o(F]`)
-	change     = regexp.MustCompile(`^    (\S+# |delete |create |flanneld made )`)
+	change     = regexp.MustCompile(`^    (\S+# |delete |create |flanneld made |\S+ (loses|has) the API)`)
 )
 
 // program is the netfault that was built beside this test.

@@ -93,7 +93,6 @@ var _ = BeforeSuite(func(ctx context.Context) {
 			keepLab(toKeep)
 		}
 	})
-	theLab = labWith(ctx, lab.CNIBridge)
 })
 
 // labsOwn is how something looks that a lab has made. Container engines and others change this machine's network while the
@@ -151,14 +150,20 @@ func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
 	return l
 }
 
-// Steps of a scenario tell about themselves; the other specs are announced here.
-var _ = BeforeEach(func() {
+// Steps of a scenario tell about themselves; the other specs are announced here. Those that kill netfault make labs of their
+// own.
+var _ = BeforeEach(func(ctx context.Context) {
 	fmt.Println()
-	if r := CurrentSpecReport(); !slices.Contains(r.Labels(), "fault") {
-		if chosen == labs.KIND {
+	r := CurrentSpecReport()
+	is := func(label string) bool { return slices.Contains(r.Labels(), label) }
+	if !is("fault") {
+		if chosen == labs.KIND && !is("sigkill") {
 			Skip("the tests of the harness run on the embedded lab: make e2e LAB=netns")
 		}
 		fmt.Println(r.FullText())
+	}
+	if !is("sigkill") {
+		theLab = labWith(ctx, lab.CNIBridge)
 	}
 })
 

@@ -29,7 +29,7 @@ func newSnapshot() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := snapshot.Take(cmd.Context(), l, "netfault "+version(), dir); err != nil {
+			if _, err := snapshot.Take(cmd.Context(), l, "netfault "+version(), dir); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "the evidence of %s is in %s; judge it with: netfault detect --bundle=%s\n", l.Name(), dir, dir)
@@ -72,7 +72,7 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 				}
 				defer os.RemoveAll(temp)
 				dir = filepath.Join(temp, "bundle")
-				if err := snapshot.Take(cmd.Context(), l, "netfault "+version(), dir); err != nil {
+				if _, err := snapshot.Take(cmd.Context(), l, "netfault "+version(), dir); err != nil {
 					return err
 				}
 			}

@@ -65,10 +65,13 @@ func ownServices(ctx context.Context) ([]Status, error) {
 	return NewClient(SocketPath).Services(ctx)
 }
 
-// Restore makes options and network state equal to want, and returns what it could not restore. Services that run with
-// other options than these are started again.
+// Restore makes options and network state equal to want, and returns what it could not restore. Units with netfault's mark are
+// stopped, and services that run with other options than these are started again.
 func Restore(ctx context.Context, want Recorded) ([]kstate.Problem, error) {
 	if want.Options != nil {
+		if err := stopUnits(ctx); err != nil {
+			return nil, err
+		}
 		if err := restoreOptions(ctx, want); err != nil {
 			return nil, err
 		}

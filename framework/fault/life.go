@@ -30,7 +30,7 @@ const (
 )
 
 // Life runs the steps of one scenario on one lab. A step is one method; steps keep nothing between them but the undo
-// journal on disk, so that Inject and Heal may run in different processes.
+// journal on disk and the evidence, so that Inject and Heal may run in different processes.
 type Life struct {
 	Lab       lab.Lab
 	Scenario  Scenario
@@ -47,6 +47,8 @@ type Life struct {
 
 	details []string
 	bundle  string
+	// fresh is the bundle that was taken last; empty once anything has been changed since.
+	fresh string
 }
 
 // Inject are the steps from a healthy lab to a recognised fault.
@@ -129,7 +131,10 @@ func (l *Life) allClean(ctx context.Context, bundle string) error {
 	if err != nil {
 		return err
 	}
-	report, err := l.judge(ctx, bundle, seen)
+	if _, err := l.take(ctx, bundle, seen); err != nil {
+		return err
+	}
+	report, err := l.judge(ctx)
 	if err != nil {
 		return err
 	}
@@ -186,17 +191,20 @@ func (l *Life) recorded(ctx context.Context) error {
 }
 
 func (l *Life) injected(ctx context.Context) error {
+	l.fresh = ""
 	return l.Scenario.Inject(ctx, l.Lab, l.say)
 }
 
-// symptom is what makes an injection count: probes that must fail do, and the others pass.
+// symptom is what makes an injection count: probes that must fail do, and the others pass. They are part of the evidence that
+// the next step judges.
 func (l *Life) symptom(ctx context.Context) error {
-	if _, err := l.exercise(ctx, true); err != nil {
+	seen, err := l.exercise(ctx, true)
+	if err != nil {
 		return err
 	}
 	var broken []string
-	err := wait.Until(ctx, l.patience(), "the symptom", func(ctx context.Context) error {
-		results, err := probe.Run(ctx, l.Lab)
+	err = wait.Until(ctx, l.patience(), "the symptom", func(ctx context.Context) error {
+		results, err := l.take(ctx, faultyBundle, seen)
 		if err != nil {
 			return err
 		}
@@ -240,11 +248,7 @@ func (l *Life) asExpected(results []evidence.Probe, mustFail func(lab.Lab, evide
 }
 
 func (l *Life) detected(ctx context.Context) error {
-	seen, err := l.exercise(ctx, true)
-	if err != nil {
-		return err
-	}
-	report, err := l.judge(ctx, "faulty", seen)
+	report, err := l.judge(ctx)
 	if err != nil {
 		return err
 	}
@@ -284,6 +288,7 @@ func (l *Life) kinds() map[string]detectors.Kind {
 func (l *Life) tried(ctx context.Context) error {
 	for _, a := range l.Scenario.Attempts(l.Lab) {
 		l.say(a.Name + ":")
+		l.fresh = ""
 		if err := l.runCommands(ctx, a.Commands); err != nil {
 			return err
 		}
@@ -293,7 +298,7 @@ func (l *Life) tried(ctx context.Context) error {
 		}
 		// What fails must go on failing for a while, since a remedy may take a moment to act.
 		for deadline := time.Now().Add(holdFor); ; {
-			results, err := probe.Run(ctx, l.Lab)
+			results, err := l.take(ctx, remediedBundle, Seen{})
 			if err != nil {
 				return err
 			}
@@ -310,16 +315,22 @@ func (l *Life) tried(ctx context.Context) error {
 	return nil
 }
 
-// remedied judges anew, since what was tried has changed the state, and runs what the findings say.
+// remedied judges the state as it is after what was tried, and runs what the findings say.
 func (l *Life) remedied(ctx context.Context) error {
-	seen, err := l.exercise(ctx, true)
+	if l.fresh == "" || l.Scenario.Exercise != nil && l.Scenario.Attempts != nil {
+		seen, err := l.exercise(ctx, true)
+		if err != nil {
+			return err
+		}
+		if _, err := l.take(ctx, remediedBundle, seen); err != nil {
+			return err
+		}
+	}
+	report, err := l.judge(ctx)
 	if err != nil {
 		return err
 	}
-	report, err := l.judge(ctx, "remedied", seen)
-	if err != nil {
-		return err
-	}
+	l.fresh = ""
 	var remedies int
 	for _, f := range report.Findings {
 		if f.Detector != l.Scenario.Detector || f.Verdict != detectors.Problem {
@@ -460,24 +471,41 @@ func (l *Life) compared(ctx context.Context) error {
 	return undo.Undo(ctx, l.Lab)
 }
 
-// judge takes a bundle, with fresh probes and what was captured, and runs the detectors over it.
-func (l *Life) judge(ctx context.Context, name string, seen Seen) (detectors.Report, error) {
-	l.bundle = filepath.Join(l.Bundles, l.Scenario.Name, name)
-	if err := os.RemoveAll(l.bundle); err != nil {
-		return detectors.Report{}, err
+// The bundles that more than one step speaks of.
+const (
+	faultyBundle   = "faulty"
+	remediedBundle = "remedied"
+)
+
+// take takes a bundle, with fresh probes and what was captured, and returns the probes.
+func (l *Life) take(ctx context.Context, name string, seen Seen) ([]evidence.Probe, error) {
+	dir := filepath.Join(l.Bundles, l.Scenario.Name, name)
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, err
 	}
-	if err := snapshot.Take(ctx, l.Lab, l.Tool, l.bundle); err != nil {
-		return detectors.Report{}, err
+	probes, err := snapshot.Take(ctx, l.Lab, l.Tool, dir)
+	if err != nil {
+		return nil, err
 	}
 	for _, c := range seen.Captures {
-		file := filepath.Join(l.bundle, filepath.FromSlash(evidence.CaptureFile(c.Node, c.Name+".pcap")))
+		file := filepath.Join(dir, filepath.FromSlash(evidence.CaptureFile(c.Node, c.Name+".pcap")))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return detectors.Report{}, err
+			return nil, err
 		}
 		if err := os.WriteFile(file, c.PCAP, 0o644); err != nil {
-			return detectors.Report{}, err
+			return nil, err
 		}
 	}
+	l.fresh = dir
+	return probes, nil
+}
+
+// judge runs the detectors over the bundle that was taken last.
+func (l *Life) judge(ctx context.Context) (detectors.Report, error) {
+	if l.fresh == "" {
+		return detectors.Report{}, errors.New("nothing was collected since the lab was changed")
+	}
+	l.bundle = l.fresh
 	b, err := evidence.Open(l.bundle)
 	if err != nil {
 		return detectors.Report{}, err

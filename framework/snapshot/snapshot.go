@@ -14,16 +14,17 @@ import (
 	"github.com/netfault/netfault/framework/probe"
 )
 
-// Take writes a bundle of the lab into dir, which must not exist or be empty. First the nodes are read, side by side;
+// Take writes a bundle of the lab into dir, which must not exist or be empty, and returns the probes in it. First the nodes are read, side by side;
 // then the probes run, and the links are read again, so that what the probes made a counter do can be seen. Tool is the
 // program and its version.
-func Take(ctx context.Context, l lab.Lab, tool, dir string) error {
+func Take(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, error) {
+	var probes []evidence.Probe
 	var sources []collect.Source
 	for _, n := range l.Nodes() {
 		sources = append(sources, source{n, l.Agent()})
 	}
 	info := evidence.Info{Version: evidence.LayoutVersion, CollectedAt: time.Now().UTC(), Cluster: l.Name(), Tool: tool}
-	return collect.Gather(ctx, dir, info, sources,
+	err := collect.Gather(ctx, dir, info, sources,
 		func(dir string) error {
 			leases, err := l.Leases(ctx)
 			if err != nil {
@@ -32,14 +33,15 @@ func Take(ctx context.Context, l lab.Lab, tool, dir string) error {
 			return collect.WriteLeases(dir, leases)
 		},
 		func(dir string) error {
-			results, err := probe.Run(ctx, l)
-			if err != nil {
+			var err error
+			if probes, err = probe.Run(ctx, l); err != nil {
 				return fmt.Errorf("probes: %w", err)
 			}
-			return collect.WriteProbes(dir, results)
+			return collect.WriteProbes(dir, probes)
 		},
 		func(dir string) error { return collect.GatherLinksLater(ctx, dir, sources) },
 	)
+	return probes, err
 }
 
 // source runs the collector on a node.

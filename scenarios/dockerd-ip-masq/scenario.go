@@ -43,7 +43,7 @@ var Scenario = fault.Scenario{
 	Alternatives: []string{detectors.FlanneldMasquerades},
 	Attempts: func(l lab.Lab) []fault.Attempt {
 		if l.API() != nil {
-			return nil // flanneld masquerades there all the while, so that deleting the rule is a remedy
+			return attemptsOnKubernetes(l)
 		}
 		return []fault.Attempt{
 			{
@@ -82,8 +82,11 @@ func subnet(n lab.Node) netip.Prefix { return netip.PrefixFrom(n.Pod.Address, 24
 
 func inject(ctx context.Context, l lab.Lab, say func(string)) error {
 	injectOn := throughFlannel
-	if l.API() != nil {
+	switch {
+	case l.API() != nil && l.Docker() == lab.DockerRecorded:
 		injectOn = byRecordedRules
+	case l.API() != nil:
+		injectOn = byDockerd
 	}
 	for _, n := range l.Nodes() {
 		if err := injectOn(ctx, l, n, say); err != nil {
@@ -104,14 +107,6 @@ func inject(ctx context.Context, l lab.Lab, say func(string)) error {
 		say(who + ": " + rules[i])
 	}
 	return nil
-}
-
-// byRecordedRules writes the rules that a dockerd would write for the node's pods and their bridge: a Kubernetes node has
-// no dockerd of its own any more.
-func byRecordedRules(ctx context.Context, l lab.Lab, n lab.Node, _ func(string)) error {
-	gateway := netip.PrefixFrom(subnet(n).Addr().Next(), 24)
-	_, err := machine.Output(ctx, n, l.Agent(), "dockerd", "--once", "--ip-masq=true", "--bridge="+string(l.Pods()), "--bip="+gateway.String())
-	return err
 }
 
 // throughFlannel begins where the incident began: with how flanneld is started.

@@ -2,15 +2,19 @@ package kind
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/e2e-framework/klient/k8s/resources"
+
+	"github.com/netfault/netfault/framework/machine"
 )
 
 // offLabel on a node keeps flannel's DaemonSet away from it.
@@ -72,15 +76,20 @@ func (f *flannel) pods(ctx context.Context) ([]corev1.Pod, error) {
 	return pods.Items, nil
 }
 
-// Running lists the nodes on which flanneld runs and is not about to end.
+// Running lists the nodes on which flanneld runs and is not about to end: those with its process, and with a pod that is not
+// being deleted. What the pod's status says comes a second or two behind.
 func (f *flannel) Running(ctx context.Context) ([]string, error) {
 	pods, err := f.pods(ctx)
 	if err != nil {
 		return nil, err
 	}
+	processes, err := f.processes(ctx)
+	if err != nil {
+		return nil, err
+	}
 	names := []string{}
 	for _, p := range pods {
-		if p.DeletionTimestamp == nil && p.Status.Phase == corev1.PodRunning {
+		if p.DeletionTimestamp == nil && slices.Contains(processes, p.Spec.NodeName) {
 			names = append(names, p.Spec.NodeName)
 		}
 	}
@@ -88,25 +97,65 @@ func (f *flannel) Running(ctx context.Context) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// Delete deletes the DaemonSet and waits until its pods are gone.
+// processes lists the nodes that have a process of flanneld, in the order of the lab's nodes.
+func (f *flannel) processes(ctx context.Context) ([]string, error) {
+	has := make([]bool, len(f.lab.nodes))
+	group, groupCtx := errgroup.WithContext(ctx)
+	for i, n := range f.lab.nodes {
+		group.Go(func() error {
+			_, err := machine.Output(groupCtx, n, "pgrep", "-x", "flanneld")
+			var none *machine.ExitError
+			if errors.As(err, &none) && none.Code == 1 { // pgrep(1): no process matched
+				return nil
+			}
+			has[i] = err == nil
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var names []string
+	for i, n := range f.lab.nodes {
+		if has[i] {
+			names = append(names, n.name)
+		}
+	}
+	return names, nil
+}
+
+// Delete deletes the DaemonSet with its pods, and waits until no flanneld runs any more. The pods' objects go a second or two
+// later, when the kubelet has cleared up behind them.
 func (f *flannel) Delete(ctx context.Context) error {
 	made := f.manifest.daemonSet
 	ds := appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: made.Name, Namespace: made.Namespace}}
-	foreground := resources.WithDeletePropagation(string(metav1.DeletePropagationForeground))
-	err := f.lab.client.Resources().Delete(ctx, &ds, foreground)
+	inBackground := resources.WithDeletePropagation(string(metav1.DeletePropagationBackground))
+	err := f.lab.client.Resources().Delete(ctx, &ds, inBackground)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete flannel's DaemonSet: %w", err)
 	}
-	return waitFor(ctx, "the end of flannel's pods", func(ctx context.Context) (bool, error) {
+	return waitFor(ctx, "the end of flanneld", func(ctx context.Context) (bool, error) {
 		pods, err := f.pods(ctx)
 		if err != nil {
 			return false, err
 		}
-		if len(pods) > 0 {
-			return false, fmt.Errorf("%d are left", len(pods))
+		for _, p := range pods {
+			switch {
+			case p.DeletionTimestamp == nil:
+				// Kubernetes's garbage collector would do it, in its own time.
+				if err := f.lab.client.Resources().Delete(ctx, &p); err != nil && !apierrors.IsNotFound(err) {
+					return false, err
+				}
+				return false, fmt.Errorf("%s is not deleted yet", p.Name)
+			case p.Status.Phase == corev1.PodPending:
+				return false, fmt.Errorf("%s may yet start", p.Name)
+			}
 		}
-		err = f.lab.client.Resources().Get(ctx, ds.Name, ds.Namespace, &appsv1.DaemonSet{})
-		return apierrors.IsNotFound(err), nil
+		left, err := f.processes(ctx)
+		if len(left) > 0 {
+			return false, fmt.Errorf("it runs on %s", strings.Join(left, ", "))
+		}
+		return err == nil, err
 	})
 }
 
@@ -144,27 +193,38 @@ func (f *flannel) Create(ctx context.Context, names ...string) error {
 	return f.waitReady(ctx, wanted)
 }
 
+// waitReady waits until flanneld says on each node that it is ready. The kubelet says so, too, a second or two later; where
+// the manifest has no readiness probe, its word is all there is.
 func (f *flannel) waitReady(ctx context.Context, names []string) error {
-	return waitFor(ctx, "flannel's pods to be ready", func(ctx context.Context) (bool, error) {
+	return waitFor(ctx, "flanneld to be ready", func(ctx context.Context) (bool, error) {
 		pods, err := f.pods(ctx)
 		if err != nil {
 			return false, err
 		}
-		ready := map[string]bool{}
-		for _, p := range pods {
-			for _, c := range p.Status.Conditions {
-				if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && p.DeletionTimestamp == nil {
-					ready[p.Spec.NodeName] = true
-				}
-			}
-		}
 		for _, name := range names {
-			if !ready[name] {
-				return false, fmt.Errorf("that on %s is not", name)
+			i := slices.IndexFunc(pods, func(p corev1.Pod) bool { return p.Spec.NodeName == name && p.DeletionTimestamp == nil })
+			if i < 0 {
+				return false, fmt.Errorf("there is no pod on %s", name)
+			}
+			if err := f.isReady(ctx, name, pods[i]); err != nil {
+				return false, fmt.Errorf("on %s: %w", name, err)
 			}
 		}
 		return true, nil
 	})
+}
+
+func (f *flannel) isReady(ctx context.Context, name string, pod corev1.Pod) error {
+	if f.manifest.ready == "" {
+		ready := func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }
+		if !slices.ContainsFunc(pod.Status.Conditions, ready) {
+			return errors.New("the kubelet does not say that it is")
+		}
+		return nil
+	}
+	n := f.lab.nodes[slices.IndexFunc(f.lab.nodes, func(n *node) bool { return n.name == name })]
+	_, err := machine.Output(ctx, n, "curl", "--silent", "--show-error", "--fail", "--max-time", "1", f.manifest.ready)
+	return err
 }
 
 // ForgetLink removes the annotation in which flannel keeps the link address of a node's flannel.1, as when a node is

@@ -200,7 +200,7 @@ func testOpen(t *testing.T, l *Lab) {
 
 func testSnapshot(t *testing.T, l *Lab) {
 	dir := filepath.Join(t.TempDir(), "bundle")
-	if err := snapshot.Take(t.Context(), l, "test", dir); err != nil {
+	if _, err := snapshot.Take(t.Context(), l, "test", dir); err != nil {
 		t.Fatal(err)
 	}
 	bundle, err := evidence.Open(dir)

@@ -156,12 +156,15 @@ func (l *Lab) Leases(ctx context.Context) ([]evidence.Lease, error) {
 	return leases, nil
 }
 
-// look finds what is in the cluster: pods, Services, the name server and the host outside.
+// look finds what is in the cluster: pods, Services, the name server, the host outside and a dockerd.
 func (l *Lab) look(ctx context.Context) error {
 	if err := l.findWorkloads(ctx); err != nil {
 		return err
 	}
 	if err := l.findOutside(); err != nil {
+		return err
+	}
+	if err := l.findDocker(ctx); err != nil {
 		return err
 	}
 	return l.findDNS(ctx)

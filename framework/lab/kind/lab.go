@@ -60,6 +60,7 @@ type Lab struct {
 	outside  lab.Host
 	dns      lab.DNS
 	flannel  *flannel
+	docker   string
 }
 
 // Name is "kind:" and the lab's own name.
@@ -77,8 +78,8 @@ func (l *Lab) Flannel() lab.Flannel { return l.flannel }
 // Pods says how pods hang on the nodes: flannel's CNI plugin delegates to bridge.
 func (l *Lab) Pods() lab.Attachment { return lab.CNIBridge }
 
-// Docker says that rules are written in the place of a dockerd, where one is asked for: kind's nodes run containerd.
-func (l *Lab) Docker() string { return lab.DockerRecorded }
+// Docker is the dockerd that the nodes have and do not run: kind's nodes run containerd.
+func (l *Lab) Docker() string { return l.docker }
 
 // Outside is the host outside the cluster.
 func (l *Lab) Outside() lab.Host { return l.outside }

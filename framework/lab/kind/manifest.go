@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/e2e-framework/klient/decoder"
 	"sigs.k8s.io/e2e-framework/klient/k8s"
 
@@ -28,6 +30,8 @@ type manifest struct {
 	others  []k8s.Object
 	// daemonSet is kube-flannel-ds; it leaves out nodes that have offLabel.
 	daemonSet *appsv1.DaemonSet
+	// ready is where flanneld answers on its node once it is ready; empty in manifests without a readiness probe.
+	ready string
 }
 
 // readManifest reads the manifest of a version of flannel, and patches it where the lab needs that.
@@ -90,9 +94,24 @@ func (m *manifest) patch() error {
 			corev1.NodeSelectorRequirement{Key: offLabel, Operator: corev1.NodeSelectorOpDoesNotExist})
 	}
 	for i := range pod.Containers {
-		if p := pod.Containers[i].ReadinessProbe; p != nil {
-			p.InitialDelaySeconds, p.PeriodSeconds = 0, 1
+		p := pod.Containers[i].ReadinessProbe
+		if p == nil {
+			continue
+		}
+		p.InitialDelaySeconds, p.PeriodSeconds = 0, 1
+		if p.HTTPGet != nil {
+			m.ready = "http://localhost:" + portOf(pod.Containers[i], p.HTTPGet.Port) + p.HTTPGet.Path
 		}
 	}
 	return nil
+}
+
+// portOf returns the number of a port that may be named.
+func portOf(c corev1.Container, port intstr.IntOrString) string {
+	for _, p := range c.Ports {
+		if p.Name == port.StrVal && port.Type == intstr.String {
+			return strconv.Itoa(int(p.ContainerPort))
+		}
+	}
+	return port.String()
 }

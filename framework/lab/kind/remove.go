@@ -28,6 +28,9 @@ func Remove(ctx context.Context, name string) error {
 		}
 		return err
 	}
+	if err := waitForStragglers(ctx, name); err != nil {
+		return err
+	}
 	p := provider(e, &logger{})
 	all, err := p.List()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -279,4 +280,38 @@ func TestLoggerPassesStepsOn(t *testing.T) {
 	if !strings.Contains(l.end(), "cgroup v1") {
 		t.Errorf("warnings are lost: %q", l.end())
 	}
+}
+
+// A program of the engine that goes on after its netfault was killed is waited for.
+func TestStraggler(t *testing.T) {
+	name := fmt.Sprintf("straggler-%d", os.Getpid())
+	if err := noStraggler(name); err != nil {
+		t.Fatalf("nothing makes containers yet: %v", err)
+	}
+	// The shell's $0 and $1 are what the engine is given.
+	run := exec.Command("sh", "-c", "read line", "run", clusterLabel+"="+clusterName(name))
+	stdin, err := run.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := noStraggler(name); err == nil {
+		t.Error("a program that makes containers is not seen")
+	}
+	if err := errors.Join(stdin.Close(), ignoreExit(run.Wait())); err != nil {
+		t.Fatal(err)
+	}
+	if err := waitForStragglers(t.Context(), name); err != nil {
+		t.Error(err)
+	}
+}
+
+func ignoreExit(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
 }
