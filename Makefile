@@ -16,7 +16,7 @@ ENV := env PATH="$(PATH)" NETFAULT_CACHE=$(NETFAULT_CACHE) $(foreach v,$(SETTING
 GO_BUILD := CGO_ENABLED=0 go build -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools node-image e2e suite test conformance evaluator lint bench fixtures clean check-lab
+.PHONY: help build tools node-image e2e suite test conformance evaluator lint bench bench-kind fixtures clean check-lab
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -39,10 +39,10 @@ e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one,
 	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && $(MAKE) --no-print-directory suite LAB=$$lab
 
 suite: tools
-	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/netns
+	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/$(LAB)
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@mkdir -p $(OUT)
-	@test "$(LAB) $(FOCUS)" != "netns !sigkill" || $(SUDO) $(ENV) bin/netns.test -test.v | grep -E '^(---|ok|PASS|FAIL|    )'
+	@test "$(FOCUS)" != "!sigkill" || $(SUDO) $(ENV) bin/$(LAB).test -test.v | grep -E '^(---|ok|PASS|FAIL|    )'
 	@color=; [ -t 1 ] || color=--ginkgo.no-color; \
 	$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all --ginkgo.succinct $$color \
 	  --ginkgo.fail-on-empty --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
@@ -75,6 +75,12 @@ bench: tools ## time the lab from 3 to 30 nodes, stale-vtep at 100 to 5,000 node
 	go test -run=none -bench=StaleVTEP -benchtime=1x -timeout=30m ./detectors
 	@CGO_ENABLED=0 go test -c -o bin/iptables.test ./detectors/iptables
 	@$(SUDO) bin/iptables.test -test.run=none -test.bench=PodSNAT -test.benchtime=3x
+
+bench-kind: LAB = kind
+bench-kind: tools ## time a bare kind cluster beside the whole suite on one of the same configuration, step by step
+	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
+	@CGO_ENABLED=0 go build -o bin/ ./hack/bench-kind
+	@$(SUDO) $(ENV) bin/bench-kind bin/e2e.test -test.run=TestScenarios -lab=kind --ginkgo.label-filter=fault --ginkgo.fail-on-empty --ginkgo.succinct --ginkgo.no-color
 
 fixtures: tools ## record fixtures/bundles anew, from real runs of every scenario
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios

@@ -42,6 +42,9 @@ var chosen labs.Kind
 // made are the labs, each made when the first scenario needs it, by how their pods hang on the nodes.
 var made = map[lab.Attachment]lab.Lab{}
 
+// took says how long each of them took to come up, in seconds.
+var took = map[lab.Attachment]float64{}
+
 // results are written to report.json.
 var results []scenarioReport
 
@@ -140,7 +143,7 @@ func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
 	if err != nil {
 		Fail(err.Error())
 	}
-	made[pods] = l
+	made[pods], took[pods] = l, time.Since(begun).Seconds()
 	docker := ""
 	if l.Pods() == lab.DockerBridge {
 		docker = ", " + l.Docker()
@@ -173,7 +176,7 @@ var _ = ReportAfterSuite("report.json", func(r Report) {
 	}
 	data, err := json.MarshalIndent(map[string]any{
 		"version": 1, "ok": r.SuiteSucceeded, "seed": r.SuiteConfig.RandomSeed, "seconds": r.RunTime.Seconds(),
-		"lab": chosen, "flannel": tools.FlannelVersion(), "scenarios": results,
+		"lab": chosen, "labs": took, "flannel": tools.FlannelVersion(), "scenarios": results,
 	}, "", "  ")
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.WriteFile(filepath.Join(*outDir, "report.json"), append(data, '\n'), 0o644)).To(Succeed())
