@@ -40,7 +40,7 @@ func main() {
 
 func run(ctx context.Context, suite []string) error {
 	if len(suite) == 0 {
-		return errors.New("usage: bench-kind SUITE ARG...")
+		return errors.New("name the suite to run, and its arguments: bench-kind SUITE ARG")
 	}
 	bare, err := timeBare(ctx)
 	if err != nil {

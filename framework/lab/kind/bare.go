@@ -2,7 +2,7 @@ package kind
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/netfault/netfault/framework/engine"
 )
@@ -28,7 +28,7 @@ func UpBare(ctx context.Context, o Options) error {
 		return err
 	}
 	if err := l.createCluster(ctx, o); err != nil {
-		return errors.New(err.Error() + log.end())
+		return fmt.Errorf("%w%s", err, log.end())
 	}
 	return nil
 }
