@@ -30,8 +30,8 @@ const FlanneldMasquerades = "flanneld masquerades"
 //     any address of another node's, going out by the interface that the node's routes say.
 //   - A rule that catches some traffic only (one port, one node, what another rule has marked) is a problem, too, and the
 //     finding says which traffic. One that other rules shield, or that no such packet can reach, is none.
-//   - Routes are those of the tables main and local: policy routing is not looked at. Only IPv4 is judged, and nothing that
-//     nft holds beside iptables' own tables: iptables-nft-save does not print it.
+//   - Routes are those of the tables main and local: policy routing is not looked at. Only IPv4 is judged.
+//   - The rules of nft's own tables are in no file. Where one has a chain that can rewrite sources, the answer is unknown.
 var PodSNAT = register(Detector{
 	Name:   "pod-snat",
 	Kind:   Cause,
@@ -96,6 +96,8 @@ type snatNode struct {
 	// worlds are the rules that could be read.
 	worlds []*iptables.Rules
 	rules  int
+	// nft are those of them that are nf_tables' table ip nat and its like, nil if there are none.
+	nft *iptables.Rules
 
 	finding *Finding
 	doubts  []Line
@@ -122,6 +124,7 @@ func (n *snatNode) judge(b *evidence.Bundle, leases []evidence.Lease) {
 		return
 	}
 	n.readRules(b)
+	n.readChains(b)
 	if len(n.worlds) == 0 {
 		return
 	}

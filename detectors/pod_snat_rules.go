@@ -3,6 +3,7 @@ package detectors
 import (
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/iptables"
@@ -64,5 +65,15 @@ func (n *snatNode) readWorld(b *evidence.Bundle, w iptables.World) error {
 	}
 	n.worlds = append(n.worlds, rules)
 	n.rules += rules.Len()
+	if w == iptables.NFT || w == iptables.Only && printsNFT(text) {
+		n.nft = rules
+	}
 	return nil
+}
+
+// printsNFT reports whether a plain iptables-save says in its first line that it printed nf_tables' rules. Where it does not,
+// they may be those of legacy, which is all that iptables before 1.8 knows.
+func printsNFT(text string) bool {
+	first, _, _ := strings.Cut(text, "\n")
+	return strings.Contains(first, "(nf_tables)")
 }

@@ -84,6 +84,11 @@ else
 	take_rules iptables-save.txt iptables-save
 fi
 
+# Tables of nft's own, which iptables-save does not print, show in the list of chains.
+if command -v nft >/dev/null; then
+	take nft-chains.json nft -j list chains
+fi
+
 if command -v conntrack >/dev/null; then
 	take conntrack.txt flows
 else

@@ -126,6 +126,7 @@ func FuzzAddrs(f *testing.F)      { fuzzFile(f, NodeFile("n1", AddrFile), ipAddr
 func FuzzRoutes(f *testing.F)     { fuzzFile(f, NodeFile("n1", RouteFile), ipRoute) }
 func FuzzNeighbours(f *testing.F) { fuzzFile(f, NodeFile("n1", NeighFile), ipNeigh, ipNeighDetailed) }
 func FuzzFDB(f *testing.F)        { fuzzFile(f, NodeFile("n1", FDBFile), bridgeFDB) }
+func FuzzNFTChains(f *testing.F)  { fuzzFile(f, NodeFile("n1", NFTChainsFile), nftChains) }
 
 // FuzzParseMAC holds ParseMAC to net.ParseMAC.
 func FuzzParseMAC(f *testing.F) {

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"strings"
 	"testing"
@@ -36,6 +37,14 @@ func fdbText(r *FDBRow) string {
 	return strings.Join([]string{string(r.MAC), string(r.Dev), string(r.Dst)}, " ")
 }
 
+func nftChainText(c NFTChain) string {
+	text := strings.Join([]string{c.Family, c.Table, c.Name}, " ")
+	if c.Prio != nil {
+		text += fmt.Sprintf(" %s %s %d", c.Type, c.Hook, *c.Prio)
+	}
+	return text
+}
+
 // readers reads every JSON file of a bundle; the node is n1.
 var readers = map[string]func(*Bundle) error{
 	InfoFile:                  func(b *Bundle) error { _, err := b.Info(); return err },
@@ -47,7 +56,12 @@ var readers = map[string]func(*Bundle) error{
 	NodeFile("n1", RouteFile): func(b *Bundle) error { return drain(b.Routes("n1")) },
 	NodeFile("n1", NeighFile): func(b *Bundle) error { return drain(b.Neighbours("n1")) },
 	NodeFile("n1", FDBFile):   func(b *Bundle) error { return drain(b.FDB("n1")) },
+
+	NodeFile("n1", NFTChainsFile): func(b *Bundle) error { return drain(b.NFTChains("n1")) },
 }
+
+// arrayName is the member that holds the entries of a file which is an object.
+var arrayName = map[string]string{NodesFile: "items", NodeFile("n1", NFTChainsFile): "nftables"}
 
 func drain[T any](seq iter.Seq2[T, error]) error {
 	for _, err := range seq {

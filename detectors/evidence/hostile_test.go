@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -29,7 +30,7 @@ func TestNoJSON(t *testing.T) {
 			{"zero byte", "[\x00]", "not JSON"},
 			{"deep", deep, ""},
 		} {
-			if file == InfoFile || file == NodesFile {
+			if file == InfoFile || arrayName[file] != "" {
 				c.text = strings.NewReplacer("[", "{", "]", "}").Replace(c.text)
 			}
 			err := read(bundleOf(file, c.text))
@@ -51,6 +52,7 @@ func TestWrongFiles(t *testing.T) {
 		InfoFile: infoJSON, LeasesFile: leasesJSON, NodesFile: nodesJSON, ProbesFile: probesJSON,
 		NodeFile("n1", LinkFile): ipLink, NodeFile("n1", AddrFile): ipAddr, NodeFile("n1", RouteFile): ipRoute,
 		NodeFile("n1", NeighFile): ipNeigh, NodeFile("n1", FDBFile): bridgeFDB,
+		NodeFile("n1", NFTChainsFile): nftChains,
 	}
 	for file, text := range good {
 		text = strings.TrimSpace(text)
@@ -109,6 +111,15 @@ func TestWrongFiles(t *testing.T) {
 		{NodeFile("n1", NeighFile), `10.1.1.9`, "10.1.1.\xff", "UTF-8"},
 		{NodeFile("n1", NeighFile), `10.1.1.9`, `10.1.1.\x`, "escape"},
 		{NodeFile("n1", NeighFile), `10.1.1.9`, "10.1.1.\n", "control character"},
+		{NodeFile("n1", NFTChainsFile), `"nftables"`, `"tables"`, `no "nftables": want the output of nft -j list chains`},
+		{NodeFile("n1", NFTChainsFile), `"family": "ip", `, ``, "a chain lacks family"},
+		{NodeFile("n1", NFTChainsFile), `"table": "nat"`, `"table": ""`, "a chain lacks family"},
+		{NodeFile("n1", NFTChainsFile), `"name": "POSTROUTING"`, `"name": 7`, "name"},
+		{NodeFile("n1", NFTChainsFile), `"hook": "postrouting", `, ``, `chain "POSTROUTING" of table "nat": type "nat" and hook ""`},
+		{NodeFile("n1", NFTChainsFile), `"type": "nat"`, `"type": ["nat"]`, "type"},
+		{NodeFile("n1", NFTChainsFile), `{"metainfo"`, `{"chain": null}, {"metainfo"`, "a chain lacks family"},
+		{NodeFile("n1", NFTChainsFile), `{"metainfo"`, `"chain", {"metainfo"`, ""},
+		{NodeFile("n1", NFTChainsFile), `"family": "ip", `, `"family": "ip", "family": "ip6", `, "duplicate"},
 		{NodeFile("n1", FDBFile), `"mac":"0e:00:00:00:00:11",`, ``, "lacks mac"},
 		{NodeFile("n1", FDBFile), `"flags":[]`, `"flags":[`, "not JSON"},
 		{NodeFile("n1", FDBFile), `"flags":[]`, `"flags":[01]`, "not JSON"},
@@ -171,8 +182,8 @@ func TestLineOf100MB(t *testing.T) {
 			{"white space in an object", `[{`, ` `},
 			{"array", `[`, `[`},
 		} {
-			if file == NodesFile || file == InfoFile {
-				c.start = strings.Replace(c.start, `[{`, `{"items":[{`, 1)
+			if file == InfoFile || arrayName[file] != "" {
+				c.start = strings.Replace(c.start, `[{`, fmt.Sprintf(`{%q:[{`, arrayName[file]), 1)
 			}
 			fsys := endless{[]byte(c.start), []byte(c.filler)}
 			var before, after runtime.MemStats

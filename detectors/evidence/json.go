@@ -105,6 +105,36 @@ func (d *decoder) array(each func() error) error {
 	return err
 }
 
+// arrayIn calls each as array does, for the member with that name of the object that comes next, which command prints. The
+// rest of the object may take no more than maxEntry bytes between two elements.
+func (d *decoder) arrayIn(name, command string, each func() error) error {
+	if err := d.begin('{'); err != nil {
+		return err
+	}
+	found := false
+	for d.PeekKind() != '}' {
+		member, err := d.ReadToken()
+		if err != nil {
+			return err
+		}
+		if member.String() != name {
+			if err := d.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
+		found = true
+		if err := d.array(each); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return fmt.Errorf("no %q: want the output of %s", name, command)
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
 // begin reads the token that opens an array or an object.
 func (d *decoder) begin(want jsontext.Kind) error {
 	t, err := d.ReadToken()

@@ -120,7 +120,7 @@ type kubeNode struct {
 func (b *Bundle) nodesFile() (leases []Lease, unleased []string, err error) {
 	seen := map[string]bool{}
 	err = b.decode(NodesFile, func(d *decoder) error {
-		return d.items(func() error {
+		return d.arrayIn("items", "kubectl get nodes -o json", func() error {
 			var n kubeNode
 			if err := d.value(&n); err != nil {
 				return err
@@ -187,34 +187,4 @@ func (n *kubeNode) podCIDR() string {
 		}
 	}
 	return n.Spec.PodCIDR
-}
-
-// items calls each before every element of the member "items" of the Kubernetes list that comes next. The rest of the
-// list may take no more than maxEntry bytes between two items.
-func (d *decoder) items(each func() error) error {
-	if err := d.begin('{'); err != nil {
-		return err
-	}
-	found := false
-	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
-		if err != nil {
-			return err
-		}
-		if name.String() != "items" {
-			if err := d.SkipValue(); err != nil {
-				return err
-			}
-			continue
-		}
-		found = true
-		if err := d.array(each); err != nil {
-			return err
-		}
-	}
-	if !found {
-		return errors.New(`no "items": want the output of kubectl get nodes -o json`)
-	}
-	_, err := d.ReadToken()
-	return err
 }

@@ -23,6 +23,7 @@ const (
 	NFTFile       = "iptables-nft-save.txt"
 	LegacyFile    = "iptables-legacy-save.txt"
 	IPTablesFile  = "iptables-save.txt"
+	NFTChainsFile = "nft-chains.json"
 	SysctlFile    = "sysctl.txt"
 	NetstatFile   = "netstat.txt"
 	ConntrackFile = "conntrack.txt"

@@ -29,6 +29,9 @@ const (
     "used": 0, "confirmed": 6.0e1, "extern_learn": null, "state": [ "PERMANENT", "NOARP" ]
 } ]
 `
+	// nftables 1.0.6 prints it so, here with a chain that is no base chain and an object of another kind.
+	nftChains = `{"nftables": [{"metainfo": {"version": "1.0.6", "release_name": "Lester Gooch #5", "json_schema_version": 1}}, {"chain": {"family": "ip", "table": "nat", "name": "POSTROUTING", "handle": 4, "type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"}}, {"table": {"family": "inet", "name": "fw", "handle": 2}}, {"chain": {"family": "inet", "table": "fw", "name": "plain", "handle": 2}}, {"chain": {"family": "netdev", "table": "nd", "name": "i", "handle": 1, "dev": ["lo", "eth0"], "type": "filter", "hook": "ingress", "prio": -5, "policy": "accept"}}]}
+`
 	leasesJSON = `[{"node":"n1","podCIDR":"10.244.0.0/24","publicIP":"192.168.7.1","backendType":"vxlan","vni":1,"vtepMAC":"B6:38:7E:1E:DA:65","source":"etcd"},
 {"node":"n2","podCIDR":"10.244.1.0/24","publicIP":"192.168.7.2","backendType":"host-gw","source":"etcd"}]`
 	nodesJSON = `{"apiVersion":"v1","items":[
@@ -43,7 +46,8 @@ func TestReadsWhatTheToolsPrint(t *testing.T) {
 	b := bundleOf(
 		"bundle.json", infoJSON, "cluster/leases.json", leasesJSON, "cluster/probes.json", probesJSON,
 		"nodes/n1/ip-link.json", ipLink, "nodes/n1/ip-addr.json", ipAddr, "nodes/n1/ip-route.json", ipRoute,
-		"nodes/n1/ip-neigh.json", ipNeigh, "nodes/n1/bridge-fdb.json", bridgeFDB, "nodes/README", "not a node",
+		"nodes/n1/ip-neigh.json", ipNeigh, "nodes/n1/bridge-fdb.json", bridgeFDB,
+		"nodes/n1/nft-chains.json", nftChains, "nodes/n2/nft-chains.json", `{"nftables":[]}`, "nodes/README", "not a node",
 		"nodes/n2/ip-neigh.json", ipNeighDetailed, "nodes/n2/bridge-fdb.json", "[]\n",
 	)
 	equal := func(what string, got any, err error, want any) {
@@ -97,6 +101,10 @@ func TestReadsWhatTheToolsPrint(t *testing.T) {
 
 	rows, err := collect(b.FDB("n1"), fdbText)
 	equal("FDB", rows, err, []string{"33:33:00:00:00:01 e1 ", "0e:00:00:00:00:11 flannel.1 192.168.7.2", "6e:a8:7e:64:c2:f7 v0 "})
+	chains, err := collect(b.NFTChains("n1"), nftChainText)
+	equal("chains", chains, err, []string{"ip nat POSTROUTING nat postrouting 100", "inet fw plain", "netdev nd i filter ingress -5"})
+	chains, err = collect(b.NFTChains("n2"), nftChainText)
+	equal("no chains", chains, err, []string(nil))
 	rows, err = collect(b.FDB("n2"), fdbText)
 	equal("empty FDB", rows, err, []string(nil))
 }

@@ -85,6 +85,7 @@ func parts(ctx context.Context) []part {
 		{evidence.UnameFile, uname},
 		{evidence.SysctlFile, func(w io.Writer) error { return sysctls(ctx, w) }},
 		{evidence.ConntrackFile, conntrack},
+		{evidence.NFTChainsFile, nftChainsJSON},
 	}
 	for _, s := range iptablesSavers() {
 		list = append(list, part{s.file, func(w io.Writer) error { return s.write(ctx, w) }})

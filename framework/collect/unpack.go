@@ -21,7 +21,7 @@ const (
 // nodeFiles are the entries that a node may send.
 var nodeFiles = []string{
 	evidence.LinkFile, evidence.AddrFile, evidence.RouteFile, evidence.NeighFile, evidence.FDBFile,
-	evidence.NFTFile, evidence.LegacyFile, evidence.IPTablesFile,
+	evidence.NFTFile, evidence.LegacyFile, evidence.IPTablesFile, evidence.NFTChainsFile,
 	evidence.SysctlFile, evidence.NetstatFile, evidence.UnameFile, evidence.TWRecycleFile, evidence.ConntrackFile, ErrorsFile,
 }
 
