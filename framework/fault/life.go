@@ -247,33 +247,69 @@ func (l *Life) asExpected(results []evidence.Probe, mustFail func(lab.Lab, evide
 	return broken, nil
 }
 
+// detected judges the evidence of the symptom. That may have been read while flanneld was still at work: then it is taken
+// again, and the report says how often.
 func (l *Life) detected(ctx context.Context) error {
-	report, err := l.judge(ctx)
+	var found []string
+	looks := 0
+	err := wait.Until(ctx, l.patience(), "the finding", func(ctx context.Context) error {
+		if l.fresh == "" {
+			seen, err := l.exercise(ctx, true)
+			if err != nil {
+				return err
+			}
+			if _, err := l.take(ctx, faultyBundle, seen); err != nil {
+				return err
+			}
+		}
+		looks++
+		report, err := l.judge(ctx)
+		if err == nil {
+			found, err = l.recognised(report)
+		}
+		if err != nil {
+			l.fresh = ""
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
+	for _, line := range found {
+		l.say(line)
+	}
+	if looks > 1 {
+		l.say(fmt.Sprintf("this is look %d: the state was still changing before", looks))
+	}
+	return nil
+}
+
+// recognised returns a line for each finding of the scenario's detector, or an error if they are not what they must be, or
+// another detector of a cause speaks up.
+func (l *Life) recognised(report detectors.Report) ([]string, error) {
 	want := l.Scenario.Want(l.Lab)
 	var found []Subject
+	var lines []string
 	kinds := l.kinds()
 	for _, f := range report.Findings {
 		switch {
 		case f.Detector == l.Scenario.Detector && f.Verdict == detectors.Problem:
 			found = append(found, Subject{f.Case, f.Node, f.Peer})
-			l.say(f.Detector + ": " + f.Summary)
+			lines = append(lines, f.Detector+": "+f.Summary)
 		case f.Detector == l.Scenario.Detector && f.Verdict == detectors.Unknown:
-			return fmt.Errorf("%s does not know: %s", f.Detector, f.Summary)
+			return nil, fmt.Errorf("%s does not know: %s", f.Detector, f.Summary)
 		case kinds[f.Detector] == detectors.Cause && f.Verdict != detectors.Clean && f.Verdict != detectors.NotApplicable &&
 			f.Detector != l.Scenario.Detector:
-			return fmt.Errorf("%s is not silent: %s: %s", f.Detector, f.Verdict, f.Summary)
+			return nil, fmt.Errorf("%s is not silent: %s: %s", f.Detector, f.Verdict, f.Summary)
 		}
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("%s reports no problem, want %+v", l.Scenario.Detector, want)
+		return nil, fmt.Errorf("%s reports no problem, want %+v", l.Scenario.Detector, want)
 	}
 	if !slices.Equal(found, want) {
-		return fmt.Errorf("%s reports %+v, want %+v", l.Scenario.Detector, found, want)
+		return nil, fmt.Errorf("%s reports %+v, want %+v", l.Scenario.Detector, found, want)
 	}
-	return nil
+	return lines, nil
 }
 
 func (l *Life) kinds() map[string]detectors.Kind {
@@ -298,7 +334,7 @@ func (l *Life) tried(ctx context.Context) error {
 		}
 		// What fails must go on failing for a while, since a remedy may take a moment to act.
 		for deadline := time.Now().Add(holdFor); ; {
-			results, err := l.take(ctx, remediedBundle, Seen{})
+			results, err := probe.Run(ctx, l.Lab)
 			if err != nil {
 				return err
 			}
@@ -317,12 +353,12 @@ func (l *Life) tried(ctx context.Context) error {
 
 // remedied judges the state as it is after what was tried, and runs what the findings say.
 func (l *Life) remedied(ctx context.Context) error {
-	if l.fresh == "" || l.Scenario.Exercise != nil && l.Scenario.Attempts != nil {
+	if l.fresh == "" {
 		seen, err := l.exercise(ctx, true)
 		if err != nil {
 			return err
 		}
-		if _, err := l.take(ctx, remediedBundle, seen); err != nil {
+		if _, err := l.take(ctx, "remedied", seen); err != nil {
 			return err
 		}
 	}
@@ -471,11 +507,8 @@ func (l *Life) compared(ctx context.Context) error {
 	return undo.Undo(ctx, l.Lab)
 }
 
-// The bundles that more than one step speaks of.
-const (
-	faultyBundle   = "faulty"
-	remediedBundle = "remedied"
-)
+// faultyBundle is the evidence of the symptom.
+const faultyBundle = "faulty"
 
 // take takes a bundle, with fresh probes and what was captured, and returns the probes.
 func (l *Life) take(ctx context.Context, name string, seen Seen) ([]evidence.Probe, error) {
