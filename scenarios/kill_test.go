@@ -32,7 +32,7 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 		})
 	})
 
-	It("while a lab is made leaves nothing that reset does not remove", func(ctx context.Context) {
+	It("while a lab is made leaves nothing that reset does not remove", Label("up"), func(ctx context.Context) {
 		up := []string{"lab", "up", "--lab=" + name, "--kind=" + string(chosen)}
 		points := lines(ctx, everyLine, up...)
 		// The last lines come when the lab is up and stands on its own.
