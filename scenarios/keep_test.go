@@ -11,7 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/netfault/netfault/framework/lab"
-	"github.com/netfault/netfault/framework/lab/labs"
+	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/undo"
 )
 
@@ -32,8 +32,8 @@ func undoOrKeep(l lab.Lab) {
 
 // keepLab lets the lab outlive the suite, and says how to enter and how to remove it.
 func keepLab(l lab.Lab) {
-	kind, name, _ := strings.Cut(l.Name(), ":")
-	Expect(labs.Found{Kind: labs.Kind(kind), Name: name}.Keep()).To(Succeed())
+	_, name, _ := strings.Cut(l.Name(), ":")
+	Expect(owner.Keep(l.StateDir())).To(Succeed())
 	state := "no fault is in force"
 	if j, err := undo.Read(l); err == nil {
 		state = j.Scenario + " is in force"

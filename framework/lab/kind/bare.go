@@ -3,8 +3,6 @@ package kind
 import (
 	"context"
 	"fmt"
-
-	"github.com/netfault/netfault/framework/engine"
 )
 
 // UpBare makes the cluster of a lab as `kind create cluster` would with the lab's configuration, and nothing in it: what labs
@@ -13,16 +11,9 @@ func UpBare(ctx context.Context, o Options) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
-	e, err := engine.Find(ctx)
+	l, log, err := prepare(ctx, &o)
 	if err != nil {
 		return err
-	}
-	log := &logger{progress: o.Progress}
-	l := &Lab{name: o.Name, engine: e, provider: provider(e, log)}
-	if o.Image == "" {
-		if o.Image, err = FindImage(ctx, e, o.Progress); err != nil {
-			return err
-		}
 	}
 	if err := l.claim(); err != nil {
 		return err

@@ -109,16 +109,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.Find(ctx)
+	l, log, err := prepare(ctx, &o)
 	if err != nil {
 		return nil, err
-	}
-	log := &logger{progress: o.Progress}
-	l := &Lab{name: o.Name, engine: e, provider: provider(e, log)}
-	if o.Image == "" {
-		if o.Image, err = FindImage(ctx, e, o.Progress); err != nil {
-			return nil, err
-		}
 	}
 	manifest, err := readManifest(ctx, o.Flannel, isOffline(o.Image))
 	if err != nil {
@@ -141,9 +134,24 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	err = fmt.Errorf("lab %s: %w%s%s", o.Name, err, log.end(), l.keepLogs())
 	if o.KeepFailed {
 		return nil, fmt.Errorf("%w\nits containers are kept: `%s exec -it %s-control-plane bash` enters one, `netfault reset` removes them",
-			err, e.Name, clusterName(o.Name))
+			err, l.engine.Name, clusterName(o.Name))
 	}
 	return nil, errors.Join(err, Remove(ended, o.Name))
+}
+
+// prepare finds the engine, and the node image if none is named. Nothing is made yet.
+func prepare(ctx context.Context, o *Options) (*Lab, *logger, error) {
+	e, err := engine.Find(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.Image == "" {
+		if o.Image, err = FindImage(ctx, e, o.Progress); err != nil {
+			return nil, nil, err
+		}
+	}
+	log := &logger{progress: o.Progress}
+	return &Lab{name: o.Name, engine: e, provider: provider(e, log)}, log, nil
 }
 
 func (o *Options) complete() error {

@@ -34,16 +34,6 @@ type record struct {
 
 func (r record) write() error { return owner.WriteRecord(stateDir(r.Name), r) }
 
-// Keep lets a lab outlive the process that it belongs to: it stands on its own from now on.
-func Keep(name string) error {
-	r, err := readRecord(name)
-	if err != nil {
-		return err
-	}
-	r.Owner = owner.Process{}
-	return r.write()
-}
-
 // readRecord returns an error that wraps fs.ErrNotExist if there is none.
 func readRecord(name string) (record, error) {
 	var r record

@@ -207,6 +207,15 @@ func TestUseOf(t *testing.T) {
 		if use, err := UseOf(name); err != nil || use != want {
 			t.Errorf("owner %+v: %v, %v; want %v", process, use, err, want)
 		}
+		if err := owner.Keep(stateDir(name)); err != nil {
+			t.Fatal(err)
+		}
+		if use, err := UseOf(name); err != nil || use != owner.Standing {
+			t.Errorf("owner %+v, kept: %v, %v; want that it stands", process, use, err)
+		}
+		if r, err := readRecord(name); err != nil || r.Name != name {
+			t.Errorf("keeping lost what else the record says: %+v, %v", r, err)
+		}
 	}
 }
 

@@ -169,14 +169,6 @@ func (f Found) Remove(ctx context.Context) error {
 	return kind.Remove(ctx, f.Name)
 }
 
-// Keep lets the lab outlive the process that it belongs to.
-func (f Found) Keep() error {
-	if f.Kind == Netns {
-		return netns.Keep(f.Name)
-	}
-	return kind.Keep(f.Name)
-}
-
 // Use says who needs the lab.
 func (f Found) Use() (owner.Use, error) {
 	if f.Kind == Netns {

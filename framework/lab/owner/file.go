@@ -35,3 +35,18 @@ func ReadRecord(dir string, record any) error {
 	}
 	return nil
 }
+
+// Keep lets the lab of a folder outlive the process that it belongs to: it stands on its own from now on. The record is any
+// that has its Process as "owner".
+func Keep(dir string) error {
+	var record map[string]json.RawMessage
+	if err := ReadRecord(dir, &record); err != nil {
+		return err
+	}
+	nobody, err := json.Marshal(Process{})
+	if err != nil {
+		return err
+	}
+	record["owner"] = nobody
+	return WriteRecord(dir, record)
+}
