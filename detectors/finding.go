@@ -1,6 +1,12 @@
 package detectors
 
-import "strings"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/netfault/netfault/detectors/evidence"
+)
 
 // Verdict is what a finding says of its subject.
 type Verdict string
@@ -26,12 +32,17 @@ const (
 // Finding is one statement of a detector about one subject.
 // Its JSON form is part of the report format, see ReportVersion and docs/FINDINGS.md.
 type Finding struct {
+	// ID names the finding: detector, case (or, where there is no problem, verdict), node and peer, joined by '/', with '-'
+	// for what it has not. It stays the same as long as the fault does. Run sets it.
+	ID string `json:"id"`
+	// Fingerprint is a short hash of ID. Run sets it.
+	Fingerprint string `json:"fingerprint"`
 	// Detector is the name of the detector that says so; Run sets it.
 	Detector string  `json:"detector"`
 	Verdict  Verdict `json:"verdict"`
 	// Severity is set for problems only.
 	Severity Severity `json:"severity,omitempty"`
-	// Case tells apart the faults that one detector knows, such as "observer-stale"; empty where there is one.
+	// Case is which of the detector's Cases a problem is.
 	Case string `json:"case,omitempty"`
 	// Node is the node on which the wrong state was seen.
 	Node string `json:"node,omitempty"`
@@ -39,15 +50,41 @@ type Finding struct {
 	Peer string `json:"peer,omitempty"`
 	// Summary is one line for a tired reader: what is wrong, or why there is no answer.
 	Summary string `json:"summary"`
+	// Judged says of a clean finding how much was looked at and right, such as {"nodes": 3, "pairs": 6}.
+	Judged map[string]int `json:"judged,omitempty"`
 	// Expected and Actual are the two values that differ, as the tools print them.
 	Expected string `json:"expected,omitempty"`
 	Actual   string `json:"actual,omitempty"`
+	// Breaks are the connections that the state breaks, or, for a symptom, those that were seen broken.
+	Breaks []Breakage `json:"breaks,omitempty"`
+	// Explains are the findings that follow from this one and go with it. A detector names those of other causes, where '*'
+	// stands for any part of an ID; Run replaces them by those that are in the report, and adds the symptoms that are broken.
+	Explains []string `json:"explains,omitempty"`
 	// Evidence quotes the bundle.
 	Evidence []Line `json:"evidence,omitempty"`
 	// Remedy is what heals it, in order; the harness runs exactly what is printed.
 	Remedy []Command `json:"remedy,omitempty"`
 	// Alternatives are other ways to heal it, each complete by itself, in place of Remedy.
 	Alternatives []Alternative `json:"alternatives,omitempty"`
+	// Suppressed says that somebody does not want to hear of it; it does not count then.
+	Suppressed *Suppression `json:"suppressed,omitempty"`
+}
+
+// name sets ID and Fingerprint.
+func (f *Finding) name() {
+	what := f.Case
+	if f.Verdict != Problem {
+		what = string(f.Verdict)
+	}
+	parts := []string{f.Detector, what, f.Node, f.Peer}
+	for i, p := range parts {
+		if p == "" {
+			parts[i] = "-"
+		}
+	}
+	f.ID = strings.Join(parts, "/")
+	sum := sha256.Sum256([]byte(f.ID))
+	f.Fingerprint = hex.EncodeToString(sum[:6])
 }
 
 // Alternative is another way to heal.
@@ -61,8 +98,12 @@ type Alternative struct {
 type Line struct {
 	// File is the path inside the bundle, with forward slashes.
 	File string `json:"file"`
-	// Text is the part of the file that matters, or what is missing from it.
+	// Line is the number of the line in which the entry begins, from 1; 0 where something is missing from the file. Run sets it.
+	Line int `json:"line,omitempty"`
+	// Text is the part of the file that matters, as the standard tool prints it, or what is missing from it.
 	Text string `json:"text"`
+	// At is the entry's place in the file, from which Run tells its line.
+	At evidence.Pos `json:"-"`
 }
 
 // Command is one step of a remedy: data, never a shell string.

@@ -1,210 +1,192 @@
-package detectors
+package detectors_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
+	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 )
 
+// says is a detector that finds what it is told to.
+func says(name string, kind detectors.Kind, found ...detectors.Finding) detectors.Detector {
+	return detectors.Detector{
+		Name: name, Kind: kind, Cases: []detectors.Case{{Name: "broken", Severity: detectors.Critical}},
+		Detect: func(context.Context, *evidence.Bundle) []detectors.Finding { return found },
+	}
+}
+
+// problem is a problem between two nodes.
+func problem(node, peer string, breaks ...detectors.Breakage) detectors.Finding {
+	return detectors.Finding{
+		Verdict: detectors.Problem, Severity: detectors.Critical, Case: "broken", Node: node, Peer: peer, Summary: "it is broken", Breaks: breaks,
+	}
+}
+
+// lost is one probe of pods that failed.
+func lost(from, to string) detectors.Breakage {
+	return detectors.Breakage{Kinds: []string{evidence.ProbePod}, Effect: detectors.Lost, From: from, To: to}
+}
+
+func bundle(files map[string]string) *evidence.Bundle {
+	fsys := fstest.MapFS{}
+	for name, text := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return evidence.New(fsys)
+}
+
+func run(dets ...detectors.Detector) detectors.Report {
+	return detectors.Run(context.Background(), bundle(nil), dets)
+}
+
 func TestReportJSON(t *testing.T) {
-	c := healthy(2)
-	c.nodes["n2"].neighbour(1).LLAddr = other
-	c.probes = nil
-	c.files[evidence.ProbesFile] = ""
-	got, err := json.Marshal(Run(context.Background(), evidence.New(c.fs()), []Detector{StaleVTEP, PodReachability}))
+	f := problem("n2", "n1", lost("n2", "n1"))
+	f.Expected, f.Actual = "a", "b"
+	f.Evidence = []detectors.Line{{File: "x.json", At: 4, Text: "second"}, {File: "x.json", Text: "no third"}}
+	f.Remedy = []detectors.Command{{Node: "n2", Argv: []string{"ip", "link"}, Why: "it looks"}}
+	b := bundle(map[string]string{"x.json": "[1\n,2]\n"})
+	got, err := json.Marshal(detectors.Run(context.Background(), b, []detectors.Detector{
+		says("cause", detectors.Cause, f),
+		says("quiet", detectors.Symptom, detectors.Finding{Verdict: detectors.Clean, Summary: "fine", Judged: map[string]int{"nodes": 3}}),
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"version":1,"findings":[
-{"detector":"stale-vtep","verdict":"problem","severity":"critical","case":"observer-stale","node":"n2","peer":"n1",
-"summary":"n2 sends packets for n1's pods (10.244.1.0/24) to 0e:00:00:00:00:fe, but n1's flannel.1 is 0e:00:00:00:00:01: n1 drops them",
-"expected":"0e:00:00:00:00:01","actual":"0e:00:00:00:00:fe","evidence":[
-{"file":"nodes/n2/ip-neigh.json","text":"10.244.1.0 dev flannel.1 lladdr 0e:00:00:00:00:fe PERMANENT"},
-{"file":"nodes/n1/ip-link.json","text":"flannel.1 <BROADCAST,MULTICAST,UP,LOWER_UP> address 0e:00:00:00:00:01"},
-{"file":"cluster/leases.json","text":"n1: 10.244.1.0/24, public IP 192.168.7.1, VNI 1, VtepMAC 0e:00:00:00:00:01, from etcd"}],
-"remedy":[
-{"node":"n2","argv":["ip","neigh","replace","10.244.1.0","lladdr","0e:00:00:00:00:01","dev","flannel.1","nud","permanent"],"why":"n2 sends packets for n1's pods to the address that n1's flannel.1 has"},
-{"node":"n2","argv":["bridge","fdb","replace","0e:00:00:00:00:01","dev","flannel.1","dst","192.168.7.1","self","permanent"],"why":"n2 forwards frames for that address to n1 (192.168.7.1)"}]},
-{"detector":"pod-reachability","verdict":"not-applicable","summary":"no probes were run"}]}`
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, []byte(strings.ReplaceAll(want, "\n", ""))); err != nil {
-		t.Fatal(err)
-	}
-	var escaped bytes.Buffer
-	json.HTMLEscape(&escaped, compact.Bytes())
-	if string(got) != escaped.String() {
-		t.Errorf("got\n%s\nwant\n%s", got, escaped.String())
+	want := `{"version":2,"findings":[
+{"id":"cause/broken/n2/n1","fingerprint":"39f39ad7841b","detector":"cause","verdict":"problem","severity":"critical","case":"broken",
+"node":"n2","peer":"n1","summary":"it is broken","expected":"a","actual":"b",
+"breaks":[{"kinds":["pod"],"effect":"lost","from":"n2","to":"n1"}],
+"evidence":[{"file":"x.json","line":2,"text":"second"},{"file":"x.json","text":"no third"}],
+"remedy":[{"node":"n2","argv":["ip","link"],"why":"it looks"}]},
+{"id":"quiet/clean/-/-","fingerprint":"c99163f8f2cc","detector":"quiet","verdict":"clean","summary":"fine","judged":{"nodes":3}}]}`
+	if want = strings.ReplaceAll(want, "\n", ""); string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
 func TestRunOfNothing(t *testing.T) {
-	got, err := json.Marshal(Run(context.Background(), evidence.New(healthy(1).fs()), nil))
-	if err != nil || string(got) != `{"version":1,"findings":[]}` {
+	got, err := json.Marshal(run())
+	if err != nil || string(got) != `{"version":2,"findings":[]}` {
 		t.Errorf("got %s, %v", got, err)
 	}
 }
 
 func TestRunTurnsFaultsOfDetectorsIntoUnknown(t *testing.T) {
-	panics := func(context.Context, *evidence.Bundle) []Finding { panic("index out of\nrange") }
-	panicsAside := func(context.Context, *evidence.Bundle) []Finding {
-		parallel(4, func(_, i int) {
-			if i == 2 {
-				panic("aside")
-			}
-		})
-		return []Finding{{Verdict: Clean}}
-	}
-	silent := func(context.Context, *evidence.Bundle) []Finding { return nil }
-	report := Run(context.Background(), evidence.New(healthy(1).fs()), []Detector{
-		{Name: "panics", Detect: panics}, {Name: "panics-aside", Detect: panicsAside}, {Name: "silent", Detect: silent}, StaleVTEP,
-	})
+	panics := says("panics", detectors.Cause)
+	panics.Detect = func(context.Context, *evidence.Bundle) []detectors.Finding { panic("index out of\nrange") }
+	undeclared := problem("n1", "")
+	undeclared.Case = "unheard-of"
+	report := run(panics, says("silent", detectors.Cause), says("undeclared", detectors.Cause, undeclared),
+		says("idle", detectors.Cause, detectors.Finding{Verdict: detectors.Clean, Judged: map[string]int{"nodes": 0}}),
+		says("well", detectors.Cause, problem("n1", "")))
 	var got []string
 	for _, f := range report.Findings {
 		got = append(got, f.Detector+" "+string(f.Verdict)+": "+f.Summary)
 	}
 	want := []string{
-		"panics unknown: the detector panicked, which is a bug in it: index out of range",
-		"panics-aside unknown: the detector panicked, which is a bug in it: aside",
+		"panics unknown: the detector panicked: index out of range, which is a bug in it",
 		"silent unknown: the detector returned no finding, which is a bug in it",
-		"stale-vtep clean: link, lease, neighbour and FDB entries agree for all 0 ordered pairs of 1 nodes",
+		`undeclared unknown: the detector reports a case that it does not declare: "unheard-of", which is a bug in it`,
+		"idle unknown: the detector judged nothing, and says that it is clean, which is a bug in it",
+		"well problem: it is broken",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
 }
 
+func TestRunStops(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errors.New("the deadline of the test"))
+	f := detectors.Run(ctx, bundle(nil), []detectors.Detector{says("d", detectors.Cause, problem("n1", ""))}).Findings[0]
+	if f.Verdict != detectors.Unknown || !strings.Contains(f.Summary, "the deadline of the test") {
+		t.Errorf("got %s: %s", f.Verdict, f.Summary)
+	}
+}
+
 func TestBundleInfo(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                                 "clean",
-		`{"version":1}`:                    "clean",
-		`{"version":1,"futureField":true}`: "clean",
-		`{"version":2}`:                    "unknown",
-		`{"version":1`:                     "unknown",
+	for text, want := range map[string]detectors.Verdict{
+		"":                                 detectors.Problem,
+		`{"version":1}`:                    detectors.Problem,
+		`{"version":1,"futureField":true}`: detectors.Problem,
+		`{"version":1,"nodes":["n1"]}`:     detectors.Problem,
+		`{"version":1,"nodes":["../x"]}`:   detectors.Unknown,
+		`{"version":2}`:                    detectors.Unknown,
+		`{"version":1`:                     detectors.Unknown,
 	} {
-		c := healthy(2)
-		c.files[evidence.InfoFile] = text
-		report := Run(context.Background(), evidence.New(c.fs()), []Detector{StaleVTEP, PodReachability})
-		if got := verdicts(report.Findings); !slices.Equal(got, []string{want, want}) {
-			t.Errorf("bundle.json %q: got %q, want %s", text, got, want)
+		files := map[string]string{}
+		if text != "" {
+			files[evidence.InfoFile] = text
 		}
+		report := detectors.Run(context.Background(), bundle(files), []detectors.Detector{says("d", detectors.Cause, problem("n1", ""))})
+		if got := report.Findings[0].Verdict; got != want {
+			t.Errorf("bundle.json %q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// What a cause breaks explains the symptoms that were seen, and no others; what nothing explains is told.
+func TestCausesExplainSymptoms(t *testing.T) {
+	pair := problem("n2", "n1", detectors.LostBetween("n1", "n2")...)
+	around := problem("n3", "", detectors.LostAround("n3")...)
+	follows := problem("n9", "")
+	around.Explains = []string{"other/broken/n9/*", "other/broken/n8/*"}
+	report := run(
+		says("cause", detectors.Cause, pair, around),
+		says("other", detectors.Cause, follows, problem("n7", "")),
+		says("symptom", detectors.Symptom,
+			problem("n1", "n2", lost("n1", "n2")), problem("n3", "n1", lost("n3", "n1")), problem("n1", "n3", lost("n1", "n3")),
+			problem("n3", "n3", lost("n3", "n3")), problem("n1", "n4", lost("n1", "n4"))),
+		says("changed", detectors.Symptom,
+			problem("n1", "n2", detectors.Breakage{Kinds: []string{evidence.ProbePod}, Effect: detectors.Changed, From: "n1", To: "n2"})),
+		says("egress", detectors.Symptom,
+			problem("n3", "host", detectors.Breakage{Kinds: []string{evidence.ProbeEgress}, Effect: detectors.Lost, From: "n3", To: "host"})),
+	)
+	if got, want := report.Findings[0].Explains, []string{"symptom/broken/n1/n2"}; !slices.Equal(got, want) {
+		t.Errorf("the pair explains %q, want %q", got, want)
+	}
+	want := []string{"other/broken/n9/-", "symptom/broken/n3/n1", "symptom/broken/n1/n3"}
+	if got := report.Findings[1].Explains; !slices.Equal(got, want) {
+		t.Errorf("the node explains %q, want %q", got, want)
+	}
+	want = []string{"symptom/broken/n3/n3", "symptom/broken/n1/n4", "changed/broken/n1/n2", "egress/broken/n3/host"}
+	if !slices.Equal(report.Unexplained, want) {
+		t.Errorf("unexplained are %q, want %q", report.Unexplained, want)
 	}
 }
 
 func TestExitCode(t *testing.T) {
+	const c, n, u, warn, crit = "clean", "not-applicable", "unknown", "warning", "critical"
 	for _, test := range []struct {
-		verdicts []Verdict
-		want     int
+		found []string
+		// want are the codes of FailOns: unknown, problem, critical, never.
+		want [4]int
 	}{
-		{nil, 0},
-		{[]Verdict{Clean}, 0},
-		{[]Verdict{NotApplicable}, 0},
-		{[]Verdict{Clean, NotApplicable, Clean}, 0},
-		{[]Verdict{Clean, Unknown, Clean}, 2},
-		{[]Verdict{Unknown, Problem, Clean}, 1},
-		{[]Verdict{Problem, Unknown}, 1},
+		{nil, [4]int{0, 0, 0, 0}},
+		{[]string{c, n, c}, [4]int{0, 0, 0, 0}},
+		{[]string{c, u, c}, [4]int{2, 0, 0, 0}},
+		{[]string{u, warn}, [4]int{1, 1, 0, 0}},
+		{[]string{crit, u}, [4]int{1, 1, 1, 0}},
+		{[]string{warn, crit}, [4]int{1, 1, 1, 0}},
 	} {
-		var r Report
-		for _, v := range test.verdicts {
-			r.Findings = append(r.Findings, Finding{Verdict: v})
+		var r detectors.Report
+		for _, what := range test.found {
+			f := detectors.Finding{Verdict: detectors.Verdict(what)}
+			if what == warn || what == crit {
+				f.Verdict, f.Severity = detectors.Problem, detectors.Severity(what)
+			}
+			r.Findings = append(r.Findings, f)
 		}
-		if got := r.ExitCode(); got != test.want {
-			t.Errorf("%v: exit code %d, want %d", test.verdicts, got, test.want)
-		}
-	}
-}
-
-// The same bundle gives the same report to the byte, however the workers take turns.
-func TestRunIsDeterministic(t *testing.T) {
-	c := healthy(12)
-	for i := 2; i <= 12; i++ {
-		c.nodes[c.leases[i-1].Node].neighbour(1).LLAddr = other
-	}
-	c.nodes["n3"].flannel().Address = other
-	c.nodes["n4"].links = c.nodes["n4"].links[:1]
-	c.files["nodes/n5/bridge-fdb.json"], c.files["nodes/n6/ip-neigh.json"] = "[", ""
-	for i := range c.probes {
-		c.probes[i].OK = i%3 != 0
-	}
-	var first []byte
-	for range 20 {
-		got, err := json.Marshal(Run(context.Background(), evidence.New(c.fs()), All()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if first == nil {
-			first = got
-		}
-		if !bytes.Equal(got, first) {
-			t.Fatalf("two reports differ:\n%s\n%s", first, got)
-		}
-	}
-}
-
-func TestAll(t *testing.T) {
-	var got []string
-	for _, d := range All() {
-		got = append(got, string(d.Kind)+" "+d.Name)
-		if d.About == "" || d.Detect == nil {
-			t.Errorf("%s lacks something", d.Name)
-		}
-	}
-	if !slices.IsSorted(got) || !slices.Contains(got, "cause stale-vtep") || !slices.Contains(got, "symptom source-address") {
-		t.Errorf("got %q", got)
-	}
-}
-
-func TestCommandString(t *testing.T) {
-	for want, argv := range map[string][]string{
-		"ip neigh replace 10.244.1.0 lladdr 0e:00:00:00:00:01": {"ip", "neigh", "replace", "10.244.1.0", "lladdr", "0e:00:00:00:00:01"},
-		`sh -c 'echo '\''$HOME'\''; true'`:                     {"sh", "-c", "echo '$HOME'; true"},
-		`x '' '*' 'a b'`:                                       {"x", "", "*", "a b"},
-	} {
-		if got := (Command{Argv: argv}).String(); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-}
-
-// FuzzRun checks that no bundle makes a detector panic or say nothing.
-func FuzzRun(f *testing.F) {
-	files := []string{
-		evidence.LeasesFile, evidence.ProbesFile, evidence.NodeFile("n1", evidence.LinkFile),
-		evidence.NodeFile("n2", evidence.NeighFile), evidence.NodeFile("n2", evidence.FDBFile), evidence.NodeFile("n2", evidence.RouteFile),
-	}
-	good := healthy(2)
-	good.nodes["n1"].links[1].Stats.RX.OtherHost = 3
-	add := func(c *cluster) {
-		fsys := c.fs()
-		f.Add(fsys[files[0]].Data, fsys[files[1]].Data, fsys[files[2]].Data, fsys[files[3]].Data, fsys[files[4]].Data, fsys[files[5]].Data)
-	}
-	add(good)
-	good.nodes["n2"].neighbour(1).LLAddr = other
-	add(good)
-	forget(&good.nodes["n2"].neighbours, good.nodes["n2"].neighbour(1))
-	good.probes[0].OK, good.probes[1].Seen = false, "10.244.1.0"
-	add(good)
-	f.Fuzz(func(t *testing.T, leases, probes, link, neigh, fdb, route []byte) {
-		c := healthy(2)
-		for i, text := range [][]byte{leases, probes, link, neigh, fdb, route} {
-			c.files[files[i]] = string(text)
-		}
-		spoke := map[string]bool{}
-		for _, finding := range Run(context.Background(), evidence.New(c.fs()), All()).Findings {
-			spoke[finding.Detector] = true
-			checkFinding(t, finding)
-			if strings.Contains(finding.Summary, "bug") {
-				t.Error(finding.Summary)
+		for i, on := range detectors.FailOns {
+			if got := r.ExitCode(on); got != test.want[i] {
+				t.Errorf("%q, fail on %s: exit code %d, want %d", test.found, on, got, test.want[i])
 			}
 		}
-		for _, d := range All() {
-			if !spoke[d.Name] {
-				t.Errorf("%s says nothing", d.Name)
-			}
-		}
-	})
+	}
 }

@@ -9,7 +9,9 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/detectors/evidence"
+	staledetector "github.com/netfault/netfault/detectors/stalevtep"
 	"github.com/netfault/netfault/framework/collect"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/machine"
@@ -23,22 +25,22 @@ var _ = Describe("a bundle made by hand", Label("byhand"), func() {
 		for _, f := range healthy.Findings {
 			Expect(f.Verdict).To(BeElementOf(detectors.Clean, detectors.NotApplicable), "%s: %s", f.Detector, f.Summary)
 		}
-		Expect(healthy.ExitCode()).To(Equal(0))
+		Expect(healthy.ExitCode(detectors.FailOnUnknown)).To(Equal(0))
 
 		undoOrKeep(theLab)
 		life := &fault.Life{
-			Lab: theLab, Scenario: stalevtep.Scenario, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: silent{},
+			Lab: theLab, Scenario: stalevtep.Scenario, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: silent{},
 			Bundles: filepath.Join(*outDir, "byhand"),
 		}
 		_, err := life.Run(ctx, life.Inject()...)
 		Expect(err).NotTo(HaveOccurred())
 		faulty := byHand(ctx)
-		Expect(faulty.ExitCode()).To(Equal(1))
+		Expect(faulty.ExitCode(detectors.FailOnUnknown)).To(Equal(1))
 		want := stalevtep.Scenario.Want(theLab)
 		var found []fault.Subject
 		for _, f := range faulty.Findings {
 			if f.Verdict == detectors.Problem {
-				Expect(f.Detector).To(Equal(detectors.StaleVTEP.Name))
+				Expect(f.Detector).To(Equal(staledetector.Detector.Name))
 				found = append(found, fault.Subject{Case: f.Case, Node: f.Node, Peer: f.Peer})
 			}
 		}
@@ -65,5 +67,5 @@ func byHand(ctx context.Context) detectors.Report {
 	b, err := evidence.Open(dir)
 	Expect(err).NotTo(HaveOccurred())
 	defer b.Close()
-	return detectors.Run(ctx, b, detectors.All())
+	return detectors.Run(ctx, b, all.Detectors())
 }

@@ -9,7 +9,10 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/podsnat"
+	staledetector "github.com/netfault/netfault/detectors/stalevtep"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
@@ -27,25 +30,25 @@ var _ = Describe("case", Label("cases"), func() {
 	}
 	DescribeTable("of stale-vtep heals by its remedy", func(ctx context.Context, want fault.Subject, mustFail func(lab.Lab, evidence.Probe) bool,
 		wreck func(context.Context, lab.Lab) error) {
-		liveThrough(ctx, detectors.StaleVTEP, want, mustFail, wreck)
+		liveThrough(ctx, staledetector.Detector, want, mustFail, wreck)
 	},
-		Entry("forwarding entry missing", fault.Subject{Case: detectors.FDBMissing, Node: "n2", Peer: "n1"}, between12,
+		Entry("forwarding entry missing", fault.Subject{Case: staledetector.FDBMissing, Node: "n2", Peer: "n1"}, between12,
 			func(ctx context.Context, l lab.Lab) error {
 				return on(ctx, l, 1, "bridge fdb del %MAC dev flannel.1 dst %IP self")
 			}),
-		Entry("forwarding entry elsewhere", fault.Subject{Case: detectors.FDBElsewhere, Node: "n2", Peer: "n1"}, between12,
+		Entry("forwarding entry elsewhere", fault.Subject{Case: staledetector.FDBElsewhere, Node: "n2", Peer: "n1"}, between12,
 			func(ctx context.Context, l lab.Lab) error {
 				return on(ctx, l, 1, "bridge fdb replace %MAC dev flannel.1 dst 192.168.100.13 self permanent")
 			}),
-		Entry("neighbour missing", fault.Subject{Case: detectors.NeighbourMissing, Node: "n2", Peer: "n1"}, between12,
+		Entry("neighbour missing", fault.Subject{Case: staledetector.NeighbourMissing, Node: "n2", Peer: "n1"}, between12,
 			func(ctx context.Context, l lab.Lab) error {
 				return on(ctx, l, 1, "ip neigh del 10.244.1.0 dev flannel.1")
 			}),
-		Entry("flannel.1 down", fault.Subject{Case: detectors.VTEPDown, Node: "n1"}, withNode1,
+		Entry("flannel.1 down", fault.Subject{Case: staledetector.VTEPDown, Node: "n1"}, withNode1,
 			func(ctx context.Context, l lab.Lab) error {
 				return on(ctx, l, 0, "ip link set dev flannel.1 down")
 			}),
-		Entry("flannel.1 missing", fault.Subject{Case: detectors.VTEPMissing, Node: "n1"}, withNode1,
+		Entry("flannel.1 missing", fault.Subject{Case: staledetector.VTEPMissing, Node: "n1"}, withNode1,
 			func(ctx context.Context, l lab.Lab) error {
 				if err := l.Flannel().Delete(ctx); err != nil {
 					return err
@@ -61,7 +64,7 @@ var _ = Describe("case", Label("cases"), func() {
 		return p.Kind == evidence.ProbePod && p.From == l.Nodes()[1].Name() && p.To == l.Nodes()[0].Name()
 	}
 	DescribeTable("of pod-snat heals by its remedy", func(ctx context.Context, peer string, mustFail func(lab.Lab, evidence.Probe) bool, rules ...string) {
-		liveThrough(ctx, detectors.PodSNAT, fault.Subject{Case: detectors.SNATByRule, Node: "n2", Peer: peer}, mustFail,
+		liveThrough(ctx, podsnat.Detector, fault.Subject{Case: podsnat.Rule, Node: "n2", Peer: peer}, mustFail,
 			func(ctx context.Context, l lab.Lab) error {
 				for _, r := range rules {
 					if err := on(ctx, l, 1, r); err != nil {
@@ -91,7 +94,7 @@ func liveThrough(ctx context.Context, d detectors.Detector, want fault.Subject, 
 	wreck func(context.Context, lab.Lab) error) {
 	GinkgoHelper()
 	life := &fault.Life{
-		Lab: theLab, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: silent{}, Bundles: filepath.Join(*outDir, "cases"),
+		Lab: theLab, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: silent{}, Bundles: filepath.Join(*outDir, "cases"),
 		Scenario: fault.Scenario{
 			Name: want.Case, Detector: d.Name, MustFail: mustFail,
 			Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return wreck(ctx, l) },

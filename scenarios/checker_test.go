@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
@@ -26,7 +27,7 @@ var _ = Describe("checker", Label("checker"), func() {
 	}
 	BeforeEach(func() {
 		life = &fault.Life{
-			Lab: theLab, Scenario: stalevtep.Scenario, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: silent{},
+			Lab: theLab, Scenario: stalevtep.Scenario, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: silent{},
 			Bundles: filepath.Join(*outDir, "checker"), Patience: 2 * time.Second,
 		}
 		DeferCleanup(func(ctx context.Context) {
@@ -69,7 +70,7 @@ var _ = Describe("checker", Label("checker"), func() {
 			faulty = true
 			return inject(ctx, l, say)
 		}
-		life.Detectors = append(detectors.All(), detectors.Detector{
+		life.Detectors = append(all.Detectors(), detectors.Detector{
 			Name: "busybody", Kind: detectors.Cause,
 			Detect: func(context.Context, *evidence.Bundle) []detectors.Finding {
 				f := detectors.Finding{Detector: "busybody", Verdict: detectors.Clean, Summary: "for now"}
@@ -87,7 +88,7 @@ var _ = Describe("checker", Label("checker"), func() {
 
 // answering returns the real detectors with the scenario's own replaced by one that always says the same.
 func answering(v detectors.Verdict) []detectors.Detector {
-	all := detectors.All()
+	all := all.Detectors()
 	for i, d := range all {
 		if d.Name == stalevtep.Scenario.Detector {
 			all[i].Detect = func(context.Context, *evidence.Bundle) []detectors.Finding {

@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/stalevtep"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/scenarios"
 )
@@ -68,7 +70,7 @@ func TestRecordedBundlesWithoutProbes(t *testing.T) {
 					t.Fatal(err)
 				}
 				report := judge(t, dir)
-				if got := report.ExitCode(); got != exit {
+				if got := report.ExitCode(detectors.FailOnUnknown); got != exit {
 					t.Errorf("exit code %d, want %d: %+v", got, exit, report.Findings)
 				}
 			})
@@ -95,7 +97,7 @@ func TestTruncatedRecordedBundleIsNeverFine(t *testing.T) {
 			}
 			said := ""
 			for _, f := range judge(t, dir).Findings {
-				if f.Detector != detectors.StaleVTEP.Name {
+				if f.Detector != stalevtep.Detector.Name {
 					continue
 				}
 				if f.Verdict == detectors.Clean {
@@ -125,9 +127,9 @@ func judge(t *testing.T, dir string) detectors.Report {
 			t.Error(err)
 		}
 	})
-	return detectors.Run(t.Context(), b, detectors.All())
+	return detectors.Run(t.Context(), b, all.Detectors())
 }
 
 func isCause(name string) bool {
-	return slices.ContainsFunc(detectors.All(), func(d detectors.Detector) bool { return d.Name == name && d.Kind == detectors.Cause })
+	return slices.ContainsFunc(all.Detectors(), func(d detectors.Detector) bool { return d.Name == name && d.Kind == detectors.Cause })
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/scenarios"
 )
 
@@ -13,8 +14,8 @@ import (
 func TestEveryFaultHasItsDetectorAndEveryCauseItsFault(t *testing.T) {
 	var used []string
 	for _, s := range scenarios.All() {
-		i := slices.IndexFunc(detectors.All(), func(d detectors.Detector) bool { return d.Name == s.Detector })
-		if i < 0 || detectors.All()[i].Kind != detectors.Cause {
+		i := slices.IndexFunc(all.Detectors(), func(d detectors.Detector) bool { return d.Name == s.Detector })
+		if i < 0 || all.Detectors()[i].Kind != detectors.Cause {
 			t.Errorf("scenario %s: there is no detector of a cause named %q", s.Name, s.Detector)
 		}
 		used = append(used, s.Detector)
@@ -22,7 +23,7 @@ func TestEveryFaultHasItsDetectorAndEveryCauseItsFault(t *testing.T) {
 			t.Errorf("scenario %s has no write-up", s.Name)
 		}
 	}
-	for _, d := range detectors.All() {
+	for _, d := range all.Detectors() {
 		if d.Kind == detectors.Cause && !slices.Contains(used, d.Name) {
 			t.Errorf("detector %s has no scenario", d.Name)
 		}

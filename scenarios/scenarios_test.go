@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/scenarios"
 )
@@ -31,7 +31,7 @@ func lifeOf(s fault.Scenario, remedy string) {
 		name += ", " + remedy
 	}
 	Describe(name, Ordered, Label("fault", s.Name), func() {
-		life := &fault.Life{Scenario: s, Remedy: remedy, Detectors: detectors.All(), Tool: "netfault e2e", Reporter: console}
+		life := &fault.Life{Scenario: s, Remedy: remedy, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: console}
 		steps := append(life.Inject(), life.Heal()...)
 		entry := scenarioReport{Scenario: s.Name, Detector: s.Detector, Remedy: remedy}
 

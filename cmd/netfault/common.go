@@ -64,7 +64,7 @@ func outputFlag(cmd *cobra.Command, output *string) {
 
 func checkOutput(output string) error {
 	if output != "table" && output != "json" {
-		return fmt.Errorf("--output=%s: want table or json", output)
+		return usage(fmt.Errorf("--output=%s: want table or json", output))
 	}
 	return nil
 }

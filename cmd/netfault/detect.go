@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/snapshot"
@@ -46,18 +45,24 @@ func newSnapshot() *cobra.Command {
 
 func newDetect() *cobra.Command {
 	var name, bundle, output string
+	var judged judgement
 	cmd := &cobra.Command{
 		Use:   "detect",
 		Short: "Run all detectors over a bundle, or over the lab as it is now",
 		Long: `Run all detectors over a bundle of evidence, from any cluster, or over fresh evidence of the lab.
 
-Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-detector's plugins).`,
+What is known and not to be heard of is suppressed by the ID of the finding, which -o json shows, for a reason and until a
+day: it is shown as suppressed, and does not count.
+
+Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-detector's plugins), 64 wrong usage.`,
 		Example: `  sudo netfault detect
   netfault detect --bundle fixtures/bundles/stale-vtep/faulty
-  netfault detect --bundle bundle -o json`,
+  netfault detect --bundle bundle -o json --fail-on=critical
+  netfault detect --bundle bundle --suppress="pod-snat/rule/n2/* until 2027-01-31: the old gateway, ticket 4711"
+  netfault detect --bundle bundle --suppressions=known.txt     # a file with such lines`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkOutput(output); err != nil {
+			if err := errors.Join(checkOutput(output), judged.check()); err != nil {
 				return err
 			}
 			dir := bundle
@@ -86,7 +91,7 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 			} else if err != nil {
 				return err
 			}
-			r := detectors.Run(cmd.Context(), b, detectors.All())
+			r := judged.report(cmd.Context(), b)
 			if output == "json" {
 				if err := report.FindingsJSON(cmd.OutOrStdout(), r); err != nil {
 					return err
@@ -94,7 +99,7 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 			} else {
 				report.FindingsTable(cmd.OutOrStdout(), r)
 			}
-			if code := r.ExitCode(); code != 0 {
+			if code := r.ExitCode(judged.failOn); code != 0 {
 				return exitCode(code)
 			}
 			return nil
@@ -102,6 +107,7 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 	}
 	labFlag(cmd, &name)
 	outputFlag(cmd, &output)
+	judged.flags(cmd)
 	cmd.Flags().StringVar(&bundle, "bundle", "", "folder with the evidence to judge, instead of a lab")
 	cmd.MarkFlagsMutuallyExclusive("bundle", "lab")
 	// The flag was registered in the lines above.

@@ -11,7 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/report"
@@ -166,7 +166,7 @@ func undoAfter(cmd *cobra.Command, l lab.Lab, err error) error {
 
 func newLife(cmd *cobra.Command, l lab.Lab, s fault.Scenario) *fault.Life {
 	return &fault.Life{
-		Lab: l, Scenario: s, Detectors: detectors.All(), Bundles: filepath.Join(l.StateDir(), "bundles"),
+		Lab: l, Scenario: s, Detectors: all.Detectors(), Bundles: filepath.Join(l.StateDir(), "bundles"),
 		Tool: "netfault " + version(), Reporter: report.NewConsole(cmd.OutOrStdout()),
 	}
 }

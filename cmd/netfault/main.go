@@ -19,22 +19,25 @@ type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// errorCode is the exit code of every error: 2, so that 1 always means "problem found".
+// errorCode is the exit code of every error but those of usage: 2, so that 1 always means "problem found".
 const errorCode = 2
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := newRoot().ExecuteContext(ctx)
-	stop()
-	var code exitCode
-	switch {
-	case err == nil:
-	case errors.As(err, &code):
-		os.Exit(int(code))
-	default:
-		fmt.Fprintln(os.Stderr, "netfault:", err)
-		os.Exit(errorCode)
+	defer stop()
+	root, begun := newRoot(), false
+	tellUsageErrors(root, &begun)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
 	}
+	if code, ok := errors.AsType[exitCode](err); ok {
+		return int(code)
+	}
+	fmt.Fprintln(os.Stderr, "netfault:", err)
+	return exitCodeOf(err, begun)
 }
 
 // version is the module's version, or the commit that it was built from.
@@ -67,8 +70,9 @@ commands that heal it.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newCapture(), newReset(), newDoctor())
+	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newExplain(), newCapture(), newReset(), newDoctor())
 	return root
 }
 

@@ -19,6 +19,7 @@ import (
 type Bundle struct {
 	fsys   fs.FS
 	closer io.Closer
+	shared shared
 }
 
 // New returns the bundle whose top folder is the root of fsys.
@@ -139,6 +140,11 @@ func (b *Bundle) Info() (Info, error) {
 		if info.Version != LayoutVersion {
 			return fmt.Errorf("layout version %d: this program reads version %d", info.Version, LayoutVersion)
 		}
+		for _, node := range info.Nodes {
+			if err := CheckNodeName(node); err != nil {
+				return fmt.Errorf("nodes: %w", err)
+			}
+		}
 		return nil
 	})
 	return info, err
@@ -163,6 +169,7 @@ func (b *Bundle) Probes() ([]Probe, error) {
 			if err := CheckNodeName(p.To); err != nil {
 				return fmt.Errorf("to: %w", err)
 			}
+			p.Pos = d.at
 			probes = append(probes, p)
 			return nil
 		})

@@ -18,9 +18,6 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 )
 
-// capturesDir stands under nodes/NODE/.
-const capturesDir = "captures"
-
 // ErrCutOff is in the error of a capture that ends within a packet, as one does whose tcpdump was killed. What stands
 // before is whole, so it is for the reader to say what such a capture is worth.
 var ErrCutOff = errors.New("the capture is cut off at its end")
@@ -39,7 +36,7 @@ func (b *Bundle) Captures(node string) ([]string, error) {
 	if err := CheckNodeName(node); err != nil {
 		return nil, fileError(nodesDir, err)
 	}
-	dir := NodeFile(node, capturesDir)
+	dir := NodeFile(node, CapturesDir)
 	folder, err := fs.ReadDir(b.fsys, dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -63,7 +60,7 @@ func (b *Bundle) Captures(node string) ([]string, error) {
 
 // CaptureFile returns the path inside a bundle of one of a node's captures.
 func CaptureFile(node, name string) string {
-	return NodeFile(node, path.Join(capturesDir, name))
+	return NodeFile(node, path.Join(CapturesDir, name))
 }
 
 // Segments yields the TCP segments of one of a node's captures in the order of the file. Other packets are passed over,
@@ -77,7 +74,7 @@ func (b *Bundle) Segments(node, name string) iter.Seq2[Segment, error] {
 			return
 		}
 		if !captureName.MatchString(name) {
-			yield(Segment{}, fileError(NodeFile(node, capturesDir), fmt.Errorf("%.20q is not the name of a capture", name)))
+			yield(Segment{}, fileError(NodeFile(node, CapturesDir), fmt.Errorf("%.20q is not the name of a capture", name)))
 			return
 		}
 		file := CaptureFile(node, name)

@@ -18,7 +18,7 @@ import (
 // scanned reads text with the scanner, through a buffer of the given size and a reader that returns little at a time.
 func scanned(text []byte, buffer int) (rows []string, err error) {
 	cols := []column{{name: `"dst"`}, {name: `"dev"`}, {name: `"state"`, raw: true}}
-	err = scanRows(iotest.HalfReader(bytes.NewReader(text)), make([]byte, buffer), cols, func() error {
+	err = scanRows(iotest.HalfReader(bytes.NewReader(text)), make([]byte, buffer), cols, func(Pos) error {
 		rows = append(rows, strings.Join([]string{string(cols[0].value), string(cols[1].value), string(cols[2].value)}, "|"))
 		return nil
 	})

@@ -39,5 +39,8 @@ func (b *Bundle) RuleFile(node, file string) (string, error) {
 	case text.Len() == 0:
 		return "", fileError(file, errors.New("the file is empty, as a failed command leaves it; a rule set without rules is a comment line"))
 	}
+	if !strings.HasSuffix(text.String(), "\n") {
+		return "", fileError(file, errCutLine)
+	}
 	return text.String(), nil
 }

@@ -26,6 +26,8 @@ var (
 type decoder struct {
 	*jsontext.Decoder
 	limit limitReader
+	// at is the place of the element that array has come to.
+	at Pos
 }
 
 // limitReader fails with errTooLong when more than left bytes are read before left is raised again.
@@ -97,12 +99,25 @@ func (d *decoder) array(each func() error) error {
 	}
 	for d.PeekKind() != ']' {
 		d.limit.left = maxEntry
+		d.at = d.place()
 		if err := each(); err != nil {
 			return err
 		}
 	}
 	_, err := d.ReadToken()
 	return err
+}
+
+// place returns the place of the value that PeekKind has seen: behind the white space and the comma before it.
+func (d *decoder) place() Pos {
+	before := 0
+	for _, c := range d.UnreadBuffer() {
+		if !strings.ContainsRune(" \t\r\n,", rune(c)) {
+			break
+		}
+		before++
+	}
+	return Pos(d.InputOffset() + int64(before) + 1)
 }
 
 // arrayIn calls each as array does, for the member with that name of the object that comes next, which command prints. The
@@ -170,8 +185,9 @@ func kindName(k jsontext.Kind) string {
 // errStop ends the reading of a file whose reader has seen enough.
 var errStop = errors.New("stop")
 
-// entries yields the elements of the array in file, each as a T that check accepts; a failure is yielded last.
-func entries[T any](b *Bundle, file string, check func(T) error) iter.Seq2[T, error] {
+// entries yields the elements of the array in file, each as a T that check accepts, which is told its place and may put that
+// down; a failure is yielded last.
+func entries[T any](b *Bundle, file string, check func(*T, Pos) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		err := b.decode(file, func(d *decoder) error {
 			return d.array(func() error {
@@ -179,7 +195,7 @@ func entries[T any](b *Bundle, file string, check func(T) error) iter.Seq2[T, er
 				if err := d.value(&v); err != nil {
 					return err
 				}
-				if err := check(v); err != nil {
+				if err := check(&v, d.at); err != nil {
 					return err
 				}
 				if !yield(v, nil) {

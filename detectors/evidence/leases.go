@@ -63,6 +63,7 @@ func (b *Bundle) leasesFile() ([]Lease, error) {
 			if err := checkLease(&l, seen); err != nil {
 				return err
 			}
+			l.Pos = d.at
 			leases = append(leases, l)
 			return nil
 		})
@@ -139,6 +140,7 @@ func (b *Bundle) nodesFile() (leases []Lease, unleased []string, err error) {
 			if err := checkLease(&l, seen); err != nil {
 				return err
 			}
+			l.Pos = d.at
 			leases = append(leases, l)
 			return nil
 		})

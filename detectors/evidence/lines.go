@@ -9,9 +9,9 @@ import (
 
 var errCutLine = errors.New("cut short: the last line has no end")
 
-// lines opens one of a node's text files and calls each with every line of it, without its end. A file without lines, a
+// lines opens one of a node's text files and calls each with every line of it, without its end, and its place. A file without lines, a
 // last line without an end and a line of more than 1 MiB are errors.
-func (b *Bundle) lines(node, file string, each func(line string) error) error {
+func (b *Bundle) lines(node, file string, each func(line string, at Pos) error) error {
 	if err := CheckNodeName(node); err != nil {
 		return fileError(nodesDir, err)
 	}
@@ -23,6 +23,7 @@ func (b *Bundle) lines(node, file string, each func(line string) error) error {
 	defer f.Close()
 	limit := &limitReader{r: f, left: maxEntry}
 	r := bufio.NewReader(limit)
+	at := Pos(1)
 	for n := 1; ; n++ {
 		limit.left = maxEntry
 		line, err := r.ReadString('\n')
@@ -35,7 +36,8 @@ func (b *Bundle) lines(node, file string, each func(line string) error) error {
 			err = errCutLine
 		}
 		if err == nil {
-			err = each(line[:len(line)-1])
+			err = each(line[:len(line)-1], at)
+			at += Pos(len(line))
 		}
 		if errors.Is(err, errStop) {
 			return nil

@@ -7,12 +7,19 @@ import (
 	"strings"
 )
 
+// Counter is one counter of the kernel's.
+type Counter struct {
+	Value uint64
+	// Pos is the place of the line with its value in the file.
+	Pos Pos
+}
+
 // Netstat returns the counters in a node's NetstatFile by the names that nstat(8) gives them, such as TcpExtListenDrops.
 // Which there are depends on the kernel; they are those of the network namespace in which the file was read.
-func (b *Bundle) Netstat(node string) (map[string]uint64, error) {
-	counters := map[string]uint64{}
+func (b *Bundle) Netstat(node string) (map[string]Counter, error) {
+	counters := map[string]Counter{}
 	var names []string
-	err := b.lines(node, NetstatFile, func(line string) error {
+	err := b.lines(node, NetstatFile, func(line string, at Pos) error {
 		fields := strings.Fields(line)
 		if len(fields) == 0 || !strings.HasSuffix(fields[0], ":") {
 			return fmt.Errorf(`want a line that begins with a protocol such as "TcpExt:", found %.20q`, line)
@@ -29,7 +36,7 @@ func (b *Bundle) Netstat(node string) (map[string]uint64, error) {
 			if err != nil {
 				return fmt.Errorf("%.40s is %.20q: want a number", names[i], fields[i])
 			}
-			counters[strings.TrimSuffix(names[0], ":")+names[i]] = n
+			counters[strings.TrimSuffix(names[0], ":")+names[i]] = Counter{n, at}
 		}
 		names = nil
 		return nil

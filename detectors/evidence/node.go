@@ -10,20 +10,26 @@ import (
 
 // Links yields the links of a node from file, which is LinkFile or LinkLaterFile. An error is yielded last.
 func (b *Bundle) Links(node, file string) iter.Seq2[Link, error] {
-	return nodeEntries(b, node, file, func(l Link) error { return require("ifname", l.Name) })
+	return nodeEntries(b, node, file, func(l *Link, at Pos) error {
+		l.Pos = at
+		return require("ifname", l.Name)
+	})
 }
 
 // Addrs yields the links of a node with their addresses, from AddrFile. An error is yielded last.
 func (b *Bundle) Addrs(node string) iter.Seq2[LinkAddrs, error] {
-	return nodeEntries(b, node, AddrFile, func(l LinkAddrs) error { return require("ifname", l.Name) })
+	return nodeEntries(b, node, AddrFile, func(l *LinkAddrs, _ Pos) error { return require("ifname", l.Name) })
 }
 
 // Routes yields the routes of a node, from RouteFile. An error is yielded last.
 func (b *Bundle) Routes(node string) iter.Seq2[Route, error] {
-	return nodeEntries(b, node, RouteFile, func(r Route) error { return require("dst", r.Dst) })
+	return nodeEntries(b, node, RouteFile, func(r *Route, at Pos) error {
+		r.Pos = at
+		return require("dst", r.Dst)
+	})
 }
 
-func nodeEntries[T any](b *Bundle, node, file string, check func(T) error) iter.Seq2[T, error] {
+func nodeEntries[T any](b *Bundle, node, file string, check func(*T, Pos) error) iter.Seq2[T, error] {
 	if err := CheckNodeName(node); err != nil {
 		return func(yield func(T, error) bool) {
 			var none T

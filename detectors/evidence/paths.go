@@ -13,6 +13,9 @@ const (
 	NodesFile  = "cluster/nodes.json"
 	ProbesFile = "cluster/probes.json"
 
+	// CapturesDir is a folder of captures under nodes/NODE/.
+	CapturesDir = "captures"
+
 	LinkFile = "ip-link.json"
 	// LinkLaterFile is LinkFile taken again at the end, so that counters can be seen to grow.
 	LinkLaterFile = "ip-link-later.json"

@@ -64,12 +64,14 @@ func TestReadsWhatTheToolsPrint(t *testing.T) {
 	equal("info", info.Cluster+" "+info.Tool, err, "netns:lab by hand")
 
 	leases, err := b.Leases()
+	equal("lines of leases", linesOf(t, b, LeasesFile, &leases[0].Pos, &leases[1].Pos), nil, []int{1, 2})
 	equal("leases", leases, err, []Lease{
 		{Node: "n1", PodCIDR: "10.244.0.0/24", PublicIP: "192.168.7.1", BackendType: "vxlan", VNI: 1, VtepMAC: "b6:38:7e:1e:da:65", Source: FromEtcd, File: LeasesFile},
 		{Node: "n2", PodCIDR: "10.244.1.0/24", PublicIP: "192.168.7.2", BackendType: "host-gw", Source: FromEtcd, File: LeasesFile},
 	})
 
 	probes, err := b.Probes()
+	equal("lines of probes", linesOf(t, b, ProbesFile, &probes[0].Pos), nil, []int{1})
 	equal("probes", probes, err, []Probe{{
 		Kind: ProbePod, From: "n1", To: "n2", Source: "10.244.0.2", Target: "10.244.1.2:80",
 		OK: true, AnsweredBy: "pod-n2", Seen: "10.244.0.2", Millis: 1.5,
@@ -109,9 +111,66 @@ func TestReadsWhatTheToolsPrint(t *testing.T) {
 	equal("empty FDB", rows, err, []string(nil))
 }
 
+// linesOf returns the lines of places, and forgets the places.
+func linesOf(t *testing.T, b *Bundle, file string, places ...*Pos) []int {
+	t.Helper()
+	var at []Pos
+	for _, p := range places {
+		at = append(at, *p)
+		*p = 0
+	}
+	numbers, err := b.LineNumbers(file, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return numbers
+}
+
+// Places come in any order, some at the very ends, and some are none.
+func TestLineNumbers(t *testing.T) {
+	b := bundleOf("x.txt", "a\nbc\n\n"+strings.Repeat("d", 70_000)+"\ne")
+	got, err := b.LineNumbers("x.txt", []Pos{70_008, 1, 0, 5, 3, 6, 70_006, 2, 70_009})
+	if want := []int{5, 1, 0, 2, 2, 3, 4, 1, 0}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	if _, err := b.LineNumbers("y.txt", []Pos{1}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+// Every row knows its line, also of files in one line and with much white space.
+func TestRowsKnowTheirLines(t *testing.T) {
+	b := bundleOf("nodes/n1/ip-neigh.json", "[ {\"dst\":\"a\",\"dev\":\"b\"}\n\n,\n  {\"dst\":\"c\",\"dev\":\"d\"},{\"dst\":\"e\",\"dev\":\"f\"}]",
+		"nodes/n1/ip-route.json", "[\n{\"dst\":\"a\"}\n\n,\n  {\"dst\":\"c\"}]", "nodes/n1/sysctl.txt", "net.a = 1\nnet.b = 2\n")
+	var neighbours, routes, settings []Pos
+	for row := range b.Neighbours("n1") {
+		neighbours = append(neighbours, row.Pos)
+	}
+	for r := range b.Routes("n1") {
+		routes = append(routes, r.Pos)
+	}
+	for s := range b.Sysctls("n1") {
+		settings = append(settings, s.Pos)
+	}
+	for _, test := range []struct {
+		file string
+		at   []Pos
+		want []int
+	}{
+		{NeighFile, neighbours, []int{1, 4, 4}}, {RouteFile, routes, []int{2, 5}}, {SysctlFile, settings, []int{1, 2}},
+	} {
+		if got, err := b.LineNumbers(NodeFile("n1", test.file), test.at); err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %v, %v, want %v", test.file, got, err, test.want)
+		}
+	}
+}
+
 func TestLeasesFromAnnotations(t *testing.T) {
 	b := bundleOf("cluster/nodes.json", nodesJSON)
 	leases, err := b.Leases()
+	if got := linesOf(t, b, NodesFile, &leases[0].Pos, &leases[1].Pos); !slices.Equal(got, []int{2, 3}) {
+		t.Errorf("the leases stand in lines %v", got)
+	}
 	want := []Lease{
 		{Node: "n1", PodCIDR: "10.244.0.0/24", PublicIP: "172.18.0.2", BackendType: "vxlan", VNI: 1, VtepMAC: "b6:38:7e:1e:da:65", Source: FromAnnotation, File: NodesFile},
 		{Node: "n2", PodCIDR: "10.244.1.0/24", PublicIP: "172.18.0.3", BackendType: "host-gw", Source: FromAnnotation, File: NodesFile},

@@ -85,17 +85,22 @@ func nudBit(name string) (NUD, error) {
 type NeighbourRow struct {
 	Dst, Dev, LLAddr []byte
 	State            NUD
+	// Pos is its place in the file.
+	Pos Pos
 }
 
 // FDBRow is one entry of `bridge -j fdb`, see FDBEntry. Its bytes are valid until the next row is read.
 type FDBRow struct {
 	MAC, Dev, Dst []byte
+	// Pos is its place in the file.
+	Pos Pos
 }
 
 // Neighbours yields the neighbours of a node, from NeighFile, each in the same row. An error is yielded last.
 func (b *Bundle) Neighbours(node string) iter.Seq2[*NeighbourRow, error] {
 	cols := []column{{name: `"dst"`}, {name: `"dev"`}, {name: `"lladdr"`}, {name: `"state"`, raw: true}}
-	return rows(b, node, NeighFile, cols, func(row *NeighbourRow, cols []column) (err error) {
+	return rows(b, node, NeighFile, cols, func(row *NeighbourRow, cols []column, at Pos) (err error) {
+		row.Pos = at
 		row.Dst, row.Dev, row.LLAddr = cols[0].value, cols[1].value, cols[2].value
 		if len(row.Dst) == 0 || len(row.Dev) == 0 {
 			return errors.New("an entry lacks dst or dev")
@@ -108,7 +113,8 @@ func (b *Bundle) Neighbours(node string) iter.Seq2[*NeighbourRow, error] {
 // FDB yields the forwarding entries of a node, from FDBFile, each in the same row. An error is yielded last.
 func (b *Bundle) FDB(node string) iter.Seq2[*FDBRow, error] {
 	cols := []column{{name: `"mac"`}, {name: `"ifname"`}, {name: `"dst"`}}
-	return rows(b, node, FDBFile, cols, func(row *FDBRow, cols []column) error {
+	return rows(b, node, FDBFile, cols, func(row *FDBRow, cols []column, at Pos) error {
+		row.Pos = at
 		row.MAC, row.Dev, row.Dst = cols[0].value, cols[1].value, cols[2].value
 		if len(row.MAC) == 0 || len(row.Dev) == 0 {
 			return errors.New("an entry lacks mac or ifname")
@@ -118,7 +124,7 @@ func (b *Bundle) FDB(node string) iter.Seq2[*FDBRow, error] {
 }
 
 // rows yields a row for every object of a node's file, after put has filled it from cols.
-func rows[T any](b *Bundle, node, file string, cols []column, put func(*T, []column) error) iter.Seq2[*T, error] {
+func rows[T any](b *Bundle, node, file string, cols []column, put func(*T, []column, Pos) error) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		if err := CheckNodeName(node); err != nil {
 			yield(nil, fileError(nodesDir, err))
@@ -132,8 +138,8 @@ func rows[T any](b *Bundle, node, file string, cols []column, put func(*T, []col
 		}
 		defer f.Close()
 		row, cols := new(T), slices.Clone(cols)
-		err = scanRows(f, make([]byte, 64<<10), cols, func() error {
-			if err := put(row, cols); err != nil {
+		err = scanRows(f, make([]byte, 64<<10), cols, func(at Pos) error {
+			if err := put(row, cols, at); err != nil {
 				return err
 			}
 			if !yield(row, nil) {

@@ -42,10 +42,10 @@ type column struct {
 	seen  bool
 }
 
-// scanRows calls each after every object of the array that is all of r, with the values in cols. It stops at the first
-// error, which each may return too. It reads into buf, of at least two bytes, and where an entry does not fit into a
-// larger one.
-func scanRows(r io.Reader, buf []byte, cols []column, each func() error) error {
+// scanRows calls each after every object of the array that is all of r, with its place and with the values in cols. It stops
+// at the first error, which each may return too. It reads into buf, of at least two bytes, and where an entry does not fit
+// into a larger one.
+func scanRows(r io.Reader, buf []byte, cols []column, each func(at Pos) error) error {
 	s := &scanner{r: r, buf: buf}
 	c, err := s.peek()
 	if err == io.EOF {
@@ -78,10 +78,11 @@ func scanRows(r io.Reader, buf []byte, cols []column, each func() error) error {
 		if c != '{' {
 			return s.unexpected(s.pos, "want an object")
 		}
+		at := Pos(s.base + int64(s.pos) + 1)
 		if err := s.element(cols); err != nil {
 			return err
 		}
-		if err := each(); err != nil {
+		if err := each(at); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ func BenchmarkRows(b *testing.B) {
 	})
 	b.Run("decoder", func(b *testing.B) {
 		read(b, func() (n int) {
-			for entry, err := range entries(bundle, "nodes/n1/bridge-fdb.json", func(FDBEntry) error { return nil }) {
+			for entry, err := range entries(bundle, "nodes/n1/bridge-fdb.json", func(*FDBEntry, Pos) error { return nil }) {
 				if err == nil && entry.Dev == "flannel.1" {
 					n++
 				}

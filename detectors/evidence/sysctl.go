@@ -9,18 +9,20 @@ import (
 // Setting is one line of `sysctl -a`. A value of several lines is several settings with the same key.
 type Setting struct {
 	Key, Value string
+	// Pos is its place in the file.
+	Pos Pos
 }
 
 // Sysctls yields the settings of a node, from SysctlFile. An error is yielded last.
 func (b *Bundle) Sysctls(node string) iter.Seq2[Setting, error] {
 	return func(yield func(Setting, error) bool) {
-		err := b.lines(node, SysctlFile, func(line string) error {
+		err := b.lines(node, SysctlFile, func(line string, at Pos) error {
 			key, value, ok := strings.Cut(line, "=")
 			key = strings.TrimSuffix(key, " ")
 			if !ok || !strings.Contains(key, ".") || strings.ContainsAny(key, " \t\r\x00") {
 				return fmt.Errorf(`want "key = value", found %.20q`, line)
 			}
-			if !yield(Setting{Key: key, Value: strings.TrimPrefix(value, " ")}, nil) {
+			if !yield(Setting{Key: key, Value: strings.TrimPrefix(value, " "), Pos: at}, nil) {
 				return errStop
 			}
 			return nil

@@ -50,7 +50,7 @@ func TestTextFiles(t *testing.T) {
 		{sysctls, "\n", "error: nodes/n1/sysctl.txt: line 1: want"},
 		{sysctls, "net.x = " + strings.Repeat("1", 2<<20) + "\n", "error: nodes/n1/sysctl.txt: line 1: an entry is longer"},
 
-		{netstat, "TcpExt: PAWSPassive ListenDrops\nTcpExt: 3 18446744073709551615\nIpExt: InOctets\nIpExt: 5\n", "map[IpExtInOctets:5 TcpExtListenDrops:18446744073709551615 TcpExtPAWSPassive:3]"},
+		{netstat, "TcpExt: PAWSPassive ListenDrops\nTcpExt: 3 18446744073709551615\nIpExt: InOctets\nIpExt: 5\n", "map[IpExtInOctets:{5 80} TcpExtListenDrops:{18446744073709551615 33} TcpExtPAWSPassive:{3 33}]"},
 		{netstat, "TcpExt: A B\nTcpExt: 3\n", "error: nodes/n1/netstat.txt: line 2: TcpExt: has 2 names and TcpExt: has 1 values"},
 		{netstat, "TcpExt: A\nIpExt: 3\n", "error: nodes/n1/netstat.txt: line 2"},
 		{netstat, "TcpExt: A\nTcpExt: x\n", `error: nodes/n1/netstat.txt: line 2: A is "x": want a number`},

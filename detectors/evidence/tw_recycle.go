@@ -20,6 +20,8 @@ type TWRecycle struct {
 	Scope string `json:"scope"`
 	// Dropped counts the SYNs that were dropped by it.
 	Dropped uint64 `json:"dropped"`
+	// Pos is its place in the file.
+	Pos Pos `json:"-"`
 }
 
 // On reports whether the setting is 1.
@@ -31,7 +33,8 @@ var twSemantics = []string{"3.10", "el7", "4.x"}
 // TWRecycle yields what stands in for net.ipv4.tcp_tw_recycle on a node, from TWRecycleFile, which is only where
 // something does. An error is yielded last.
 func (b *Bundle) TWRecycle(node string) iter.Seq2[TWRecycle, error] {
-	return nodeEntries(b, node, TWRecycleFile, func(e TWRecycle) error {
+	return nodeEntries(b, node, TWRecycleFile, func(e *TWRecycle, at Pos) error {
+		e.Pos = at
 		switch {
 		case e.Source == "" || e.Scope == "":
 			return errors.New("an entry lacks source or scope")

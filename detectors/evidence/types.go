@@ -15,6 +15,9 @@ type Info struct {
 	Cluster string `json:"cluster"`
 	// Tool and its version, such as "netfault v0.1.0", or "by hand".
 	Tool string `json:"tool"`
+	// Nodes are those that the bundle is about; empty for all of the cluster. That the others were not collected makes
+	// nothing unknown.
+	Nodes []string `json:"nodes,omitempty"`
 }
 
 // Lease sources.
@@ -37,8 +40,9 @@ type Lease struct {
 	VtepMAC string `json:"vtepMAC"`
 	// Source is FromEtcd or FromAnnotation.
 	Source string `json:"source"`
-	// File is the file of the bundle that it was read from, LeasesFile or NodesFile.
+	// File is the file of the bundle that it was read from, LeasesFile or NodesFile, and Pos its place there.
 	File string `json:"-"`
+	Pos  Pos    `json:"-"`
 }
 
 // Link is one entry of `ip -j -d -s -s link`.
@@ -53,6 +57,8 @@ type Link struct {
 	Address   string    `json:"address,omitempty"`
 	Info      *LinkInfo `json:"linkinfo,omitempty"`
 	Stats     *Stats64  `json:"stats64,omitempty"`
+	// Pos is its place in the file.
+	Pos Pos `json:"-"`
 }
 
 // LinkInfo is what `ip -d link` prints of a virtual link.
@@ -126,6 +132,8 @@ type Route struct {
 	PrefSrc  string   `json:"prefsrc,omitempty"`
 	Metric   int      `json:"metric,omitempty"`
 	Flags    []string `json:"flags"`
+	// Pos is its place in the file.
+	Pos Pos `json:"-"`
 }
 
 // Neighbour is one entry of `ip -j neigh`.
@@ -183,4 +191,6 @@ type Probe struct {
 	Error string `json:"error,omitempty"`
 	// Millis is how long it took, in milliseconds.
 	Millis float64 `json:"millis"`
+	// Pos is its place in the file.
+	Pos Pos `json:"-"`
 }

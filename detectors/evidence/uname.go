@@ -25,7 +25,7 @@ var release = regexp.MustCompile(`^([0-9]{1,4})\.([0-9]{1,4})([.+_-][A-Za-z0-9.+
 // Uname returns the release of a node's kernel, from UnameFile, which a bundle need not have.
 func (b *Bundle) Uname(node string) (Release, error) {
 	var r Release
-	err := b.lines(node, UnameFile, func(line string) error {
+	err := b.lines(node, UnameFile, func(line string, _ Pos) error {
 		parts := release.FindStringSubmatch(line)
 		if parts == nil {
 			return fmt.Errorf("%.20q is no kernel release: want what `uname -r` prints", line)

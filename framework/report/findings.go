@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -22,20 +24,71 @@ func FindingsJSON(w io.Writer, r detectors.Report) error {
 	return enc.Encode(r)
 }
 
-// FindingsTable writes one row for each finding, then the evidence and the remedy of each problem.
+// FindingsTable writes what nothing explains, first of all; then one row for each finding, of which those that a cause explains
+// are counted with it; then the evidence and the remedy of each cause.
 func FindingsTable(w io.Writer, r detectors.Report) {
 	c := NewConsole(w)
+	c.unexplained(r)
 	t := NewTable(w, "detector", "verdict", "where", "what")
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 4, WidthMax: textWidth(w), WidthMaxEnforcer: text.WrapSoft}})
+	explained := map[string]string{}
 	for _, f := range r.Findings {
-		t.AppendRow(table.Row{f.Detector, c.verdict(f), where(f), f.Summary})
+		for _, id := range f.Explains {
+			explained[id] = cmp.Or(explained[id], f.ID)
+		}
+	}
+	for _, f := range r.Findings {
+		if explained[f.ID] == "" {
+			t.AppendRow(table.Row{f.Detector, c.verdict(f), where(f), c.what(f)})
+		}
 	}
 	t.Render()
 	for _, f := range r.Findings {
-		if f.Verdict == detectors.Problem {
+		if f.Verdict == detectors.Problem && f.Suppressed == nil {
 			c.explain(f)
 		}
 	}
+	for _, s := range r.Suppressions {
+		switch {
+		case s.Ended:
+			fmt.Fprintf(w, "\nthe suppression of %s has ended on %s and counts no more: %s\n", s.ID, s.Until, s.Reason)
+		case s.Matches == 0:
+			fmt.Fprintf(w, "\nthe suppression of %s matches nothing: %s\n", s.ID, s.Reason)
+		}
+	}
+}
+
+// maxUnexplained is how many symptoms are told one by one.
+const maxUnexplained = 8
+
+// unexplained tells the symptoms that no cause explains.
+func (c *Console) unexplained(r detectors.Report) {
+	if len(r.Unexplained) == 0 {
+		return
+	}
+	fmt.Fprintln(c.w, c.paint(bold, fmt.Sprintf("%d symptoms that no known cause explains:", len(r.Unexplained))))
+	for i, id := range r.Unexplained {
+		if i == maxUnexplained {
+			fmt.Fprintf(c.w, "  and %d more, see -o json\n", len(r.Unexplained)-i)
+			break
+		}
+		f := r.Findings[slices.IndexFunc(r.Findings, func(f detectors.Finding) bool { return f.ID == id })]
+		fmt.Fprintf(c.w, "  %s\n", f.Summary)
+	}
+	fmt.Fprintln(c.w)
+}
+
+// what is the summary of a finding, with what follows from it, or why it does not count.
+func (c *Console) what(f detectors.Finding) string {
+	switch {
+	case f.Suppressed != nil:
+		return fmt.Sprintf("%s (until %s: %s)", f.Summary, f.Suppressed.Until, f.Suppressed.Reason)
+	case len(f.Explains) == 1:
+		return f.Summary + "; explains 1 more finding"
+	case len(f.Explains) > 1:
+		return fmt.Sprintf("%s; explains %d more findings", f.Summary, len(f.Explains))
+	}
+	return f.Summary
 }
 
 // textWidth is how wide the column of summaries may be: what the terminal leaves beside the other three.
@@ -60,18 +113,20 @@ func where(f detectors.Finding) string {
 }
 
 func (c *Console) verdict(f detectors.Finding) string {
-	switch f.Verdict {
-	case detectors.Problem:
+	switch {
+	case f.Suppressed != nil:
+		return "suppressed"
+	case f.Verdict == detectors.Problem:
 		return c.paint(red, string(f.Verdict))
-	case detectors.Clean:
+	case f.Verdict == detectors.Clean:
 		return c.paint(green, string(f.Verdict))
 	}
 	return string(f.Verdict)
 }
 
-// explain writes what a table has no room for. The row of a symptom, which has neither case nor remedy, says it all.
+// explain writes what a table has no room for. The row of a symptom says it all.
 func (c *Console) explain(f detectors.Finding) {
-	if len(f.Remedy) == 0 && f.Case == "" {
+	if len(f.Remedy) == 0 && len(f.Evidence) < 2 {
 		return
 	}
 	fmt.Fprintf(c.w, "\n%s\n", c.paint(bold, f.Detector+" "+where(f)+": "+f.Summary))
@@ -79,22 +134,42 @@ func (c *Console) explain(f detectors.Finding) {
 		fmt.Fprintf(c.w, "  expected  %s\n  actual    %s\n", f.Expected, f.Actual)
 	}
 	for _, e := range f.Evidence {
-		fmt.Fprintf(c.w, "  evidence  %s: %s\n", e.File, strings.ReplaceAll(e.Text, "\n", "\n            "))
+		file := e.File
+		if e.Line > 0 {
+			file = fmt.Sprintf("%s:%d", file, e.Line)
+		}
+		fmt.Fprintf(c.w, "  evidence  %s: %s\n", file, strings.ReplaceAll(e.Text, "\n", "\n            "))
+	}
+	for _, id := range f.Explains {
+		fmt.Fprintf(c.w, "  explains  %s\n", id)
 	}
 	c.remedy("remedy", f.Remedy)
 	for _, a := range f.Alternatives {
 		fmt.Fprintf(c.w, "  or, %s:\n", a.Name)
 		c.remedy("", a.Remedy)
 	}
+	fmt.Fprintf(c.w, "  more      netfault explain %s/%s\n", f.Detector, f.Case)
 }
 
 // remedy writes commands under a heading.
 func (c *Console) remedy(heading string, commands []detectors.Command) {
 	for _, r := range commands {
-		node := r.Node
-		if node == "" {
-			node = "kubectl"
-		}
-		fmt.Fprintf(c.w, "  %-9s %s# %s\n            %s\n", heading, node, c.paint(bold, r.String()), c.paint(dim, r.Why))
+		fmt.Fprintf(c.w, "  %-9s %s# %s\n            %s\n", heading, cmp.Or(r.Node, "kubectl"), c.paint(bold, r.String()), c.paint(dim, r.Why))
 	}
+}
+
+// DetectorsTable lists detectors and their cases.
+func DetectorsTable(w io.Writer, dets []detectors.Detector) {
+	t := NewTable(w, "detector", "case", "severity", "what is wrong")
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 4, WidthMax: textWidth(w), WidthMaxEnforcer: text.WrapSoft}})
+	for _, d := range dets {
+		for i, c := range d.Cases {
+			name := d.Name
+			if i > 0 {
+				name = ""
+			}
+			t.AppendRow(table.Row{name, c.Name, c.Severity, c.About})
+		}
+	}
+	t.Render()
 }

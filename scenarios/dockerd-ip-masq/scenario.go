@@ -12,6 +12,7 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/podsnat"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
@@ -26,7 +27,7 @@ var Scenario = fault.Scenario{
 	Name:     "dockerd-ip-masq",
 	Summary:  "dockerd's --ip-masq hides the pods' addresses from other nodes",
 	Writeup:  writeup,
-	Detector: detectors.PodSNAT.Name,
+	Detector: podsnat.Detector.Name,
 	Pods:     lab.DockerBridge,
 	Inject:   inject,
 	MustFail: func(_ lab.Lab, p evidence.Probe) bool {
@@ -36,11 +37,11 @@ var Scenario = fault.Scenario{
 	Want: func(l lab.Lab) []fault.Subject {
 		var want []fault.Subject
 		for _, n := range l.Nodes() {
-			want = append(want, fault.Subject{Case: detectors.SNATByDockerd, Node: n.Name()})
+			want = append(want, fault.Subject{Case: podsnat.Dockerd, Node: n.Name()})
 		}
 		return want
 	},
-	Alternatives: []string{detectors.FlanneldMasquerades},
+	Alternatives: []string{podsnat.FlanneldMasquerades},
 	Attempts: func(l lab.Lab) []fault.Attempt {
 		if l.API() != nil {
 			return attemptsOnKubernetes(l)

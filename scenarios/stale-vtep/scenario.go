@@ -8,6 +8,7 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/stalevtep"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
@@ -26,7 +27,7 @@ var Scenario = fault.Scenario{
 	Name:     "stale-vtep",
 	Summary:  "a node sends to the old MAC of another node's flannel.1",
 	Writeup:  writeup,
-	Detector: detectors.StaleVTEP.Name,
+	Detector: stalevtep.Detector.Name,
 	Inject:   inject,
 	MustFail: func(l lab.Lab, p evidence.Probe) bool {
 		a, b := client(l).Name(), server(l).Name()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/twrecycle"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
@@ -29,7 +30,7 @@ var Scenario = fault.Scenario{
 	Name:     "tw-recycle",
 	Summary:  "tcp_tw_recycle drops clients that NAT gives one address",
 	Writeup:  writeup,
-	Detector: detectors.TWRecycle.Name,
+	Detector: twrecycle.Detector.Name,
 	Pods:     lab.Routed,
 	Inject: func(ctx context.Context, l lab.Lab, say func(string)) error {
 		if err := SwitchOn(ctx, l, say); err != nil {
@@ -48,7 +49,7 @@ var Scenario = fault.Scenario{
 		return ""
 	},
 	Want: func(l lab.Lab) []fault.Subject {
-		return []fault.Subject{{Case: detectors.RecycleBehaviour, Node: server(l).Name()}}
+		return []fault.Subject{{Case: twrecycle.Behaviour, Node: server(l).Name()}}
 	},
 }
 

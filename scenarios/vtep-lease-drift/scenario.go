@@ -12,6 +12,7 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/stalevtep"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
@@ -32,7 +33,7 @@ var Scenario = fault.Scenario{
 	Name:     "vtep-lease-drift",
 	Summary:  "a node's flannel.1 has a MAC that its lease does not announce",
 	Writeup:  writeup,
-	Detector: detectors.StaleVTEP.Name,
+	Detector: stalevtep.Detector.Name,
 	Unavailable: func(l lab.Lab) string {
 		if v := l.Flannel().Version(); semver.Compare(v, recreatesSince) < 0 {
 			return fmt.Sprintf("flannel %s does not make a deleted flannel.1 again; %s and newer do", v, recreatesSince)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/engine"
 	"github.com/netfault/netfault/framework/lab"
@@ -207,7 +208,7 @@ func testSnapshot(t *testing.T, l *Lab) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range detectors.Run(t.Context(), bundle, detectors.All()).Findings {
+	for _, f := range detectors.Run(t.Context(), bundle, all.Detectors()).Findings {
 		if f.Verdict != detectors.Clean && f.Verdict != detectors.NotApplicable {
 			t.Errorf("%s: %s: %s %v", f.Detector, f.Verdict, f.Summary, f.Evidence)
 		}

@@ -1,0 +1,193 @@
+package flannel
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/iptables"
+)
+
+// Route is a route of table main.
+type Route struct {
+	Dst     netip.Prefix
+	Dev     string
+	Gateway string
+	Metric  int
+	// Unicast says that packets leave by it; others drop or refuse them.
+	Unicast bool
+	// Missing says that flannel would have made it.
+	Missing bool
+	// Pos is its place in the node's ip-route.json.
+	Pos evidence.Pos
+}
+
+// Text writes the route as `ip route` does.
+func (r Route) Text() string {
+	if r.Missing {
+		return fmt.Sprintf("no route to %s: judged as if it were by %s", r.Dst, r.Dev)
+	}
+	text := r.Dst.String()
+	if r.Gateway != "" {
+		text += " via " + r.Gateway
+	}
+	return detectors.OneLine(text + " dev " + r.Dev)
+}
+
+// interfaceName is what can stand in a rule and on a command line. A multipath route has none in `ip -j route`'s first level.
+var interfaceName = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.@-]{0,14}$`)
+
+// RouteTable finds routes of table main.
+type RouteTable struct {
+	// sorted holds them by address, then by length.
+	sorted []Route
+	exact  map[netip.Prefix]Route
+}
+
+// ReadRoutes returns the IPv4 routes of tables main and local.
+func ReadRoutes(b *evidence.Bundle, node string) (*RouteTable, []iptables.LocalRoute, error) {
+	t := &RouteTable{exact: map[netip.Prefix]Route{}}
+	var local []iptables.LocalRoute
+	for r, err := range b.Routes(node) {
+		if err != nil {
+			return nil, nil, err
+		}
+		dst, ok := routeDst(r.Dst)
+		if !ok || strings.Contains(r.Gateway, ":") {
+			continue // IPv6
+		}
+		switch r.Table {
+		case "local":
+			local = append(local, iptables.LocalRoute{Dst: dst, Type: cmp.Or(r.Type, "unicast"), Dev: r.Dev})
+		case "", "main":
+			n := Route{
+				Dst: dst, Dev: r.Dev, Gateway: r.Gateway, Metric: r.Metric, Pos: r.Pos, Unicast: r.Type == "" || r.Type == "unicast",
+			}
+			if old, ok := t.exact[dst]; !ok || n.Metric < old.Metric {
+				t.exact[dst] = n
+			}
+		}
+	}
+	for _, r := range t.exact {
+		t.sorted = append(t.sorted, r)
+	}
+	slices.SortFunc(t.sorted, func(a, b Route) int {
+		return cmp.Or(a.Dst.Addr().Compare(b.Dst.Addr()), a.Dst.Bits()-b.Dst.Bits())
+	})
+	return t, local, nil
+}
+
+// routeDst reads the destination of a route as `ip` writes it; ok is false for IPv6.
+func routeDst(s string) (p netip.Prefix, ok bool) {
+	if s == "default" {
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0), true
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return p, false
+		}
+		p = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	return p.Masked(), p.Addr().Is4()
+}
+
+// Default returns the default route.
+func (t *RouteTable) Default() (Route, bool) {
+	r, ok := t.exact[netip.PrefixFrom(netip.IPv4Unspecified(), 0)]
+	return r, ok
+}
+
+// Covering returns the longest route that holds all of cidr.
+func (t *RouteTable) Covering(cidr netip.Prefix) (Route, bool) {
+	for bits := cidr.Bits(); bits >= 0; bits-- {
+		p, _ := cidr.Addr().Prefix(bits)
+		if r, ok := t.exact[p]; ok {
+			return r, true
+		}
+	}
+	return Route{}, false
+}
+
+// within returns the routes to parts of cidr.
+func (t *RouteTable) within(cidr netip.Prefix) []Route {
+	i := sort.Search(len(t.sorted), func(i int) bool { return t.sorted[i].Dst.Addr().Compare(cidr.Addr()) >= 0 })
+	var parts []Route
+	for ; i < len(t.sorted) && cidr.Contains(t.sorted[i].Dst.Addr()); i++ {
+		if t.sorted[i].Dst.Bits() > cidr.Bits() {
+			parts = append(parts, t.sorted[i])
+		}
+	}
+	return parts
+}
+
+// WaysTo adds to s by which interfaces packets to cidr go out: those of the longest route that holds all of it, and of
+// routes to parts of it. Only with wider, the route may be to more than cidr.
+func (t *RouteTable) WaysTo(cidr netip.Prefix, s Sides, wider bool) error {
+	parts := t.within(cidr)
+	for i := 1; i < len(parts); i++ {
+		if parts[i-1].Dst.Contains(parts[i].Dst.Addr()) {
+			return fmt.Errorf("routes to parts of parts of %s are not understood: %s", cidr, parts[i].Text())
+		}
+	}
+	whole, covered := t.Covering(cidr)
+	used := parts
+	if covered {
+		used = append(slices.Clone(parts), whole)
+	}
+	for _, r := range used {
+		if r.Unicast && !interfaceName.MatchString(r.Dev) {
+			return fmt.Errorf("the route %s has the interface %q", r.Dst, r.Dev)
+		}
+	}
+	byWhole := covered && whole.Unicast && (wider || whole.Dst.Bits() == cidr.Bits())
+	found := byWhole
+	if byWhole {
+		s.Side(whole.Dev).Addrs = append(s.Side(whole.Dev).Addrs, cidr)
+	}
+	for _, p := range parts {
+		if byWhole && p.Unicast && p.Dev == whole.Dev {
+			continue
+		}
+		if byWhole {
+			s.Side(whole.Dev).Except = append(s.Side(whole.Dev).Except, p.Dst)
+		}
+		if p.Unicast {
+			s.Side(p.Dev).Addrs = append(s.Side(p.Dev).Addrs, p.Dst)
+			found = true
+		}
+	}
+	if !found {
+		return fmt.Errorf("no route to %s", cidr)
+	}
+	return nil
+}
+
+// Sides collects addresses by interface.
+type Sides map[string]*iptables.Side
+
+func (s Sides) Side(dev string) *iptables.Side {
+	if s[dev] == nil {
+		s[dev] = &iptables.Side{Dev: dev}
+	}
+	return s[dev]
+}
+
+// list returns the Sides that have addresses, by the names of their interfaces.
+func (s Sides) List() []iptables.Side {
+	var all []iptables.Side
+	for _, dev := range slices.Sorted(maps.Keys(s)) {
+		if len(s[dev].Addrs) > 0 {
+			all = append(all, *s[dev])
+		}
+	}
+	return all
+}

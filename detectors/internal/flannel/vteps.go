@@ -1,0 +1,258 @@
+package flannel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/internal/parallel"
+)
+
+// VTEP is the VXLAN tunnel end point of one node: what flannel's lease says of it, and the link that the node has.
+type VTEP struct {
+	Lease evidence.Lease
+	// Dev is the link's name, flannel.<VNI>.
+	Dev string
+	// Addr is the VTEP IP: the network address of the pod CIDR.
+	Addr     evidence.IPv4
+	PublicIP evidence.IPv4
+	// Announced is the lease's VtepMAC.
+	Announced evidence.MAC
+	// Collected says that the bundle has a folder for the node, and Wanted that it is about it.
+	Collected, Wanted bool
+	State             LinkState
+	// Live is the link's address and Flags what `ip link` prints of them, if the link is there.
+	Live  evidence.MAC
+	Flags []string
+	// OtherHost counts the frames that the link dropped because they were for another address.
+	OtherHost uint64
+	// LinkErr is why the link could not be read.
+	LinkErr error
+	linkPos evidence.Pos
+}
+
+// LinkState is what is known of a VTEP's link.
+type LinkState uint8
+
+// The states of a link. One whose file was not collected or cannot be read is unread.
+const (
+	LinkUnread LinkState = iota
+	LinkMissing
+	LinkDown
+	LinkUp
+)
+
+// Node is the name of the VTEP's node.
+func (v *VTEP) Node() string { return v.Lease.Node }
+
+// Drifted reports whether the link is there with another address than the lease announces.
+func (v *VTEP) Drifted() bool { return v.Live != 0 && v.Live != v.Announced }
+
+// Broken reports whether the link is missing, down or another than the lease announces, which covers the entries that its
+// node has for others.
+func (v *VTEP) Broken() bool { return v.Drifted() || v.State == LinkMissing || v.State == LinkDown }
+
+// Unseen reports whether nothing is known of the link since the bundle is not about its node.
+func (v *VTEP) Unseen() bool { return !v.Wanted && !v.Collected }
+
+// ErrNoVXLAN says that no lease is of flannel's VXLAN backend.
+var ErrNoVXLAN = errors.New("no lease is of flannel's vxlan backend")
+
+// VTEPs returns the VTEP of each lease of flannel's VXLAN backend, sorted by node. It returns ErrNoVXLAN if no lease is of that
+// backend.
+func (c *Cluster) VTEPs() ([]VTEP, error) {
+	type key struct{}
+	type read struct {
+		vteps []VTEP
+		err   error
+	}
+	r := evidence.Shared(c.b, key{}, func() read {
+		vteps, err := c.readVTEPs()
+		return read{vteps, err}
+	})
+	return r.vteps, r.err
+}
+
+func (c *Cluster) readVTEPs() ([]VTEP, error) {
+	if c.LeaseErr != nil {
+		return nil, c.LeaseErr
+	}
+	vxlan := func(l evidence.Lease) bool { return l.BackendType == "vxlan" }
+	if !slices.ContainsFunc(c.Leases, vxlan) {
+		return nil, ErrNoVXLAN
+	}
+	if c.NodesErr != nil {
+		return nil, c.NodesErr
+	}
+	var vteps []VTEP
+	for _, l := range c.Leases {
+		if vxlan(l) {
+			vteps = append(vteps, c.newVTEP(l))
+		}
+	}
+	parallel.Do(len(vteps), func(_, i int) {
+		if vteps[i].Collected {
+			vteps[i].LinkErr = vteps[i].readLink(c.b)
+		}
+	})
+	return vteps, nil
+}
+
+// newVTEP takes over what l says, which evidence.Leases has checked.
+func (c *Cluster) newVTEP(l evidence.Lease) VTEP {
+	addr, _ := evidence.ParseIPv4(netip.MustParsePrefix(l.PodCIDR).Addr().String())
+	public, _ := evidence.ParseIPv4(l.PublicIP)
+	announced, _ := evidence.ParseMAC(l.VtepMAC)
+	return VTEP{
+		Lease:     l,
+		Dev:       fmt.Sprintf("flannel.%d", l.VNI),
+		Addr:      addr,
+		PublicIP:  public,
+		Announced: announced,
+		Collected: c.Collected(l.Node),
+		Wanted:    c.Wanted(l.Node),
+	}
+}
+
+// readLink sets what the node's ip-link.json says of the link, and leaves it unread if it returns an error.
+func (v *VTEP) readLink(b *evidence.Bundle) error {
+	link, err := findLink(b, v.Node(), evidence.LinkFile, v.Dev)
+	if err != nil {
+		return err
+	}
+	if link == nil {
+		v.State = LinkMissing
+		return nil
+	}
+	v.Live, err = evidence.ParseMAC(link.Address)
+	if err != nil || v.Live == 0 {
+		v.Live = 0
+		return &evidence.FileError{
+			File: evidence.NodeFile(v.Node(), evidence.LinkFile),
+			Err:  fmt.Errorf("%s has the link address %q", v.Dev, link.Address),
+		}
+	}
+	v.Flags, v.linkPos = link.Flags, link.Pos
+	v.State = LinkDown
+	if slices.Contains(link.Flags, "UP") {
+		v.State = LinkUp
+	}
+	if link.Stats != nil {
+		v.OtherHost = link.Stats.RX.OtherHost
+	}
+	return nil
+}
+
+// findLink returns the link of that name in one of a node's link files, nil if there is none.
+func findLink(b *evidence.Bundle, node, file, name string) (found *evidence.Link, err error) {
+	for link, err := range b.Links(node, file) {
+		if err != nil {
+			return nil, err
+		}
+		if link.Name != name {
+			continue
+		}
+		if found != nil {
+			return nil, &evidence.FileError{File: evidence.NodeFile(node, file), Err: fmt.Errorf("two links are named %s", name)}
+		}
+		found = &link
+	}
+	return found, nil
+}
+
+// linkName matches the name of flannel's IPv4 VXLAN link.
+var linkName = regexp.MustCompile(`^flannel\.[0-9]+$`)
+
+// IsLink reports whether an interface has the name of flannel's IPv4 VXLAN link.
+func IsLink(name string) bool { return linkName.MatchString(name) }
+
+// DoubtUnleased adds to why the nodes that have no lease but should: those of cluster/nodes.json without flannel's
+// annotations, and those whose folder shows a link of flannel's. A folder without one may be a host outside the cluster.
+func (c *Cluster) DoubtUnleased(why *detectors.Doubts) {
+	known := map[string]bool{}
+	for _, l := range c.Leases {
+		known[l.Node] = true
+	}
+	unleased, err := c.b.Unleased()
+	if err != nil {
+		why.Add("", detectors.Unreadable(evidence.NodesFile, err))
+	}
+	for _, node := range unleased {
+		if !known[node] && c.Wanted(node) {
+			known[node] = true
+			why.Add(node, detectors.Line{File: evidence.NodesFile, Text: node + " lacks flannel's annotations, so it has no lease"})
+		}
+	}
+	for _, node := range c.Nodes {
+		if known[node] {
+			continue
+		}
+		link, err := anyLink(c.b, node)
+		switch {
+		case err != nil:
+			why.AddError(node, err)
+		case link != nil:
+			why.Add(node, detectors.Line{
+				File: evidence.NodeFile(node, evidence.LinkFile), At: link.Pos,
+				Text: fmt.Sprintf("%s has %s, but no lease", node, link.Name),
+			})
+		}
+	}
+}
+
+// anyLink returns a flannel link of a node, or nil.
+func anyLink(b *evidence.Bundle, node string) (found *evidence.Link, err error) {
+	for link, err := range b.Links(node, evidence.LinkFile) {
+		if err != nil {
+			return nil, err
+		}
+		if found == nil && IsLink(link.Name) && (link.Info == nil || link.Info.Kind == "vxlan") {
+			found = &link
+		}
+	}
+	return found, nil
+}
+
+// LinkLine quotes v's link.
+func (v *VTEP) LinkLine() detectors.Line {
+	l := detectors.Line{File: evidence.NodeFile(v.Node(), evidence.LinkFile), At: v.linkPos}
+	switch {
+	case v.Unseen():
+		l.Text = v.Dev + " was not looked at: the bundle is not about " + v.Node()
+	case v.State == LinkUnread:
+		l.Text = v.Dev + " could not be read"
+	case v.State == LinkMissing:
+		l.Text = "no link " + v.Dev
+	default:
+		l.Text = fmt.Sprintf("%s <%s> address %s", v.Dev, detectors.OneLine(strings.Join(v.Flags, ",")), v.Live)
+	}
+	return l
+}
+
+// OtherHostLine quotes the count of frames that v's link dropped because they were for another address, and how it grew
+// if the bundle has the links twice. It returns nothing where nothing was dropped: older kernels do not count.
+func (v *VTEP) OtherHostLine(b *evidence.Bundle) []detectors.Line {
+	later, err := findLink(b, v.Node(), evidence.LinkLaterFile, v.Dev)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return []detectors.Line{detectors.Unreadable("", err)}
+	}
+	if later != nil && later.Stats != nil && later.Stats.RX.OtherHost > v.OtherHost {
+		return []detectors.Line{{
+			File: evidence.NodeFile(v.Node(), evidence.LinkLaterFile), At: later.Pos,
+			Text: fmt.Sprintf("%s rx.otherhost grew from %d to %d: frames for another address", v.Dev, v.OtherHost, later.Stats.RX.OtherHost),
+		}}
+	}
+	if v.OtherHost == 0 {
+		return nil
+	}
+	return []detectors.Line{{
+		File: evidence.NodeFile(v.Node(), evidence.LinkFile), At: v.linkPos,
+		Text: fmt.Sprintf("%s rx.otherhost %d: frames for another address", v.Dev, v.OtherHost),
+	}}
+}

@@ -1,0 +1,118 @@
+// Package rules is the iptables rules of a node, of both worlds, and what there is besides that no file has.
+package rules
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/iptables"
+)
+
+// File returns the file that holds a world's rules.
+func File(w iptables.World) string {
+	switch w {
+	case iptables.NFT:
+		return evidence.NFTFile
+	case iptables.Legacy:
+		return evidence.LegacyFile
+	}
+	return evidence.IPTablesFile
+}
+
+// Program returns the program that writes a world's rules.
+func Program(w iptables.World) string {
+	switch w {
+	case iptables.NFT:
+		return "iptables-nft"
+	case iptables.Legacy:
+		return "iptables-legacy"
+	}
+	return "iptables"
+}
+
+// Node is what a bundle says of the rules of one node.
+type Node struct {
+	node string
+	// Worlds are the rules that could be read.
+	Worlds []*iptables.Rules
+	// Doubts say which could not, and which are in no file.
+	Doubts []detectors.Line
+	// nft are those of Worlds that are nf_tables' table ip nat and its like, nil if there are none.
+	nft *iptables.Rules
+}
+
+// Len is how many rules there are.
+func (n *Node) Len() int {
+	sum := 0
+	for _, w := range n.Worlds {
+		sum += w.Len()
+	}
+	return sum
+}
+
+// HasChain reports whether a world has a chain.
+func (n *Node) HasChain(table, chain string) bool {
+	return slices.ContainsFunc(n.Worlds, func(r *iptables.Rules) bool { return r.HasChain(table, chain) })
+}
+
+// Quote quotes a rule that stands in one of a node's files.
+func Quote(node string, r *iptables.Rule, text string) detectors.Line {
+	return detectors.Line{File: evidence.NodeFile(node, File(r.World())), Line: r.Line, Text: detectors.OneLine(text)}
+}
+
+// Read reads the rules of both worlds, or of the only one that an old machine can print. A world that could not be
+// read is in doubt: its rules may be in force although the machine has no program to print them, since programs in
+// containers bring their own.
+func Read(b *evidence.Bundle, node string) *Node {
+	n := &Node{node: node}
+	nft := n.readWorld(b, iptables.NFT)
+	legacy := n.readWorld(b, iptables.Legacy)
+	if errors.Is(nft, fs.ErrNotExist) && errors.Is(legacy, fs.ErrNotExist) {
+		only := n.readWorld(b, iptables.Only)
+		if errors.Is(only, fs.ErrNotExist) {
+			n.doubt(evidence.NodeFile(node, evidence.NFTFile), "missing, and so are "+evidence.LegacyFile+" and "+evidence.IPTablesFile)
+		} else if only != nil {
+			n.Doubts = append(n.Doubts, detectors.Unreadable("", only))
+		}
+	} else {
+		for _, err := range []error{nft, legacy} {
+			if err != nil {
+				n.Doubts = append(n.Doubts, detectors.Unreadable("", err))
+			}
+		}
+	}
+	n.readChains(b)
+	return n
+}
+
+func (n *Node) doubt(file, text string) {
+	n.Doubts = append(n.Doubts, detectors.Line{File: file, Text: detectors.OneLine(text)})
+}
+
+// readWorld adds the rules of one world.
+func (n *Node) readWorld(b *evidence.Bundle, w iptables.World) error {
+	text, err := b.RuleFile(n.node, File(w))
+	if err != nil {
+		return err
+	}
+	rules, err := iptables.Parse(w, text)
+	if err != nil {
+		return &evidence.FileError{File: evidence.NodeFile(n.node, File(w)), Err: err}
+	}
+	n.Worlds = append(n.Worlds, rules)
+	if w == iptables.NFT || w == iptables.Only && printsNFT(text) {
+		n.nft = rules
+	}
+	return nil
+}
+
+// printsNFT reports whether a plain iptables-save says in its first line that it printed nf_tables' rules. Where it does not,
+// they may be those of legacy, which is all that iptables before 1.8 knows.
+func printsNFT(text string) bool {
+	first, _, _ := strings.Cut(text, "\n")
+	return strings.Contains(first, "(nf_tables)")
+}

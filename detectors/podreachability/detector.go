@@ -1,0 +1,30 @@
+// Package podreachability recognises by probes whether pods on one node reach pods on another by their address.
+package podreachability
+
+import (
+	_ "embed"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/internal/probes"
+)
+
+var (
+	//go:embed README.md
+	english string
+	//go:embed README.zh.md
+	chinese string
+)
+
+// Detector reports each pair of ends between which a probe got no answer.
+var Detector = detectors.Detector{
+	Name:  "pod-reachability",
+	Kind:  detectors.Symptom,
+	About: "pods on one node reach pods on another by their address",
+	Cases: []detectors.Case{
+		{Name: probes.Unanswered, Severity: detectors.Critical, About: "a probe got no answer, or not that of the server it was for"},
+	},
+	Needs:   probes.Needs,
+	Writeup: detectors.Writeup{English: english, Chinese: chinese},
+	Detect:  probes.Reachability(evidence.ProbePod, "pod on %s gets no answer from pod on %s").Detect,
+}

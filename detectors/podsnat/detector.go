@@ -1,0 +1,181 @@
+// Package podsnat recognises rules that rewrite the source address of packets between pods of different nodes: the pods then
+// see the address of a node in the place of each other's.
+package podsnat
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/internal/flannel"
+	"github.com/netfault/netfault/detectors/internal/parallel"
+	"github.com/netfault/netfault/detectors/internal/rules"
+	"github.com/netfault/netfault/detectors/iptables"
+)
+
+var (
+	//go:embed README.md
+	english string
+	//go:embed README.zh.md
+	chinese string
+)
+
+// The cases, as they stand in Finding.Case.
+const (
+	// Dockerd: the rule is to the letter what dockerd writes with --ip-masq=true for the pods' bridge.
+	Dockerd = "dockerd"
+	// Rule: it is another rule, or several.
+	Rule = "rule"
+)
+
+// FlanneldMasquerades is the name of the other remedy of Dockerd: flanneld is started with --ip-masq.
+const FlanneldMasquerades = "flanneld masquerades"
+
+// Detector asks the rules of a node what becomes of packets between its pods and those of other nodes.
+//
+//   - The question is put to the rules of both worlds, nft and legacy, by package iptables: what becomes of a new
+//     connection's first packet from any address of the node's pod network, coming in by the interface that leads to it, to
+//     any address of another node's, going out by the interface that the node's routes say.
+//   - A rule that catches some traffic only (one port, one node, what another rule has marked) is a problem, too, and the
+//     finding says which traffic. One that other rules shield, or that no such packet can reach, is none.
+//   - Routes are those of the tables main and local: policy routing is not looked at. Only IPv4 is judged.
+//   - The rules of nft's own tables are in no file. Where one has a chain that can rewrite sources, the answer is unknown.
+var Detector = detectors.Detector{
+	Name:  "pod-snat",
+	Kind:  detectors.Cause,
+	About: "iptables rules rewrite the source address of traffic between pods of different nodes",
+	Cases: []detectors.Case{
+		{Name: Dockerd, Severity: detectors.Critical, About: "only rules that are to the letter dockerd's: `-A POSTROUTING -s POD-CIDR ! -o BRIDGE -j MASQUERADE`"},
+		{Name: Rule, Severity: detectors.Critical, About: "any other MASQUERADE or SNAT that catches the traffic or a part of it"},
+	},
+	Needs: []detectors.Need{
+		{File: evidence.InfoFile, Optional: true},
+		{File: evidence.LeasesFile},
+		{File: evidence.NodesFile, Optional: true},
+		{File: detectors.NodeFiles + evidence.RouteFile},
+		{File: detectors.NodeFiles + evidence.NFTFile, Nameless: true},
+		{File: detectors.NodeFiles + evidence.LegacyFile, Nameless: true},
+		{File: detectors.NodeFiles + evidence.IPTablesFile, Optional: true},
+		{File: detectors.NodeFiles + evidence.NFTChainsFile, Optional: true},
+	},
+	Writeup: detectors.Writeup{English: english, Chinese: chinese},
+	Detect:  detect,
+}
+
+func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
+	var why detectors.Doubts
+	cluster := flannel.Of(b)
+	for _, err := range []error{cluster.LeaseErr, cluster.NodesErr} {
+		if err != nil {
+			why.AddError("", err)
+			return why.Findings()
+		}
+	}
+	if len(cluster.Leases) == 1 {
+		return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: "there is one node only: no traffic passes between nodes"}}
+	}
+	cluster.DoubtUncollected(&why, "")
+	judged := make([]node, 0, len(cluster.Leases))
+	for _, l := range cluster.Leases {
+		if cluster.Collected(l.Node) {
+			judged = append(judged, node{lease: l})
+		}
+	}
+	parallel.Do(len(judged), func(_, i int) {
+		if ctx.Err() == nil {
+			judged[i].judge(b, cluster.Leases)
+			judged[i].done = true
+		}
+	})
+	var found []detectors.Finding
+	ruleCount, undone := 0, 0
+	for i := range judged {
+		n := &judged[i]
+		if n.finding != nil {
+			found = append(found, *n.finding)
+		}
+		for _, l := range n.doubts {
+			why.Add(n.name(), l)
+		}
+		if !n.done {
+			undone++
+		}
+		ruleCount += n.ruleCount
+	}
+	if undone > 0 {
+		why.Add("", detectors.Line{File: "nodes", Text: fmt.Sprintf("stopped before %d of %d nodes were judged: %v", undone, len(judged), context.Cause(ctx))})
+	}
+	found = append(found, why.Findings()...)
+	if len(found) > 0 {
+		return found
+	}
+	return []detectors.Finding{{
+		Verdict: detectors.Clean,
+		Judged:  map[string]int{"nodes": len(judged), "rules": ruleCount},
+		Summary: fmt.Sprintf("none of the %d rules of %d nodes rewrites the source of traffic between their pods", ruleCount, len(judged)),
+	}}
+}
+
+// node is one node as it is judged.
+type node struct {
+	lease evidence.Lease
+	paths podPaths
+	*rules.Node
+	ruleCount int
+	done      bool
+
+	finding *detectors.Finding
+	doubts  []detectors.Line
+}
+
+func (n *node) name() string { return n.lease.Node }
+
+func (n *node) doubt(file, text string) {
+	n.doubts = append(n.doubts, detectors.Line{File: file, Text: detectors.OneLine(text)})
+}
+
+// judge sets the node's finding, if there is a problem, and its doubts.
+func (n *node) judge(b *evidence.Bundle, leases []evidence.Lease) {
+	var peers []evidence.Lease
+	for _, l := range leases {
+		if l.Node != n.name() {
+			peers = append(peers, l)
+		}
+	}
+	if !n.readPaths(b, peers) {
+		return
+	}
+	n.Node = rules.Read(b, n.name())
+	n.ruleCount = n.Len()
+	n.doubts = append(n.doubts, n.Doubts...)
+	if len(n.Worlds) == 0 {
+		return
+	}
+	outcomes := iptables.Evaluate(n.paths.query, n.Worlds...)
+	n.report(outcomes)
+	n.doubtUnknown(outcomes)
+}
+
+// doubtUnknown adds what the rules leave undecided: one line for each rule that is not understood.
+func (n *node) doubtUnknown(outcomes []iptables.Outcome) {
+	said := map[iptables.Doubt]bool{}
+	for _, o := range outcomes {
+		if o.Verdict != iptables.Unknown {
+			continue
+		}
+		for _, d := range o.Doubts {
+			if said[d] {
+				continue
+			}
+			said[d] = true
+			text := fmt.Sprintf("undecided for %s: %s", o.Traffic, d)
+			if d.Rule != nil {
+				n.doubts = append(n.doubts, rules.Quote(n.name(), d.Rule, text))
+			} else {
+				n.doubt(evidence.NodeFile(n.name(), rules.File(n.Worlds[0].World())), text)
+			}
+		}
+	}
+}

@@ -1,0 +1,193 @@
+package podsnat
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/internal/rules"
+	"github.com/netfault/netfault/detectors/iptables"
+)
+
+// on makes a command for the node.
+func (n *node) on(why string, argv ...string) detectors.Command {
+	return detectors.Command{Node: n.name(), Argv: argv, Why: why}
+}
+
+// nat makes a command that changes the table nat of a world.
+func (n *node) nat(w iptables.World, why string, args ...string) detectors.Command {
+	return n.on(why, append([]string{rules.Program(w), "-w", "-t", "nat"}, args...)...)
+}
+
+// worldsOf returns the worlds in which outcomes have their rules.
+func worldsOf(outcomes []iptables.Outcome) []iptables.World {
+	var worlds []iptables.World
+	for _, o := range outcomes {
+		if !slices.Contains(worlds, o.Rule.World()) {
+			worlds = append(worlds, o.Rule.World())
+		}
+	}
+	return worlds
+}
+
+// The chains of the remedy: traffic is masqueraded if it leaves neither by the pods' bridge nor by flannel's device.
+const (
+	firstChain  = "POD-SNAT-1"
+	secondChain = "POD-SNAT-2"
+)
+
+// withoutDockersMasquerade writes rules that leave out flannel's device, and takes the masquerading from Docker. Their order
+// leaves no moment in which traffic to outside of the cluster is not masqueraded. The files are those of flannel's
+// mk-docker-opts.sh and of the units that flannel's and docker's packages have.
+func (n *node) withoutDockersMasquerade(caught []iptables.Outcome, concerned []int) []detectors.Command {
+	// Where leases are annotations, flanneld is Kubernetes's, and its script has written no options for Docker.
+	if n.lease.Source != evidence.FromEtcd || len(n.paths.query.To) != 1 || n.paths.query.To[0].Dev == n.paths.defaultDev || n.hasRemedyChains() {
+		return n.shield(caught, concerned)
+	}
+	cidr, bridge, flannel := n.lease.PodCIDR, n.paths.bridge, n.paths.query.To[0].Dev
+	var commands []detectors.Command
+	for _, w := range worldsOf(caught) {
+		commands = append(commands,
+			n.nat(w, "a chain for what does not stay on the bridge", "-N", firstChain),
+			n.nat(w, "a chain for what does not go to other nodes", "-N", secondChain),
+			n.nat(w, "off the bridge, all but traffic to pods is masqueraded", "-A", firstChain, "!", "-o", flannel, "-j", "MASQUERADE"),
+			n.nat(w, "not to other nodes, all but traffic on the bridge is masqueraded", "-A", secondChain, "!", "-o", bridge, "-j", "MASQUERADE"),
+			n.nat(w, "pods' traffic off the bridge goes there", "-A", "POSTROUTING", "-s", cidr, "!", "-o", bridge, "-j", firstChain),
+			n.nat(w, "pods' traffic not to other nodes goes there", "-A", "POSTROUTING", "-s", cidr, "!", "-o", flannel, "-j", secondChain),
+			n.deleteDockersRule(w),
+		)
+	}
+	return append(commands,
+		n.on("Docker is to start with --ip-masq=false", "sed", "-i", "s/--ip-masq=true/--ip-masq=false/", "/run/flannel/docker"),
+		n.restartDocker(),
+	)
+}
+
+// restartDocker comes after its rule is deleted: dockerd 20.10 deletes the rule by itself when it starts without --ip-masq,
+// others may leave it, and deleting what is not there is an error.
+func (n *node) restartDocker() detectors.Command {
+	return n.on("dockerd reads its options, and does not write its rule again", "systemctl", "restart", "docker")
+}
+
+func (n *node) deleteDockersRule(w iptables.World) detectors.Command {
+	return n.nat(w, "dockerd's rule can go: now others masquerade what leaves the cluster",
+		"-D", "POSTROUTING", "-s", n.lease.PodCIDR, "!", "-o", n.paths.bridge, "-j", "MASQUERADE")
+}
+
+// hasRemedyChains reports whether the remedy was run before.
+func (n *node) hasRemedyChains() bool {
+	return n.HasChain("nat", firstChain) || n.HasChain("nat", secondChain)
+}
+
+// flanneldMasquerades lets flanneld do it: with --ip-masq it writes rules that know all pods, and FLANNEL_IPMASQ=true into
+// its subnet file, of which mk-docker-opts.sh makes --ip-masq=false when docker starts. Where flanneld is run by Kubernetes,
+// its options are not in this file.
+func (n *node) flanneldMasquerades(caught []iptables.Outcome) []detectors.Alternative {
+	if n.lease.Source != evidence.FromEtcd {
+		return nil
+	}
+	commands := []detectors.Command{
+		n.on("flanneld is to masquerade what leaves the cluster", "sed", "-i", `s/^FLANNEL_OPTIONS="/&--ip-masq /`, "/etc/sysconfig/flanneld"),
+		n.on("flanneld writes its rules, and Docker's options with --ip-masq=false", "systemctl", "restart", "flanneld"),
+	}
+	for _, w := range worldsOf(caught) {
+		commands = append(commands, n.deleteDockersRule(w))
+	}
+	return []detectors.Alternative{{Name: FlanneldMasquerades, Remedy: append(commands, n.restartDocker())}}
+}
+
+// maxShields is from how many peers on one rule is written for all of the pods' network.
+const maxShields = 16
+
+// shield puts before all others a rule that lets the traffic pass as it is, in each world with a rule that catches it. It
+// returns nothing if that would not heal.
+func (n *node) shield(caught []iptables.Outcome, concerned []int) []detectors.Command {
+	specs, worlds := n.shields(concerned), worldsOf(caught)
+	healed, err := n.withShields(worlds, specs)
+	if err != nil || len(rewritten(iptables.Evaluate(n.paths.query, healed...))) > 0 {
+		return nil
+	}
+	var commands []detectors.Command
+	for _, w := range worlds {
+		for _, s := range specs {
+			commands = append(commands, n.nat(w, "traffic to these pods keeps its source address, before any other rule is asked",
+				"-I", "POSTROUTING", "1", "-s", s.src, "-d", s.dst, "-o", s.dev, "-j", "ACCEPT"))
+		}
+	}
+	return commands
+}
+
+// hidden returns what else would catch the traffic if the rules that catch it now did not: rules of the other world, which
+// the kernel does not ask where one has decided.
+func (n *node) hidden(caught []iptables.Outcome, concerned []int) []iptables.Outcome {
+	worlds := worldsOf(caught)
+	without, err := n.withShields(worlds, n.shields(concerned))
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(rewritten(iptables.Evaluate(n.paths.query, without...)), func(o iptables.Outcome) bool {
+		return slices.Contains(worlds, o.Rule.World())
+	})
+}
+
+// withShields returns the node's rules as they would be with shields in some worlds.
+func (n *node) withShields(worlds []iptables.World, specs []shieldSpec) ([]*iptables.Rules, error) {
+	all := slices.Clone(n.Worlds)
+	for i, r := range all {
+		if !slices.Contains(worlds, r.World()) {
+			continue
+		}
+		for _, s := range specs {
+			var err error
+			if all[i], err = all[i].WithFirst("nat", "POSTROUTING", s.text()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+// shieldSpec is a rule for packets from the node's pods.
+type shieldSpec struct{ src, dst, dev string }
+
+func (s shieldSpec) text() string {
+	return fmt.Sprintf("-s %s -d %s -o %s -j ACCEPT", s.src, s.dst, s.dev)
+}
+
+// shields returns a rule for each peer, or for each way out if it is all of them or many.
+func (n *node) shields(concerned []int) []shieldSpec {
+	var specs []shieldSpec
+	add := func(dst, dev string) {
+		s := shieldSpec{src: n.lease.PodCIDR, dst: dst, dev: dev}
+		if !slices.Contains(specs, s) {
+			specs = append(specs, s)
+		}
+	}
+	network, ok := n.podNetwork()
+	together := ok && len(concerned) > 1 && (len(concerned) == len(n.paths.peers) || len(concerned) > maxShields)
+	for _, i := range concerned {
+		dst := n.paths.peers[i].PodCIDR
+		if together {
+			dst = network.String()
+		}
+		for _, side := range n.paths.query.To {
+			if slices.ContainsFunc(side.Addrs, netip.MustParsePrefix(n.paths.peers[i].PodCIDR).Overlaps) {
+				add(dst, side.Dev)
+			}
+		}
+	}
+	return specs
+}
+
+// podNetwork returns the smallest network with the pods of all nodes; ok is false if it is so large that it has others.
+func (n *node) podNetwork() (network netip.Prefix, ok bool) {
+	network = netip.MustParsePrefix(n.lease.PodCIDR)
+	for _, p := range n.paths.peers {
+		for addr := netip.MustParsePrefix(p.PodCIDR).Addr(); !network.Contains(addr); {
+			network, _ = network.Addr().Prefix(network.Bits() - 1)
+		}
+	}
+	return network, network.Bits() >= 8
+}

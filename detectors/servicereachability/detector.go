@@ -1,0 +1,30 @@
+// Package servicereachability recognises by probes whether pods reach a Service whose pod is on another node.
+package servicereachability
+
+import (
+	_ "embed"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/internal/probes"
+)
+
+var (
+	//go:embed README.md
+	english string
+	//go:embed README.zh.md
+	chinese string
+)
+
+// Detector reports each pair of ends between which a probe got no answer.
+var Detector = detectors.Detector{
+	Name:  "service-reachability",
+	Kind:  detectors.Symptom,
+	About: "pods reach a Service whose pod is on another node",
+	Cases: []detectors.Case{
+		{Name: probes.Unanswered, Severity: detectors.Critical, About: "a probe got no answer, or not that of the server it was for"},
+	},
+	Needs:   probes.Needs,
+	Writeup: detectors.Writeup{English: english, Chinese: chinese},
+	Detect:  probes.Reachability(evidence.ProbeService, "pod on %s gets no answer from the Service of the pod on %s").Detect,
+}

@@ -1,0 +1,426 @@
+package stalevtep
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/internal/flannel"
+	"github.com/netfault/netfault/detectors/internal/parallel"
+)
+
+// comparison holds every VTEP and what each observer has for it. Indices are those of vteps throughout.
+type comparison struct {
+	b     *evidence.Bundle
+	vteps []flannel.VTEP
+	// byAddr and byMAC find the first VTEP with an address or announced MAC, and nextAddr and nextMAC lead from each VTEP
+	// to the next that shares it, -1 at the last.
+	byAddr            map[evidence.IPv4]int32
+	byMAC             map[evidence.MAC]int32
+	nextAddr, nextMAC []int32
+	observed          []observation
+	tallies           []tally
+}
+
+// observation is what was found on one observer.
+type observation struct {
+	done bool
+	// errs are why its entries, or some of them, could not be judged.
+	errs []error
+	// wrong counts the suspects by their kind, and suspects holds the first of them, maxPairs at most: all of them would
+	// take O(pairs) memory where the whole cluster is broken.
+	wrong    map[string]int
+	suspects []suspect
+}
+
+// total is how many entries are wrong or missing.
+func (o *observation) total() int {
+	sum := 0
+	for _, n := range o.wrong {
+		sum += n
+	}
+	return sum
+}
+
+// keep takes over what is suspected in the end.
+func (o *observation) keep(suspects []suspect) {
+	if len(suspects) == 0 {
+		return
+	}
+	o.wrong = map[string]int{}
+	for _, s := range suspects {
+		o.wrong[s.kind]++
+	}
+	o.suspects = slices.Clone(suspects[:min(len(suspects), maxPairs)])
+}
+
+// suspect is an entry that is wrong or missing on an observer.
+type suspect struct {
+	peer int32
+	// kind is ObserverStale, NeighbourMissing, FDBMissing or FDBElsewhere.
+	kind      string
+	neighbour neighbour
+	// dst is where the FDB forwards to, for FDBElsewhere, and dstPos the place of that row.
+	dst    string
+	dstPos evidence.Pos
+}
+
+// tally counts, for a VTEP that its observers cannot be held to, what their neighbour entries say of it.
+type tally struct {
+	asLease, asLink, other, missing int
+	// follower is the first observer whose entry is the lease's, if asLease is not 0, and row its entry.
+	follower int32
+	row      neighbour
+}
+
+// neighbour is an observer's neighbour entry.
+type neighbour struct {
+	mac   evidence.MAC
+	state evidence.NUD
+	found bool
+	pos   evidence.Pos
+}
+
+// resolved reports whether packets leave with the entry's address.
+func (n neighbour) resolved() bool { return n.mac != 0 && n.state.Resolved() }
+
+// forward is what an observer's FDB says of a MAC.
+type forward struct {
+	// right says that a row leads to a node that announces the MAC; elsewhere is where the first row leads that does not.
+	right        bool
+	elsewhere    string
+	elsewherePos evidence.Pos
+}
+
+func newComparison(b *evidence.Bundle, vteps []flannel.VTEP) *comparison {
+	c := &comparison{
+		b:        b,
+		vteps:    vteps,
+		byAddr:   make(map[evidence.IPv4]int32, len(vteps)),
+		byMAC:    make(map[evidence.MAC]int32, len(vteps)),
+		nextAddr: make([]int32, len(vteps)),
+		nextMAC:  make([]int32, len(vteps)),
+		observed: make([]observation, len(vteps)),
+		tallies:  make([]tally, len(vteps)),
+	}
+	for i := len(vteps) - 1; i >= 0; i-- {
+		c.nextAddr[i] = first(c.byAddr, vteps[i].Addr)
+		c.byAddr[vteps[i].Addr] = int32(i)
+		c.nextMAC[i] = first(c.byMAC, vteps[i].Announced)
+		c.byMAC[vteps[i].Announced] = int32(i)
+	}
+	return c
+}
+
+// first returns the index that m has for key, -1 if none.
+func first[K comparable](m map[K]int32, key K) int32 {
+	if i, ok := m[key]; ok {
+		return i
+	}
+	return -1
+}
+
+// observeAll fills observed and tallies, several observers side by side, each with tables of its own to read into.
+func (c *comparison) observeAll(ctx context.Context) {
+	n := len(c.vteps)
+	tables := make([]table, parallel.Workers(n))
+	parallel.Do(n, func(worker, i int) {
+		t := &tables[worker]
+		if t.neighbours == nil {
+			*t = table{neighbours: make([]neighbour, n), forwards: make([]forward, n), tallies: make([]tally, n)}
+		}
+		c.observe(ctx, i, t)
+	})
+	for w := range tables {
+		for i, t := range tables[w].tallies {
+			c.tallies[i].add(t)
+		}
+	}
+}
+
+// table is what a worker reads one observer's entries into, under the index of the VTEP that they are about, and what it
+// makes of them.
+type table struct {
+	neighbours []neighbour
+	forwards   []forward
+	suspects   []suspect
+	tallies    []tally
+}
+
+func (c *comparison) observe(ctx context.Context, i int, t *table) {
+	o, v := &c.observed[i], &c.vteps[i]
+	if ctx.Err() != nil {
+		return
+	}
+	o.done = true
+	if !v.Collected {
+		return
+	}
+	neighErr := c.readNeighbours(ctx, v, t.neighbours)
+	fdbErr := c.readFDB(ctx, v, t.forwards)
+	if ctx.Err() != nil {
+		o.done = false
+		return
+	}
+	for _, err := range []error{neighErr, fdbErr} {
+		if err != nil {
+			o.errs = append(o.errs, err)
+		}
+	}
+	if neighErr != nil {
+		return
+	}
+	c.judge(i, t, fdbErr == nil)
+	c.dropDirect(i, t)
+	o.keep(t.suspects)
+}
+
+// ctxEvery is after how many rows of a file a reader looks whether it should stop.
+const ctxEvery = 4096
+
+// readNeighbours reads an observer's entries for the VTEPs into table.
+func (c *comparison) readNeighbours(ctx context.Context, v *flannel.VTEP, table []neighbour) error {
+	clear(table)
+	rows := 0
+	for row, err := range c.b.Neighbours(v.Node()) {
+		if err != nil {
+			return err
+		}
+		if rows++; rows%ctxEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if string(row.Dev) != v.Dev {
+			continue
+		}
+		addr, ok := evidence.ParseIPv4(row.Dst)
+		if !ok {
+			if _, err := netip.ParseAddr(string(row.Dst)); err != nil {
+				return c.badRow(v, evidence.NeighFile, "%q is not an IP address", row.Dst)
+			}
+			continue
+		}
+		n := neighbour{state: row.State, found: true, pos: row.Pos}
+		if len(row.LLAddr) > 0 {
+			if n.mac, err = evidence.ParseMAC(row.LLAddr); err != nil {
+				return c.badRow(v, evidence.NeighFile, "%s: %w", addr, err)
+			}
+		}
+		for p := first(c.byAddr, addr); p >= 0; p = c.nextAddr[p] {
+			if table[p].found {
+				return c.badRow(v, evidence.NeighFile, "two entries for %s on %s", addr, v.Dev)
+			}
+			table[p] = n
+		}
+	}
+	return nil
+}
+
+// readFDB reads where an observer forwards the MACs that leases announce into table. Rows of other MACs are orphans.
+func (c *comparison) readFDB(ctx context.Context, v *flannel.VTEP, table []forward) error {
+	clear(table)
+	rows := 0
+	for row, err := range c.b.FDB(v.Node()) {
+		if err != nil {
+			return err
+		}
+		if rows++; rows%ctxEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if string(row.Dev) != v.Dev {
+			continue
+		}
+		mac, err := evidence.ParseMAC(row.MAC)
+		if err != nil {
+			return c.badRow(v, evidence.FDBFile, "%w", err)
+		}
+		dst, ok := evidence.ParseIPv4(row.Dst)
+		if !ok && len(row.Dst) > 0 {
+			if _, err := netip.ParseAddr(string(row.Dst)); err != nil {
+				return c.badRow(v, evidence.FDBFile, "%s: dst %q is not an IP address", mac, row.Dst)
+			}
+		}
+		start := first(c.byMAC, mac)
+		right := false
+		for p := start; p >= 0; p = c.nextMAC[p] {
+			right = right || ok && c.vteps[p].PublicIP == dst
+		}
+		for p := start; p >= 0; p = c.nextMAC[p] {
+			switch f := &table[p]; {
+			case right:
+				f.right = true
+			case f.elsewhere == "" && len(row.Dst) > 0:
+				f.elsewhere, f.elsewherePos = string(row.Dst), row.Pos
+			}
+		}
+	}
+	return nil
+}
+
+func (c *comparison) badRow(v *flannel.VTEP, file, format string, args ...any) error {
+	return &evidence.FileError{File: evidence.NodeFile(v.Node(), file), Err: fmt.Errorf(format, args...)}
+}
+
+// judge compares observer i's entries with each peer's link and lease.
+func (c *comparison) judge(i int, t *table, haveFDB bool) {
+	t.suspects = t.suspects[:0]
+	for p := range c.vteps {
+		peer := &c.vteps[p]
+		if p == i || peer.Addr == c.vteps[i].Addr {
+			continue
+		}
+		n := t.neighbours[p]
+		s := suspect{peer: int32(p), neighbour: n}
+		switch {
+		case peer.Drifted():
+			t.tallies[p].count(i, n, peer)
+			continue
+		case !n.resolved():
+			s.kind = NeighbourMissing
+		case n.mac != peer.Announced:
+			if c.announcedAt(peer.Addr, n.mac) {
+				continue
+			}
+			if peer.State == flannel.LinkUnread && !peer.Unseen() {
+				t.tallies[p].count(i, n, peer)
+				continue
+			}
+			s.kind = ObserverStale
+		case !haveFDB || t.forwards[p].right:
+			continue
+		case t.forwards[p].elsewhere == "":
+			s.kind = FDBMissing
+		default:
+			s.kind, s.dst, s.dstPos = FDBElsewhere, t.forwards[p].elsewhere, t.forwards[p].elsewherePos
+		}
+		t.suspects = append(t.suspects, s)
+	}
+}
+
+// announcedAt reports whether any lease of that VTEP IP announces mac.
+func (c *comparison) announcedAt(addr evidence.IPv4, mac evidence.MAC) bool {
+	for p := first(c.byAddr, addr); p >= 0; p = c.nextAddr[p] {
+		if c.vteps[p].Announced == mac {
+			return true
+		}
+	}
+	return false
+}
+
+// dropDirect takes back what is suspected of peers that observer i reaches by another device. Where the routes cannot be
+// read, entries that are wrong stay, and those that are missing are in doubt.
+func (c *comparison) dropDirect(i int, t *table) {
+	v := &c.vteps[i]
+	if len(t.suspects) == 0 {
+		return
+	}
+	direct, err := c.directPeers(v, t.suspects)
+	kept := t.suspects[:0]
+	doubted := false
+	for _, s := range t.suspects {
+		missing := s.kind == NeighbourMissing || s.kind == FDBMissing
+		switch {
+		case direct[c.vteps[s.peer].Lease.PodCIDR]:
+		case err != nil && missing && !v.Broken():
+			doubted = true
+		default:
+			kept = append(kept, s)
+		}
+	}
+	if doubted {
+		c.observed[i].errs = append(c.observed[i].errs, err)
+	}
+	t.suspects = kept
+}
+
+// directPeers returns which pod CIDRs of suspects an observer routes by devices that are none of flannel's.
+func (c *comparison) directPeers(v *flannel.VTEP, suspects []suspect) (map[string]bool, error) {
+	const byFlannel, byOther = 1, 2
+	ways := make(map[string]int, len(suspects))
+	for _, s := range suspects {
+		ways[c.vteps[s.peer].Lease.PodCIDR] = 0
+	}
+	for r, err := range c.b.Routes(v.Node()) {
+		if err != nil {
+			return nil, err
+		}
+		way, wanted := ways[r.Dst]
+		if !wanted || r.Dev == "" || r.Type != "" && r.Type != "unicast" || r.Table != "" && r.Table != "main" {
+			continue
+		}
+		if flannel.IsLink(r.Dev) {
+			ways[r.Dst] = way | byFlannel
+		} else {
+			ways[r.Dst] = way | byOther
+		}
+	}
+	direct := map[string]bool{}
+	for cidr, way := range ways {
+		direct[cidr] = way == byOther
+	}
+	return direct, nil
+}
+
+// count adds observer i's entry for v.
+func (t *tally) count(i int, n neighbour, v *flannel.VTEP) {
+	switch {
+	case !n.resolved():
+		t.missing++
+	case n.mac == v.Announced:
+		if t.asLease == 0 || int32(i) < t.follower {
+			t.follower, t.row = int32(i), n
+		}
+		t.asLease++
+	case n.mac == v.Live:
+		t.asLink++
+	default:
+		t.other++
+	}
+}
+
+// add adds what another worker counted.
+func (t *tally) add(u tally) {
+	if u.asLease > 0 && (t.asLease == 0 || u.follower < t.follower) {
+		t.follower, t.row = u.follower, u.row
+	}
+	t.asLease += u.asLease
+	t.asLink += u.asLink
+	t.other += u.other
+	t.missing += u.missing
+}
+
+// observers counts the nodes whose entries were judged.
+func (c *comparison) observers() int {
+	n := 0
+	for i := range c.vteps {
+		if c.vteps[i].Collected {
+			n++
+		}
+	}
+	return n
+}
+
+// addDoubts adds why some observers or peers could not be judged.
+func (c *comparison) addDoubts(ctx context.Context, why *detectors.Doubts) {
+	undone := 0
+	for i := range c.observed {
+		v := &c.vteps[i]
+		for _, err := range c.observed[i].errs {
+			why.AddError(v.Node(), err)
+		}
+		if v.State == flannel.LinkUnread && !v.Unseen() && c.tallies[i].other > 0 {
+			why.Add(v.Node(), detectors.Line{
+				File: evidence.NodeFile(v.Node(), evidence.LinkFile),
+				Text: fmt.Sprintf("without it, it cannot be told whether %s's lease or the entries of %d other nodes are stale", v.Node(), c.tallies[i].other),
+			})
+		}
+		if !c.observed[i].done {
+			undone++
+		}
+	}
+	if err := context.Cause(ctx); undone > 0 {
+		why.Add("", detectors.Line{File: "nodes", Text: fmt.Sprintf("stopped before %d of %d nodes were judged: %v", undone, len(c.observed), err)})
+	}
+}
