@@ -88,8 +88,6 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 			defer b.Close()
 			if _, err := b.Info(); errors.Is(err, fs.ErrNotExist) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "netfault: %s has no %s: its collection may have been interrupted\n", dir, evidence.InfoFile)
-			} else if err != nil {
-				return err
 			}
 			r := judged.report(cmd.Context(), b)
 			if output == "json" {

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"netfault": main})
+}
+
+// The scripts run the program as a user does.
+func TestScripts(t *testing.T) {
+	bundles, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("BUNDLES", bundles+"/../../fixtures/bundles")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
+}
+
+// exits runs netfault and wants an exit code: exits CODE ARGUMENT…
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want := args[0]
+	got := "0"
+	if err := ts.Exec("netfault", args[1:]...); err != nil {
+		got = exitStatus(err)
+	}
+	if got != want {
+		ts.Fatalf("netfault %q exits %s, want %s", args[1:], got, want)
+	}
+}
