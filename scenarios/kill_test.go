@@ -16,7 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/netfault/netfault/framework/lab"
-	"github.com/netfault/netfault/framework/lab/labs"
+	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/undo"
 )
 

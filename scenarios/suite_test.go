@@ -20,8 +20,8 @@ import (
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/kstate"
 	"github.com/netfault/netfault/framework/lab"
-	"github.com/netfault/netfault/framework/lab/labs"
 	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/tools"
 )

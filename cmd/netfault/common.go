@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/framework/lab"
-	"github.com/netfault/netfault/framework/lab/labs"
+	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/scenarios"
 )

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/framework/doctor"
-	"github.com/netfault/netfault/framework/lab/labs"
+	"github.com/netfault/netfault/framework/labs"
 )
 
 func newDoctor() *cobra.Command {

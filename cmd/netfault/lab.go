@@ -17,8 +17,8 @@ import (
 
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/kind"
-	"github.com/netfault/netfault/framework/lab/labs"
 	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/tools"

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/netfault/netfault/framework/lab/labs"
 	"github.com/netfault/netfault/framework/lab/owner"
+	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/undo"
 )
 

@@ -5,7 +5,8 @@ import (
 	"io"
 
 	"github.com/netfault/netfault/detectors/evidence"
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,7 +22,7 @@ func addressesJSON(w io.Writer, t *linkTable) error {
 		if err != nil {
 			return fmt.Errorf("list addresses: %w", err)
 		}
-		h := rtnl.IfAddrMsg(m)
+		h := nl.DeserializeIfAddrmsg(m)
 		if h.Family != unix.AF_INET && h.Family != unix.AF_INET6 {
 			continue
 		}
@@ -44,7 +45,7 @@ func addressesJSON(w io.Writer, t *linkTable) error {
 	}
 	rows := make([]evidence.LinkAddrs, 0, len(t.msgs))
 	for _, m := range t.msgs {
-		index := int(rtnl.IfInfoMsg(m).Index)
+		index := int(nl.DeserializeIfInfomsg(m).Index)
 		addrs := byLink[index]
 		if addrs == nil {
 			addrs = []evidence.Addr{}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -54,16 +54,9 @@ var (
 // direction are left out. The lines are written as the answers come: a full table has hundreds of thousands.
 func conntrack(w io.Writer) error {
 	out := bufio.NewWriter(w)
-	req := nl.NewNetlinkRequest(unix.NFNL_SUBSYS_CTNETLINK<<8|nl.IPCTNL_MSG_CT_GET, unix.NLM_F_DUMP)
-	req.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC, Version: nl.NFNETLINK_V0})
-	var parseErr error
-	err := req.ExecuteIter(unix.NETLINK_NETFILTER, 0, func(m []byte) bool {
-		parseErr = writeFlow(out, m)
-		return parseErr == nil
-	})
-	if err == nil {
-		err = parseErr
-	}
+	err := rtnl.Each(unix.NETLINK_NETFILTER, unix.NFNL_SUBSYS_CTNETLINK<<8|nl.IPCTNL_MSG_CT_GET,
+		func(m []byte) error { return writeFlow(out, m) },
+		&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC, Version: nl.NFNETLINK_V0})
 	if err != nil {
 		return fmt.Errorf("list conntrack entries: %w", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"io"
 
 	"github.com/netfault/netfault/detectors/evidence"
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -47,7 +47,7 @@ func readLinks() (*linkTable, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list links: %w", err)
 		}
-		h := rtnl.IfInfoMsg(m)
+		h := nl.DeserializeIfInfomsg(m)
 		t.attrs = append(t.attrs, a)
 		t.names[int(h.Index)] = a.String(unix.IFLA_IFNAME)
 		t.flags[int(h.Index)] = h.Flags
@@ -73,14 +73,14 @@ func (t *linkTable) lowerDown(a rtnl.Attrs) bool {
 func (t *linkTable) links() ([]evidence.Link, error) {
 	rows := make([]evidence.Link, 0, len(t.msgs))
 	for i, m := range t.msgs {
-		h, a := rtnl.IfInfoMsg(m), t.attrs[i]
+		h, a := nl.DeserializeIfInfomsg(m), t.attrs[i]
 		row := evidence.Link{
 			Index:     int(h.Index),
 			Name:      a.String(unix.IFLA_IFNAME),
 			Flags:     linkFlagNames(h.Flags, t.lowerDown(a)),
 			MTU:       int(a.Uint32(unix.IFLA_MTU)),
 			OperState: operState(a.Uint8(unix.IFLA_OPERSTATE)),
-			LinkType:  (&nl.IfInfomsg{IfInfomsg: h}).EncapType(),
+			LinkType:  h.EncapType(),
 			Address:   linkAddress(h.Type, a[unix.IFLA_ADDRESS]),
 			Stats:     stats64(a[unix.IFLA_STATS64]),
 		}

@@ -6,7 +6,7 @@ import (
 	"net"
 
 	"github.com/netfault/netfault/detectors/evidence"
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,7 +24,7 @@ func readNeighbours(family int) ([]neighbour, error) {
 	}
 	list := make([]neighbour, 0, len(msgs))
 	for _, m := range msgs {
-		a, err := rtnl.Body(m, rtnl.SizeofNdMsg)
+		a, err := rtnl.Body(m, unix.SizeofNdMsg)
 		if err != nil {
 			return nil, err
 		}

@@ -6,7 +6,7 @@ import (
 	"io"
 
 	"github.com/netfault/netfault/detectors/evidence"
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )

@@ -14,7 +14,7 @@ import (
 	"testing/fstest"
 
 	"github.com/netfault/netfault/detectors/evidence"
-	"github.com/netfault/netfault/framework/collect/scratchns"
+	"github.com/netfault/netfault/framework/internal/scratchns"
 	"golang.org/x/sys/unix"
 )
 

@@ -19,7 +19,7 @@ import (
 	"testing"
 
 	"github.com/netfault/netfault/detectors/evidence"
-	"github.com/netfault/netfault/framework/collect/scratchns"
+	"github.com/netfault/netfault/framework/internal/scratchns"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )

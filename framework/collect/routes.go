@@ -6,7 +6,8 @@ import (
 	"strconv"
 
 	"github.com/netfault/netfault/detectors/evidence"
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,7 +25,7 @@ func routesJSON(w io.Writer, t *linkTable) error {
 			if err != nil {
 				return fmt.Errorf("list routes: %w", err)
 			}
-			if h := rtnl.RtMsg(m); h.Flags&unix.RTM_F_CLONED == 0 {
+			if h := nl.DeserializeRtMsg(m); h.Flags&unix.RTM_F_CLONED == 0 {
 				rows = append(rows, t.route(h, a))
 			}
 		}
@@ -32,7 +33,7 @@ func routesJSON(w io.Writer, t *linkTable) error {
 	return writeRows(w, rows)
 }
 
-func (t *linkTable) route(h unix.RtMsg, a rtnl.Attrs) evidence.Route {
+func (t *linkTable) route(h *nl.RtMsg, a rtnl.Attrs) evidence.Route {
 	flags, _ := bitNames(h.Flags, routeFlags)
 	row := evidence.Route{
 		Dst:    routeDst(h, a),
@@ -68,7 +69,7 @@ func (t *linkTable) route(h unix.RtMsg, a rtnl.Attrs) evidence.Route {
 }
 
 // routeDst formats a destination: "default", an address, or a prefix.
-func routeDst(h unix.RtMsg, a rtnl.Attrs) string {
+func routeDst(h *nl.RtMsg, a rtnl.Attrs) string {
 	dst := a.Addr(unix.RTA_DST)
 	switch {
 	case dst.IsValid() && int(h.Dst_len) == dst.BitLen():

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/netfault/netfault/framework/engine"
-	"github.com/netfault/netfault/framework/lab/labs"
+	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/tools"
 )
 

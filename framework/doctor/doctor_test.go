@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/netfault/netfault/framework/lab/labs"
+	"github.com/netfault/netfault/framework/labs"
 )
 
 // check returns the check of that name among those for a kind of lab, on a machine without any program.

@@ -7,7 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -45,15 +46,15 @@ func readAddresses(n names) ([]Row, error) {
 	}
 	rows := make([]Row, 0, len(msgs))
 	for _, m := range msgs {
-		list, a, err := attrsAfter(m, unix.SizeofIfAddrmsg)
+		list, a, err := rtnl.Split(m, unix.SizeofIfAddrmsg)
 		if err != nil {
 			return nil, fmt.Errorf("list addresses: %w", err)
 		}
-		h := rtnl.IfAddrMsg(m)
+		h := nl.DeserializeIfAddrmsg(m)
 		if h.Family != unix.AF_INET && h.Family != unix.AF_INET6 {
 			continue
 		}
-		m[2] &= settableAddrFlags & 0xff
+		h.Flags &= settableAddrFlags & 0xff
 		for _, attr := range list {
 			if attr.Type == unix.IFA_FLAGS && len(attr.Value) == 4 {
 				flags := binary.NativeEndian.Uint32(attr.Value) & settableAddrFlags
@@ -63,7 +64,7 @@ func readAddresses(n names) ([]Row, error) {
 		rows = append(rows, Row{
 			Object:  n.name(int(h.Index)) + " " + addressText(a, h.Prefixlen),
 			Text:    strings.TrimSpace("scope " + strconv.Itoa(int(h.Scope)) + " " + describe(list, addressFields, n)),
-			Message: message(m[:unix.SizeofIfAddrmsg], list, unix.IFA_CACHEINFO),
+			Message: rtnl.Message(m[:unix.SizeofIfAddrmsg], list, unix.IFA_CACHEINFO),
 		})
 	}
 	return rows, nil

@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
 	"golang.org/x/sys/unix"
 )
 
@@ -97,26 +96,6 @@ func asPort(v []byte, n names) string {
 	return strconv.Itoa(int(binary.BigEndian.Uint16(v)))
 }
 
-// appendAttr appends an attribute with its padding (netlink(7)).
-func appendAttr(b []byte, a rtnl.Attr) []byte {
-	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofRtAttr+len(a.Value)))
-	b = binary.NativeEndian.AppendUint16(b, a.Type)
-	b = append(b, a.Value...)
-	return append(b, make([]byte, -len(b)&(unix.RTA_ALIGNTO-1))...)
-}
-
-// message makes a body of header and attributes, without the attributes of the types that are told.
-func message(header []byte, attrs []rtnl.Attr, without ...uint16) []byte {
-	b := slices.Clone(header)
-	b = append(b, make([]byte, -len(b)&(unix.NLMSG_ALIGNTO-1))...)
-	for _, a := range attrs {
-		if !slices.Contains(without, a.Type) {
-			b = appendAttr(b, a)
-		}
-	}
-	return b
-}
-
 func familyName(f uint8) string {
 	switch f {
 	case unix.AF_INET:
@@ -134,14 +113,4 @@ func prefix(v []byte, length uint8, none string) string {
 		return none
 	}
 	return netip.PrefixFrom(addr, int(length)).String()
-}
-
-// attrsAfter returns the attributes behind a header, as list and as map.
-func attrsAfter(m []byte, header int) ([]rtnl.Attr, rtnl.Attrs, error) {
-	byType, err := rtnl.Body(m, header)
-	if err != nil {
-		return nil, nil, err
-	}
-	list, err := rtnl.List(m[(header+unix.NLMSG_ALIGNTO-1)&^(unix.NLMSG_ALIGNTO-1):])
-	return list, byType, err
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -72,18 +72,18 @@ func readLinks() ([]Link, error) {
 		if attrs[i], err = rtnl.Body(m, unix.SizeofIfInfomsg); err != nil {
 			return nil, fmt.Errorf("list links: %w", err)
 		}
-		n[int(rtnl.IfInfoMsg(m).Index)] = attrs[i].String(unix.IFLA_IFNAME)
+		n[int(nl.DeserializeIfInfomsg(m).Index)] = attrs[i].String(unix.IFLA_IFNAME)
 	}
 	links := make([]Link, len(msgs))
 	for i, m := range msgs {
-		if links[i], err = readLink(rtnl.IfInfoMsg(m), attrs[i], n); err != nil {
+		if links[i], err = readLink(nl.DeserializeIfInfomsg(m), attrs[i], n); err != nil {
 			return nil, fmt.Errorf("link %s: %w", attrs[i].String(unix.IFLA_IFNAME), err)
 		}
 	}
 	return links, nil
 }
 
-func readLink(h unix.IfInfomsg, a rtnl.Attrs, n names) (Link, error) {
+func readLink(h *nl.IfInfomsg, a rtnl.Attrs, n names) (Link, error) {
 	l := Link{
 		Name:   a.String(unix.IFLA_IFNAME),
 		Index:  int(h.Index),
@@ -117,14 +117,14 @@ func readLink(h unix.IfInfomsg, a rtnl.Attrs, n names) (Link, error) {
 		if err != nil {
 			return l, err
 		}
-		l.Attributes, l.Data = describe(attrs, bridgeFields, n), message(nil, attrs)
+		l.Attributes, l.Data = describe(attrs, bridgeFields, n), rtnl.Message(nil, attrs)
 	}
 	if info.String(nl.IFLA_INFO_SLAVE_KIND) == "bridge" {
 		attrs, err := only(info[nl.IFLA_INFO_SLAVE_DATA], portFields)
 		if err != nil {
 			return l, err
 		}
-		l.Port, l.PortData = describe(attrs, portFields, n), message(nil, attrs)
+		l.Port, l.PortData = describe(attrs, portFields, n), rtnl.Message(nil, attrs)
 	}
 	return l, nil
 }
@@ -137,14 +137,14 @@ func vxlanData(attrs []rtnl.Attr) []byte {
 	for _, a := range attrs {
 		switch a.Type {
 		case nl.IFLA_VXLAN_LEARNING, nl.IFLA_VXLAN_AGEING, nl.IFLA_VXLAN_UDP_CSUM, vxlanLocalBypass:
-			data = appendAttr(data, a) // zero is not the default
+			data = rtnl.Append(data, a) // zero is not the default
 		case vxlanTTLInherit:
 			if !all(a.Value, 0) {
-				data = appendAttr(data, rtnl.Attr{Type: a.Type})
+				data = rtnl.Append(data, rtnl.Attr{Type: a.Type})
 			}
 		default:
 			if len(a.Value) == 0 || !all(a.Value, 0) {
-				data = appendAttr(data, a)
+				data = rtnl.Append(data, a)
 			}
 		}
 	}

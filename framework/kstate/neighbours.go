@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
 	"golang.org/x/sys/unix"
 )
 
@@ -49,7 +49,7 @@ func readNeighbours(n names) ([]Row, error) {
 	}
 	var rows []Row
 	for _, m := range slices.Concat(entries, proxies) {
-		list, a, err := attrsAfter(m, rtnl.SizeofNdMsg)
+		list, a, err := rtnl.Split(m, unix.SizeofNdMsg)
 		if err != nil {
 			return nil, fmt.Errorf("list neighbours: %w", err)
 		}
@@ -102,7 +102,7 @@ func readFDB(n names, links []Link) ([]Row, error) {
 	}
 	var rows []Row
 	for _, m := range msgs {
-		list, a, err := attrsAfter(m, rtnl.SizeofNdMsg)
+		list, a, err := rtnl.Split(m, unix.SizeofNdMsg)
 		if err != nil {
 			return nil, fmt.Errorf("list forwarding databases: %w", err)
 		}
@@ -156,5 +156,5 @@ func stateText(h unix.NdMsg) string {
 // neighbourMessage makes the message that sets the row. NDA_MASTER is only told, never asked for.
 func neighbourMessage(m []byte, list []rtnl.Attr) []byte {
 	m[10] &= settableNeighbourFlags
-	return message(m[:rtnl.SizeofNdMsg], list, unix.NDA_CACHEINFO, unix.NDA_PROBES, unix.NDA_MASTER)
+	return rtnl.Message(m[:unix.SizeofNdMsg], list, unix.NDA_CACHEINFO, unix.NDA_PROBES, unix.NDA_MASTER)
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -170,10 +170,11 @@ func setOffloads(link, want, got string) error {
 	}
 	change(onlyIn(want, got), true)
 	change(onlyIn(got, want), false)
-	req := nl.NewNetlinkRequest(family, unix.NLM_F_ACK)
-	req.AddData(&nl.Genlmsg{Command: unix.ETHTOOL_MSG_FEATURES_SET, Version: ethtoolVersion})
-	req.AddData(header)
-	req.AddData(wanted)
-	_, err = req.Execute(unix.NETLINK_GENERIC, 0)
-	return err
+	conn, err := rtnl.Dial(unix.NETLINK_GENERIC)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Change(family, 0,
+		&nl.Genlmsg{Command: unix.ETHTOOL_MSG_FEATURES_SET, Version: ethtoolVersion}, header, wanted)
 }

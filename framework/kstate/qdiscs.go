@@ -4,9 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
-	"golang.org/x/sys/unix"
 )
 
 // Parents of filters on a clsact qdisc (linux/pkt_sched.h).
@@ -15,52 +14,38 @@ const (
 	clsactEgress  = 0xfffffff3
 )
 
-// sizeofTcMsg is the size in bytes of struct tcmsg (linux/rtnetlink.h): family, padding, ifindex, handle, parent, info.
-const sizeofTcMsg = 20
-
-type tcMsg struct {
-	ifindex              int32
-	handle, parent, info uint32
-}
-
-func readTcMsg(b []byte) tcMsg {
-	u32 := func(at int) uint32 { return binary.NativeEndian.Uint32(b[at:]) }
-	return tcMsg{int32(u32(4)), u32(8), u32(12), u32(16)}
-}
-
 // readQdiscs reads the qdiscs that somebody attached, and their filters, by name: what their options are is not compared.
 // A qdisc with the handle 0 is the kernel's default, which comes with the link's first going up.
 func readQdiscs(n names) (qdiscs, filters []Row, err error) {
-	msgs, err := rtnl.Dump(unix.NETLINK_ROUTE, unix.RTM_GETQDISC, unix.RTM_NEWQDISC, &nl.TcMsg{Family: unix.AF_UNSPEC})
+	msgs, err := rtnl.Qdiscs()
 	if err != nil {
 		return nil, nil, fmt.Errorf("list qdiscs: %w", err)
 	}
 	for _, m := range msgs {
-		list, a, err := attrsAfter(m, sizeofTcMsg)
+		list, a, err := rtnl.Split(m, nl.SizeofTcMsg)
 		if err != nil {
 			return nil, nil, fmt.Errorf("list qdiscs: %w", err)
 		}
-		h := readTcMsg(m)
-		if h.handle == 0 {
+		h := nl.DeserializeTcMsg(m)
+		if h.Handle == 0 {
 			continue
 		}
 		kind := a.String(nl.TCA_KIND)
-		row := Row{Object: fmt.Sprintf("dev %s parent %#x", n.name(int(h.ifindex)), h.parent), Text: kind}
+		row := Row{Object: fmt.Sprintf("dev %s parent %#x", n.name(int(h.Ifindex)), h.Parent), Text: kind}
+		h.Info = 0 // a count
+		row.Message = rtnl.Message(m[:nl.SizeofTcMsg], nil)
 		for _, attr := range list {
 			if attr.Type == nl.TCA_KIND || attr.Type == nl.TCA_OPTIONS {
-				row.Message = appendAttr(row.Message, attr)
+				row.Message = rtnl.Append(row.Message, attr)
 			}
 		}
-		header := m[:sizeofTcMsg:sizeofTcMsg]
-		binary.NativeEndian.PutUint32(header[16:], 0) // tcm_info is a count here
-		row.Message = append(header, row.Message...)
 		qdiscs = append(qdiscs, row)
-		parents := []uint32{h.handle}
+		parents := []uint32{h.Handle}
 		if kind == "clsact" {
 			parents = []uint32{clsactIngress, clsactEgress}
 		}
 		for _, parent := range parents {
-			more, err := readFilters(n, h.ifindex, parent)
+			more, err := readFilters(n, h.Ifindex, parent)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -71,23 +56,22 @@ func readQdiscs(n names) (qdiscs, filters []Row, err error) {
 }
 
 func readFilters(n names, ifindex int32, parent uint32) ([]Row, error) {
-	msgs, err := rtnl.Dump(unix.NETLINK_ROUTE, unix.RTM_GETTFILTER, unix.RTM_NEWTFILTER,
-		&nl.TcMsg{Family: unix.AF_UNSPEC, Ifindex: ifindex, Parent: parent})
+	msgs, err := rtnl.Filters(ifindex, parent)
 	if err != nil {
 		return nil, fmt.Errorf("list filters of %s: %w", n.name(int(ifindex)), err)
 	}
 	var rows []Row
 	for _, m := range msgs {
-		_, a, err := attrsAfter(m, sizeofTcMsg)
+		_, a, err := rtnl.Split(m, nl.SizeofTcMsg)
 		if err != nil {
 			return nil, fmt.Errorf("list filters of %s: %w", n.name(int(ifindex)), err)
 		}
-		h := readTcMsg(m)
+		h := nl.DeserializeTcMsg(m)
 		rows = append(rows, Row{
-			Object: fmt.Sprintf("dev %s parent %#x", n.name(int(ifindex)), h.parent),
-			Text:   fmt.Sprintf("%s preference %d protocol %#04x handle %#x", a.String(nl.TCA_KIND), h.info>>16, swap16(uint16(h.info)), h.handle),
+			Object: fmt.Sprintf("dev %s parent %#x", n.name(int(ifindex)), h.Parent),
+			Text:   fmt.Sprintf("%s preference %d protocol %#04x handle %#x", a.String(nl.TCA_KIND), h.Info>>16, swap16(uint16(h.Info)), h.Handle),
 			// Enough to delete it by; a filter's options are not kept, so it cannot be made again.
-			Message: message(m[:sizeofTcMsg], []rtnl.Attr{{Type: nl.TCA_KIND, Value: a[nl.TCA_KIND]}}),
+			Message: rtnl.Message(m[:nl.SizeofTcMsg], []rtnl.Attr{{Type: nl.TCA_KIND, Value: a[nl.TCA_KIND]}}),
 		})
 	}
 	return rows, nil

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/netfault/netfault/framework/internal/rtnl"
+	"golang.org/x/sys/unix"
 )
 
 // passes is how often Restore goes over everything: a change may undo an earlier one (taking away an address takes its
@@ -38,11 +41,11 @@ func (p Problem) String() string {
 // it is free, their number. Virtual links that were not there are deleted. Other lost links, such as a veth pair, whose
 // other end is elsewhere, stay lost and are reported.
 func Restore(ctx context.Context, want State) []Problem {
-	c, err := dial()
+	c, err := rtnl.Dial(unix.NETLINK_ROUTE)
 	if err != nil {
 		return []Problem{stateProblem(err)}
 	}
-	defer c.close()
+	defer c.Close()
 	got, err := Record(ctx)
 	if err != nil {
 		return []Problem{stateProblem(err)}
@@ -77,7 +80,7 @@ func stateProblem(err error) Problem {
 // restorer makes one pass.
 type restorer struct {
 	ctx  context.Context
-	conn *conn
+	conn *rtnl.Conn
 	want State
 	// got is brought up to date where a step changes what a later one builds on.
 	got State
@@ -136,11 +139,11 @@ func (r *restorer) table(t table) error {
 	want, got := *t.rows(&r.want), t.comparable(&r.want, &r.got)
 	play := replays[t.kind]
 	for _, row := range subtract(got, want) {
-		r.failed(t.kind, row.Object, play.removeRow(r.conn, row))
+		r.failed(t.kind, row.Object, play.Remove(r.conn, row.Message))
 	}
-	translate := translator(r.want.names(), r.got.Links)
+	renumber := renumbering(r.want.names(), r.got.Links)
 	for _, row := range subtract(want, got) {
-		r.failed(t.kind, row.Object, play.addRow(r.conn, row, translate))
+		r.failed(t.kind, row.Object, play.Add(r.conn, row.Message, renumber))
 	}
 	return nil
 }

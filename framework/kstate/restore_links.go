@@ -1,12 +1,11 @@
 package kstate
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
@@ -65,7 +64,7 @@ func (r *restorer) deleteLink(l Link) error {
 	if l.Kind == "" {
 		return errNotVirtual
 	}
-	err := r.conn.request(unix.RTM_DELLINK, 0, ifInfoMsg(unix.AF_UNSPEC, l.Index, 0, 0))
+	err := r.conn.Change(unix.RTM_DELLINK, 0, ifInfoMsg(unix.AF_UNSPEC, l.Index, 0, 0))
 	if errors.Is(err, unix.ENODEV) { // the other end of a pair went first
 		return nil
 	}
@@ -85,7 +84,7 @@ func (r *restorer) makeLink(w Link) error {
 	}
 	for _, a := range list { // which share their bytes with data
 		if w.Kind == "vxlan" && a.Type == nl.IFLA_VXLAN_LINK {
-			if err := translateAt(a.Value, translator(r.want.names(), now)); err != nil {
+			if err := rtnl.Renumber(a.Value, renumbering(r.want.names(), now)); err != nil {
 				return err
 			}
 		}
@@ -98,7 +97,7 @@ func (r *restorer) makeLink(w Link) error {
 	if w.Kind == "bridge" {
 		info = linkInfo(w.Kind, nil) // its settings follow: this kernel may know only the defaults of some
 	}
-	err = r.conn.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, ifInfoMsg(unix.AF_UNSPEC, index, 0, 0),
+	err = r.conn.Change(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, ifInfoMsg(unix.AF_UNSPEC, index, 0, 0),
 		nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(w.Name)),
 		nl.NewRtAttr(unix.IFLA_ADDRESS, w.hardwareAddr()),
 		nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(uint32(w.MTU))),
@@ -137,7 +136,7 @@ func changed(want, got []byte) ([]byte, error) {
 	var b []byte
 	for _, a := range wants {
 		if v, ok := gots[a.Type]; !ok || !slices.Equal(v, a.Value) {
-			b = appendAttr(b, a)
+			b = rtnl.Append(b, a)
 		}
 	}
 	return b, nil
@@ -165,7 +164,7 @@ func (r *restorer) setLink(w, g Link) error {
 	if attrs == nil {
 		return nil
 	}
-	return r.conn.request(unix.RTM_NEWLINK, 0, ifInfoMsg(unix.AF_UNSPEC, g.Index, 0, 0), attrs...)
+	return r.conn.Change(unix.RTM_NEWLINK, 0, ifInfoMsg(unix.AF_UNSPEC, g.Index, 0, 0), attrs...)
 }
 
 // linkFlags puts links under their masters, sets ports, and brings links up and down.
@@ -190,7 +189,7 @@ func (r *restorer) setMaster(w, g Link, index map[string]int) error {
 		if w.Master != "" && !ok {
 			return fmt.Errorf("there is no link %s to be under", w.Master)
 		}
-		err := r.conn.request(unix.RTM_NEWLINK, 0, ifInfoMsg(unix.AF_UNSPEC, g.Index, 0, 0),
+		err := r.conn.Change(unix.RTM_NEWLINK, 0, ifInfoMsg(unix.AF_UNSPEC, g.Index, 0, 0),
 			nl.NewRtAttr(unix.IFLA_MASTER, nl.Uint32Attr(uint32(master))))
 		if err != nil {
 			return fmt.Errorf("put under %q: %w", w.Master, err)
@@ -198,7 +197,7 @@ func (r *restorer) setMaster(w, g Link, index map[string]int) error {
 	}
 	if w.PortData != nil && (w.Port != g.Port || w.Master != g.Master) {
 		// The bridge reads IFLA_PROTINFO (net/bridge/br_netlink.c).
-		err := r.conn.request(unix.RTM_SETLINK, 0, ifInfoMsg(unix.AF_BRIDGE, g.Index, 0, 0),
+		err := r.conn.Change(unix.RTM_SETLINK, 0, ifInfoMsg(unix.AF_BRIDGE, g.Index, 0, 0),
 			nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, w.PortData))
 		if err != nil {
 			return fmt.Errorf("set port: %w", err)
@@ -218,15 +217,10 @@ func (r *restorer) setFlags(w, g Link) error {
 		}
 		change |= f.bit
 	}
-	return r.conn.request(unix.RTM_NEWLINK, 0, ifInfoMsg(unix.AF_UNSPEC, g.Index, set, change))
+	return r.conn.Change(unix.RTM_NEWLINK, 0, ifInfoMsg(unix.AF_UNSPEC, g.Index, set, change))
 }
 
 // ifInfoMsg makes struct ifinfomsg (linux/rtnetlink.h).
-func ifInfoMsg(family uint8, index int, flags, change uint32) []byte {
-	b := make([]byte, unix.SizeofIfInfomsg)
-	b[0] = family
-	binary.NativeEndian.PutUint32(b[4:], uint32(index))
-	binary.NativeEndian.PutUint32(b[8:], flags)
-	binary.NativeEndian.PutUint32(b[12:], change)
-	return b
+func ifInfoMsg(family uint8, index int, flags, change uint32) *nl.IfInfomsg {
+	return &nl.IfInfomsg{IfInfomsg: unix.IfInfomsg{Family: family, Index: int32(index), Flags: flags, Change: change}}
 }

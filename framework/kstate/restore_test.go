@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/netfault/netfault/framework/collect/scratchns"
+	"github.com/netfault/netfault/framework/internal/scratchns"
 )
 
 // node makes a namespace that looks like a flannel node.

@@ -1,11 +1,11 @@
 package kstate
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strings"
 
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -57,20 +57,19 @@ func readRoutes(n names) ([]Row, error) {
 }
 
 func readRoute(m []byte, n names) (row Row, keep bool, err error) {
-	list, a, err := attrsAfter(m, unix.SizeofRtMsg)
+	list, a, err := rtnl.Split(m, unix.SizeofRtMsg)
 	if err != nil {
 		return row, false, err
 	}
-	h := rtnl.RtMsg(m)
+	h := nl.DeserializeRtMsg(m)
 	if h.Flags&unix.RTM_F_CLONED != 0 || followsAddresses(h, a) {
 		return row, false, nil
 	}
-	flags := h.Flags & settableRouteFlags
-	binary.NativeEndian.PutUint32(m[8:], flags)
+	h.Flags &= settableRouteFlags
 	words := []string{fmt.Sprintf("type %d protocol %d scope %d", h.Type, h.Protocol, h.Scope),
 		describe(withoutHops(list), routeFields, n)}
-	if flags != 0 {
-		words = append(words, fmt.Sprintf("flags %#x", flags))
+	if h.Flags != 0 {
+		words = append(words, fmt.Sprintf("flags %#x", h.Flags))
 	}
 	for _, attr := range list {
 		if attr.Type == unix.RTA_MULTIPATH {
@@ -96,13 +95,13 @@ func readRoute(m []byte, n names) (row Row, keep bool, err error) {
 	return Row{
 		Object:  object,
 		Text:    strings.Join(words, " "),
-		Message: message(m[:unix.SizeofRtMsg], list, unix.RTA_CACHEINFO),
+		Message: rtnl.Message(m[:unix.SizeofRtMsg], list, unix.RTA_CACHEINFO),
 	}, true, nil
 }
 
 // followsAddresses says whether the kernel makes and removes the IPv6 route by itself, in its own time: with an address
 // once duplicate address detection is over, and with a link for link-local and multicast destinations.
-func followsAddresses(h unix.RtMsg, a rtnl.Attrs) bool {
+func followsAddresses(h *nl.RtMsg, a rtnl.Attrs) bool {
 	if h.Family != unix.AF_INET6 || h.Protocol != unix.RTPROT_KERNEL {
 		return false
 	}
@@ -120,40 +119,21 @@ func withoutHops(list []rtnl.Attr) []rtnl.Attr {
 	return rest
 }
 
-// hop is struct rtnexthop (linux/rtnetlink.h) inside RTA_MULTIPATH; header and attrs are parts of that attribute.
-type hop struct{ header, attrs []byte }
-
-func splitHops(b []byte) ([]hop, error) {
-	var hops []hop
-	for len(b) > 0 {
-		if len(b) < unix.SizeofRtNexthop {
-			return nil, unix.EBADMSG
-		}
-		length := int(binary.NativeEndian.Uint16(b))
-		if length < unix.SizeofRtNexthop || length > len(b) {
-			return nil, unix.EBADMSG
-		}
-		hops = append(hops, hop{b[:unix.SizeofRtNexthop], b[unix.SizeofRtNexthop:length]})
-		b = b[min(len(b), (length+unix.RTNH_ALIGNTO-1)&^(unix.RTNH_ALIGNTO-1)):]
-	}
-	return hops, nil
-}
-
 // readHops describes next hops, and takes the flags off that the kernel sets.
 func readHops(b []byte, n names) ([]string, error) {
-	hops, err := splitHops(b)
+	hops, err := rtnl.Nexthops(b)
 	if err != nil {
 		return nil, err
 	}
 	var texts []string
 	for _, h := range hops {
-		h.header[2] &= settableRouteFlags
-		list, err := rtnl.List(h.attrs)
+		h.Header[2] &= settableRouteFlags
+		list, err := rtnl.List(h.Attrs)
 		if err != nil {
 			return nil, err
 		}
 		texts = append(texts, fmt.Sprintf("nexthop %s dev %s weight %d flags %#x", describe(list, routeFields, n),
-			asDev(h.header[4:], n), int(h.header[3])+1, h.header[2]))
+			asDev(h.Header[4:], n), int(h.Header[3])+1, h.Header[2]))
 	}
 	return texts, nil
 }

@@ -4,14 +4,10 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/netfault/netfault/framework/collect/rtnl"
+	"github.com/netfault/netfault/framework/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
-
-// sizeofRuleHeader is the size in bytes of struct fib_rule_hdr (linux/fib_rules.h): family, dst_len, src_len, tos, table,
-// two reserved, action, and 32 bits of flags.
-const sizeofRuleHeader = 12
 
 // ruleInvert is FIB_RULE_INVERT (linux/fib_rules.h): "not from …".
 const ruleInvert = 1 << 1
@@ -40,23 +36,21 @@ func readRules(n names) ([]Row, error) {
 			return nil, fmt.Errorf("list rules: %w", err)
 		}
 		for _, m := range msgs {
-			list, a, err := attrsAfter(m, sizeofRuleHeader)
+			list, a, err := rtnl.Split(m, unix.SizeofRtMsg)
 			if err != nil {
 				return nil, fmt.Errorf("list rules: %w", err)
 			}
-			dstLen, srcLen, tos, action := m[1], m[2], m[3], m[7]
-			// The other flags say that a name has no link now.
-			flags := binary.NativeEndian.Uint32(m[8:]) & ruleInvert
-			binary.NativeEndian.PutUint32(m[8:], flags)
+			h := nl.DeserializeRtMsg(m) // as which struct fib_rule_hdr is laid out, with the action as the type
+			h.Flags &= ruleInvert       // the others say that a name has no link now
 			not := ""
-			if flags != 0 {
+			if h.Flags != 0 {
 				not = "not "
 			}
 			rows = append(rows, Row{
-				Object: fmt.Sprintf("%s priority %d", familyName(m[0]), a.Uint32(nl.FRA_PRIORITY)),
-				Text: fmt.Sprintf("%sfrom %s to %s tos %#x action %d %s", not, prefix(a[nl.FRA_SRC], srcLen, "all"),
-					prefix(a[nl.FRA_DST], dstLen, "all"), tos, action, describe(list, ruleFields, n)),
-				Message: message(m[:sizeofRuleHeader], list, nl.FRA_PAD),
+				Object: fmt.Sprintf("%s priority %d", familyName(h.Family), a.Uint32(nl.FRA_PRIORITY)),
+				Text: fmt.Sprintf("%sfrom %s to %s tos %#x action %d %s", not, prefix(a[nl.FRA_SRC], h.Src_len, "all"),
+					prefix(a[nl.FRA_DST], h.Dst_len, "all"), h.Tos, h.Type, describe(list, ruleFields, n)),
+				Message: rtnl.Message(m[:unix.SizeofRtMsg], list, nl.FRA_PAD),
 			})
 		}
 	}

@@ -166,6 +166,15 @@ func AllPass(l lab.Lab, results []evidence.Probe) error {
 	return nil
 }
 
+// Healthy makes all probes of the lab and returns AllPass of them.
+func Healthy(ctx context.Context, l lab.Lab) error {
+	results, err := Run(ctx, l)
+	if err != nil {
+		return err
+	}
+	return AllPass(l, results)
+}
+
 // Retried counts the probes that needed more than one connection.
 func Retried(results []evidence.Probe) int {
 	n := 0

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/netfault/netfault/framework/collect/scratchns"
+	"github.com/netfault/netfault/framework/internal/scratchns"
 	"github.com/netfault/netfault/framework/internal/tcbpf/testwire"
 	"github.com/netfault/netfault/framework/tcpskew"
 )

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/netfault/netfault/framework/collect/scratchns"
+	"github.com/netfault/netfault/framework/internal/scratchns"
 )
 
 func find(t *testing.T, key string) (Entry, bool) {

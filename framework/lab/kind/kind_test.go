@@ -50,7 +50,7 @@ func up(t *testing.T) *Lab {
 	})
 	begun := time.Now()
 	l, err := Up(t.Context(), Options{
-		Name: name, Flannel: tools.FlannelVersion(), Owned: true,
+		Name: name, Ready: probe.Healthy, Flannel: tools.FlannelVersion(), Owned: true,
 		Progress: func(step string) { t.Logf("%6.2fs  %s", time.Since(begun).Seconds(), step) },
 	})
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/netfault/netfault/framework/probe"
 )
 
 // BenchmarkLab makes and removes whole labs. Beside the times it reports them as multiples of a baseline in the same
@@ -21,7 +23,7 @@ func BenchmarkLab(b *testing.B) {
 			var up, down, empty time.Duration
 			for b.Loop() {
 				begun := time.Now()
-				if _, err := Up(ctx, Options{Name: name, Nodes: nodes, Owned: true}); err != nil {
+				if _, err := Up(ctx, Options{Name: name, Ready: probe.Healthy, Nodes: nodes, Owned: true}); err != nil {
 					b.Fatal(err)
 				}
 				up += time.Since(begun)

@@ -23,6 +23,7 @@ import (
 	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/tools"
+	"github.com/netfault/netfault/framework/wait"
 )
 
 // switchName is the machine that is the underlay network.
@@ -52,9 +53,12 @@ type node struct {
 	pods  map[podKind]int
 }
 
-// Options say what lab to make; the zero value is not enough: it needs a Name.
+// Options say what lab to make; the zero value is not enough: it needs a Name and a Ready.
 type Options struct {
 	Name string
+	// Ready says why the lab does not work yet. Up asks until there is nothing to say; package probe, which is above labs,
+	// has such a check.
+	Ready func(context.Context, lab.Lab) error
 	// Nodes is how many, 3 if 0.
 	Nodes int
 	// Flannel is the version of flannel, tools.DefaultFlannel if empty.
@@ -111,7 +115,7 @@ func (l *Lab) Nodes() []lab.Node {
 	return nodes
 }
 
-// Up makes a lab and returns when every probe of it passes. When it fails, it leaves nothing behind but the error.
+// Up makes a lab and returns when it is ready. When it fails, it leaves nothing behind but the error.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	if o.Nodes == 0 {
 		o.Nodes = 3
@@ -154,7 +158,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := l.claim(); err != nil {
 		return nil, err
 	}
-	err = l.build(ctx, programs, o.Progress)
+	err = l.build(ctx, programs, o)
 	if ctx.Err() != nil {
 		return nil, errors.Join(fmt.Errorf("lab %s: %w; it is removed", o.Name, context.Cause(ctx)), Remove(context.WithoutCancel(ctx), o.Name))
 	}
@@ -210,31 +214,34 @@ func nodeName(i, n int) string {
 	return fmt.Sprintf("n%0*d", len(fmt.Sprint(n)), i+1)
 }
 
-func (l *Lab) build(ctx context.Context, p programs, progress func(string)) error {
-	progress("namespaces")
+func (l *Lab) build(ctx context.Context, p programs, o Options) error {
+	o.Progress("namespaces")
 	if err := l.startMachines(ctx); err != nil {
 		return err
 	}
-	progress("underlay")
+	o.Progress("underlay")
 	if err := l.wire(); err != nil {
 		return err
 	}
-	progress("etcd")
+	o.Progress("etcd")
 	if err := l.etcd.start(ctx, p.etcd); err != nil {
 		return err
 	}
-	progress("flanneld " + l.record.Flannel)
+	o.Progress("flanneld " + l.record.Flannel)
 	if err := l.flannel.install(ctx, p); err != nil {
 		return err
 	}
 	if l.record.Pods == lab.DockerBridge {
-		progress(l.record.Docker)
+		o.Progress(l.record.Docker)
 		if err := l.startDocker(ctx, p); err != nil {
 			return err
 		}
 	}
-	progress("pods, Services and DNS")
-	return l.startWorkloads(ctx, p)
+	o.Progress("pods, Services and DNS")
+	if err := l.startWorkloads(ctx, p); err != nil {
+		return err
+	}
+	return wait.Until(ctx, startLimit, "every probe to pass", func(ctx context.Context) error { return o.Ready(ctx, l) })
 }
 
 // Open returns the lab of that name, which must be up.

@@ -15,8 +15,6 @@ import (
 	"github.com/netfault/netfault/framework/kubeproxy"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
-	"github.com/netfault/netfault/framework/probe"
-	"github.com/netfault/netfault/framework/wait"
 )
 
 // Pods of a node, by the last byte of their address.
@@ -56,7 +54,7 @@ func (n *node) closingService() lab.Service {
 	}
 }
 
-// startWorkloads starts the pods, kube-proxy's rules and the server outside, and waits until every probe passes.
+// startWorkloads starts the pods, kube-proxy's rules and the server outside.
 func (l *Lab) startWorkloads(ctx context.Context, p programs) error {
 	rules := l.kubeProxyRules()
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -85,16 +83,7 @@ func (l *Lab) startWorkloads(ctx context.Context, p programs) error {
 		_, err := l.outside.Machine.(*place).client().Put(groupCtx, agent.Service{Name: "server", Argv: p.serve(outsideName)})
 		return err
 	})
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return wait.Until(ctx, startLimit, "every probe to pass", func(ctx context.Context) error {
-		results, err := probe.Run(ctx, l)
-		if err != nil {
-			return err
-		}
-		return probe.AllPass(l, results)
-	})
+	return group.Wait()
 }
 
 // serve is the command line of a probe server.

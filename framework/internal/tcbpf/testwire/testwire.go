@@ -12,7 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 
-	"github.com/netfault/netfault/framework/collect/scratchns"
+	"github.com/netfault/netfault/framework/internal/scratchns"
 )
 
 // Server is the server's address; the client has those that Client returns, both at eth0.

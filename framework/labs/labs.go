@@ -12,6 +12,7 @@ import (
 	"github.com/netfault/netfault/framework/lab/kind"
 	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/lab/owner"
+	"github.com/netfault/netfault/framework/probe"
 	"github.com/netfault/netfault/framework/tools"
 )
 
@@ -76,7 +77,7 @@ type Options struct {
 func Up(ctx context.Context, o Options) (lab.Lab, error) {
 	if o.Kind == Netns {
 		l, err := netns.Up(ctx, netns.Options{
-			Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Pods: o.Pods, Owned: o.Owned, Progress: o.Progress,
+			Name: o.Name, Ready: probe.Healthy, Nodes: o.Nodes, Flannel: o.Flannel, Pods: o.Pods, Owned: o.Owned, Progress: o.Progress,
 		})
 		return orNone(l, err)
 	}
@@ -84,7 +85,7 @@ func Up(ctx context.Context, o Options) (lab.Lab, error) {
 		return nil, fmt.Errorf("the pods of a kind cluster hang on %s, not on %s", lab.CNIBridge, o.Pods)
 	}
 	l, err := kind.Up(ctx, kind.Options{
-		Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Owned: o.Owned, KeepFailed: o.KeepFailed, Progress: o.Progress,
+		Name: o.Name, Ready: probe.Healthy, Nodes: o.Nodes, Flannel: o.Flannel, Owned: o.Owned, KeepFailed: o.KeepFailed, Progress: o.Progress,
 	})
 	return orNone(l, err)
 }
