@@ -72,7 +72,7 @@ bench fixtures: LAB = netns
 bench: tools ## time the lab from 3 to 30 nodes, stale-vtep at 100 to 5,000 nodes, and pod-snat beside iptables-legacy-save
 	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/netns
 	@$(SUDO) $(ENV) bin/netns.test -test.run=none -test.bench=. -test.benchtime=3x
-	go test -run=none -bench=StaleVTEP -benchtime=1x -timeout=30m ./detectors
+	go test -run=none -bench=StaleVTEP -benchtime=1x -timeout=30m ./detectors/stalevtep
 	@CGO_ENABLED=0 go test -c -o bin/iptables.test ./detectors/iptables
 	@$(SUDO) bin/iptables.test -test.run=none -test.bench=PodSNAT -test.benchtime=3x
 

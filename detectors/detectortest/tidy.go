@@ -2,7 +2,9 @@ package detectortest
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -38,6 +40,28 @@ func tidy(t *testing.T, d detectors.Detector, all []testCase) {
 		t.Errorf("detector %s is not in a folder named %s", d.Name, packageName)
 	}
 	TidyWriteup(t, d.Writeup.English, d.Writeup.Chinese, caseNames(d))
+	FilledIn(t, ".")
+}
+
+// FilledIn holds that nothing in a folder is as hack/new-fault has made it.
+func FilledIn(t *testing.T, folder string) {
+	t.Helper()
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if i := bytes.Index(text, []byte("FILL "+"IN")); i >= 0 {
+			t.Errorf("%s, line %d, says FILL "+"IN", path, 1+bytes.Count(text[:i], []byte("\n")))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func caseNames(d detectors.Detector) []string {

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// copyOf is this module as git has it and as it is changed now, in a folder of its own.
+func copyOf(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("git", "-C", "../..", "ls-files", "-co", "--exclude-standard", "-z", "--", "*.go", "go.mod", "go.sum", "detectors",
+		"scenarios", "framework", "docs", "fixtures/captures", "fixtures/bundles").Output()
+	if err != nil {
+		t.Skipf("no git checkout: %v", err)
+	}
+	root := t.TempDir()
+	for _, file := range strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		data, err := os.ReadFile(filepath.Join("../..", file))
+		if os.IsNotExist(err) {
+			continue // deleted, and not committed yet
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, file), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// What is made builds, stands in its lists, and fails its tests until it is filled in.
+func TestNewFaultBuildsAndFailsUntilItIsFilledIn(t *testing.T) {
+	root := copyOf(t)
+	if _, err := create(root, "udp-8472-blocked", ""); err != nil {
+		t.Fatal(err)
+	}
+	inside := func(args ...string) (string, error) {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := inside("vet", "./scenarios/...", "./detectors/udp8472blocked", "./detectors/all"); err != nil {
+		t.Fatalf("it does not build: %s", out)
+	}
+	if out, err := inside("test", "./detectors/all"); err != nil {
+		t.Errorf("the list of detectors is not right: %s", out)
+	}
+	for _, pkg := range []string{"./scenarios", "./detectors/udp8472blocked"} {
+		out, err := inside("test", pkg)
+		if err == nil || !strings.Contains(out, "FILL IN") {
+			t.Errorf("%s passes, or fails for another reason: %s", pkg, out)
+		}
+	}
+	if _, err := create(root, "udp-8472-blocked", ""); err == nil || !strings.Contains(err.Error(), "exists") {
+		t.Errorf("made a second time: %v", err)
+	}
+}
+
+func TestNewFaultOfAnExistingDetector(t *testing.T) {
+	root := copyOf(t)
+	made, err := create(root, "flannel-bounced", "stale-vtep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range made {
+		if strings.HasPrefix(file, "detectors/") {
+			t.Errorf("made %s", file)
+		}
+	}
+}
+
+func TestNamesThatAreNone(t *testing.T) {
+	for _, name := range []string{"", "../x", "UDP", "a b", "a--b", "-a"} {
+		if _, err := create(t.TempDir(), name, ""); err == nil {
+			t.Errorf("%q is taken", name)
+		}
+	}
+	if _, err := create(t.TempDir(), "a", "no-such-detector"); err == nil {
+		t.Error("a detector that is not there is taken")
+	}
+}
