@@ -71,13 +71,12 @@ var _ = Describe("checker", Label("checker"), func() {
 			return inject(ctx, l, say)
 		}
 		life.Detectors = append(all.Detectors(), detectors.Detector{
-			Name: "busybody", Kind: detectors.Cause,
+			Name: "busybody", Kind: detectors.Cause, Cases: []detectors.Case{{Name: "me-too"}},
 			Detect: func(context.Context, *evidence.Bundle) []detectors.Finding {
-				f := detectors.Finding{Detector: "busybody", Verdict: detectors.Clean, Summary: "for now"}
 				if faulty {
-					f.Verdict, f.Summary = detectors.Problem, "me too"
+					return []detectors.Finding{{Verdict: detectors.Problem, Case: "me-too", Summary: "me too"}}
 				}
-				return []detectors.Finding{f}
+				return []detectors.Finding{{Verdict: detectors.Clean, Judged: map[string]int{"nodes": 1}, Summary: "for now"}}
 			},
 		})
 		step, err := run(ctx)
@@ -92,7 +91,14 @@ func answering(v detectors.Verdict) []detectors.Detector {
 	for i, d := range all {
 		if d.Name == stalevtep.Scenario.Detector {
 			all[i].Detect = func(context.Context, *evidence.Bundle) []detectors.Finding {
-				return []detectors.Finding{{Detector: d.Name, Verdict: v, Summary: "as always"}}
+				f := detectors.Finding{Verdict: v, Summary: "as always"}
+				switch v {
+				case detectors.Problem:
+					f.Case = d.Cases[0].Name
+				case detectors.Clean:
+					f.Judged = map[string]int{"nodes": 1}
+				}
+				return []detectors.Finding{f}
 			}
 		}
 	}
