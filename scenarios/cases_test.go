@@ -16,19 +16,15 @@ import (
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
-	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
 )
 
 // What detectors tell apart, set by hand on the lab, goes through the whole life of a fault: packets must be lost or changed,
 // the case must be named, and its own remedy must heal. These are tests of the detectors' remedies and not faults: nothing
 // in life brings them about in this way.
 var _ = Describe("case", Label("cases"), func() {
-	between12 := stalevtep.Scenario.MustFail
-	withNode1 := func(l lab.Lab, p evidence.Probe) bool {
-		n1 := l.Nodes()[0].Name()
-		return p.Kind != evidence.ProbeEgress && p.From != p.To && (p.From == n1 || p.To == n1)
-	}
-	DescribeTable("of stale-vtep heals by its remedy", func(ctx context.Context, want fault.Subject, mustFail func(lab.Lab, evidence.Probe) bool,
+	between12 := fault.Between(fault.Nth(0), fault.Nth(1))
+	withNode1 := fault.Crossing(fault.Nth(0))
+	DescribeTable("of stale-vtep heals by its remedy", func(ctx context.Context, want fault.Subject, mustFail fault.Which,
 		wreck func(context.Context, lab.Lab) error) {
 		liveThrough(ctx, staledetector.Detector, want, mustFail, wreck)
 	},
@@ -60,10 +56,8 @@ var _ = Describe("case", Label("cases"), func() {
 			}),
 	)
 
-	toNode1 := func(l lab.Lab, p evidence.Probe) bool {
-		return p.Kind == evidence.ProbePod && p.From == l.Nodes()[1].Name() && p.To == l.Nodes()[0].Name()
-	}
-	DescribeTable("of pod-snat heals by its remedy", func(ctx context.Context, peer string, mustFail func(lab.Lab, evidence.Probe) bool, rules ...string) {
+	toNode1 := fault.And(fault.Kind(evidence.ProbePod), fault.From(fault.Nth(1)), fault.To(fault.Nth(0)))
+	DescribeTable("of pod-snat heals by its remedy", func(ctx context.Context, peer string, mustFail fault.Which, rules ...string) {
 		liveThrough(ctx, podsnat.Detector, fault.Subject{Case: podsnat.Rule, Node: "n2", Peer: peer}, mustFail,
 			func(ctx context.Context, l lab.Lab) error {
 				for _, r := range rules {
@@ -82,27 +76,25 @@ var _ = Describe("case", Label("cases"), func() {
 			"iptables-nft -w -t nat -A HIDE -m mark --mark 0x80/0x80 -j MASQUERADE",
 			"iptables-nft -w -t nat -I POSTROUTING -j HIDE"),
 		Entry("the other world, all peers", "",
-			func(l lab.Lab, p evidence.Probe) bool {
-				return p.Kind == evidence.ProbePod && p.From == l.Nodes()[1].Name() && p.To != p.From
-			},
+			fault.And(fault.Kind(evidence.ProbePod), fault.From(fault.Nth(1)), fault.Overlay),
 			"iptables-legacy -w -t nat -A POSTROUTING ! -d 10.244.2.0/24 -o flannel.1 -j SNAT --to-source 10.244.2.1"),
 	)
 })
 
 // liveThrough takes what wreck does through the whole life of a fault.
-func liveThrough(ctx context.Context, d detectors.Detector, want fault.Subject, mustFail func(lab.Lab, evidence.Probe) bool,
+func liveThrough(ctx context.Context, d detectors.Detector, want fault.Subject, mustFail fault.Which,
 	wreck func(context.Context, lab.Lab) error) {
 	GinkgoHelper()
 	life := &fault.Life{
 		Lab: theLab, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: silent{}, Bundles: filepath.Join(*outDir, "cases"),
 		Scenario: fault.Scenario{
-			Name: want.Case, Detector: d.Name, MustFail: mustFail,
+			Name: want.Case, Detector: d, MustFail: mustFail,
 			Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return wreck(ctx, l) },
 			Want:   func(lab.Lab) []fault.Subject { return []fault.Subject{want} },
 		},
 	}
 	undoOrKeep(theLab)
-	_, err := life.Run(ctx, append(life.Inject(), life.Heal()...)...)
+	_, err := life.Run(ctx, life.Plan()...)
 	Expect(err).NotTo(HaveOccurred())
 }
 

@@ -22,7 +22,7 @@ var _ = Describe("checker", Label("checker"), func() {
 	var life *fault.Life
 	// run returns the name of the last step, and its error.
 	run := func(ctx context.Context) (string, error) {
-		done, err := life.Run(ctx, append(life.Inject(), life.Heal()...)...)
+		done, err := life.Run(ctx, life.Plan()...)
 		return done[len(done)-1].Step, err
 	}
 	BeforeEach(func() {
@@ -45,7 +45,7 @@ var _ = Describe("checker", Label("checker"), func() {
 	It("fails when the detector is always clean", func(ctx context.Context) {
 		life.Detectors = answering(detectors.Clean)
 		step, err := run(ctx)
-		Expect(err).To(MatchError(ContainSubstring("reports no problem")))
+		Expect(err).To(MatchError(ContainSubstring("reports no problem, want observer-stale on n2 for n1")))
 		Expect(step).To(Equal("detected"))
 	})
 
@@ -89,7 +89,7 @@ var _ = Describe("checker", Label("checker"), func() {
 func answering(v detectors.Verdict) []detectors.Detector {
 	all := all.Detectors()
 	for i, d := range all {
-		if d.Name == stalevtep.Scenario.Detector {
+		if d.Name == stalevtep.Scenario.Detector.Name {
 			all[i].Detect = func(context.Context, *evidence.Bundle) []detectors.Finding {
 				f := detectors.Finding{Verdict: v, Summary: "as always"}
 				switch v {
@@ -108,6 +108,6 @@ func answering(v detectors.Verdict) []detectors.Detector {
 // silent keeps steps that must fail out of the log.
 type silent struct{}
 
-func (silent) Begin(string, fault.Step) {}
-func (silent) Detail(string)            {}
-func (silent) End(string, fault.Result) {}
+func (silent) Begin(string, fault.Step)             {}
+func (silent) Detail(string)                        {}
+func (silent) End(string, fault.Step, fault.Result) {}

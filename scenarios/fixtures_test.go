@@ -44,14 +44,14 @@ func TestRecordedBundles(t *testing.T) {
 			var found []fault.Subject
 			for _, f := range judge(t, filepath.Join(dir, "faulty")).Findings {
 				switch {
-				case f.Detector == s.Detector && f.Verdict == detectors.Problem:
+				case f.Detector == s.Detector.Name && f.Verdict == detectors.Problem:
 					found = append(found, fault.Subject{Case: f.Case, Node: f.Node, Peer: f.Peer})
 				case isCause(f.Detector) && f.Verdict != detectors.Clean && f.Verdict != detectors.NotApplicable:
 					t.Errorf("%s is not silent: %s: %s", f.Detector, f.Verdict, f.Summary)
 				}
 			}
 			if !slices.Equal(found, want) {
-				t.Errorf("%s reports %+v, want %+v", s.Detector, found, want)
+				t.Errorf("%s reports %+v, want %+v", s.Detector.Name, found, want)
 			}
 		})
 	}

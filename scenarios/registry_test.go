@@ -7,6 +7,7 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/all"
+	"github.com/netfault/netfault/detectors/detectortest"
 	"github.com/netfault/netfault/scenarios"
 )
 
@@ -14,14 +15,15 @@ import (
 func TestEveryFaultHasItsDetectorAndEveryCauseItsFault(t *testing.T) {
 	var used []string
 	for _, s := range scenarios.All() {
-		i := slices.IndexFunc(all.Detectors(), func(d detectors.Detector) bool { return d.Name == s.Detector })
+		i := slices.IndexFunc(all.Detectors(), func(d detectors.Detector) bool { return d.Name == s.Detector.Name })
 		if i < 0 || all.Detectors()[i].Kind != detectors.Cause {
-			t.Errorf("scenario %s: there is no detector of a cause named %q", s.Name, s.Detector)
+			t.Errorf("scenario %s: there is no detector of a cause named %q", s.Name, s.Detector.Name)
 		}
-		used = append(used, s.Detector)
-		if !strings.HasPrefix(s.Writeup, "# ") {
-			t.Errorf("scenario %s has no write-up", s.Name)
-		}
+		used = append(used, s.Detector.Name)
+		t.Run(s.Name, func(t *testing.T) {
+			detectortest.TidyWriteup(t, s.Writeup.English, s.Writeup.Chinese, nil)
+			detectortest.FilledIn(t, s.Name)
+		})
 	}
 	for _, d := range all.Detectors() {
 		if d.Kind == detectors.Cause && !slices.Contains(used, d.Name) {

@@ -32,8 +32,8 @@ func lifeOf(s fault.Scenario, remedy string) {
 	}
 	Describe(name, Ordered, Label("fault", s.Name), func() {
 		life := &fault.Life{Scenario: s, Remedy: remedy, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: console}
-		steps := append(life.Inject(), life.Heal()...)
-		entry := scenarioReport{Scenario: s.Name, Detector: s.Detector, Remedy: remedy}
+		steps := life.Plan()
+		entry := scenarioReport{Scenario: s.Name, Detector: s.Detector.Name, Remedy: remedy, Plan: steps}
 
 		BeforeAll(func(ctx context.Context) {
 			life.Lab, life.Bundles = labWith(ctx, s.Pods), filepath.Join(*outDir, "bundles")

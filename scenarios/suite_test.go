@@ -53,12 +53,14 @@ type scenarioReport struct {
 	Detector string `json:"detector"`
 	OK       bool   `json:"ok"`
 	// Remedy is the name of the finding's other remedy that was run, if not the first.
-	Remedy  string         `json:"remedy,omitempty"`
-	Lab     string         `json:"lab"`
-	Pods    string         `json:"pods"`
-	Docker  string         `json:"docker,omitempty"`
-	Skipped string         `json:"skipped,omitempty"`
-	Steps   []fault.Result `json:"steps"`
+	Remedy  string `json:"remedy,omitempty"`
+	Lab     string `json:"lab"`
+	Pods    string `json:"pods"`
+	Docker  string `json:"docker,omitempty"`
+	Skipped string `json:"skipped,omitempty"`
+	// Plan lists all steps; Steps has those that were run.
+	Plan  []fault.Step   `json:"plan"`
+	Steps []fault.Result `json:"steps"`
 }
 
 func TestScenarios(t *testing.T) {

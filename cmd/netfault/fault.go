@@ -46,7 +46,7 @@ func newFaultList() *cobra.Command {
 				if s.Pods != "" {
 					needs = "--pods=" + string(s.Pods)
 				}
-				t.AppendRow(table.Row{s.Name, s.Detector, needs, s.Summary})
+				t.AppendRow(table.Row{s.Name, s.Detector.Name, needs, s.Summary})
 			}
 			t.Render()
 		},

@@ -4,6 +4,7 @@ package fault
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
@@ -17,9 +18,9 @@ type Scenario struct {
 	// Summary is one line for a list.
 	Summary string
 	// Writeup is the story in Markdown, in the words of an on-call engineer.
-	Writeup string
-	// Detector is the name of the detector of the cause.
-	Detector string
+	Writeup detectors.Writeup
+	// Detector is the detector of the cause.
+	Detector detectors.Detector
 	// Pods is how pods must hang on the nodes of an embedded lab for the fault to come about; empty if that does not matter.
 	// With Kubernetes, pods hang as they do.
 	Pods lab.Attachment
@@ -29,7 +30,7 @@ type Scenario struct {
 	Inject func(ctx context.Context, l lab.Lab, say func(string)) error
 	// MustFail says which probes the fault breaks (probe.Failure); all others must pass. It is nil for a fault that breaks
 	// none of them and has an Exercise.
-	MustFail func(l lab.Lab, p evidence.Probe) bool
+	MustFail Which
 	// Exercise is for a fault that shows only in traffic of its own: it sends that and says what it saw. It is called on the
 	// healthy, the faulty and the healed lab alike. Its error is that it could not tell.
 	Exercise func(ctx context.Context, l lab.Lab) (Seen, error)
@@ -77,11 +78,32 @@ func (s Scenario) Missing(l lab.Lab) string {
 // Subject is what a finding is about.
 type Subject struct{ Case, Node, Peer string }
 
+// String is the subject as a person would say it, such as "observer-stale on n2 for n1".
+func (s Subject) String() string {
+	text := s.Case + " on " + s.Node
+	if s.Peer != "" {
+		text += " for " + s.Peer
+	}
+	return text
+}
+
+// subjects lists them in a text.
+func subjects(all []Subject) string {
+	if len(all) == 0 {
+		return "no problem"
+	}
+	var texts []string
+	for _, s := range all {
+		texts = append(texts, s.String())
+	}
+	return strings.Join(texts, ", ")
+}
+
 // Attempt is a remedy that does not heal.
 type Attempt struct {
 	// Name is one line, such as "the incident's own remedy".
 	Name     string
 	Commands []detectors.Command
 	// MustFail says which probes fail afterwards, if it is not the scenario's.
-	MustFail func(l lab.Lab, p evidence.Probe) bool
+	MustFail Which
 }

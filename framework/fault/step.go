@@ -7,10 +7,13 @@ import (
 
 // Step is one step of a fault's life. Its name is part of the report's format.
 type Step struct {
-	Name string
+	Name string `json:"step"`
 	// About says in a few words what must hold for the step to pass.
-	About string
-	run   func(ctx context.Context) error
+	About string `json:"about"`
+	// Number is its place in the plan of Of steps, from 1.
+	Number int `json:"number"`
+	Of     int `json:"of"`
+	run    func(ctx context.Context) error
 }
 
 // Result is how a step went.
@@ -35,5 +38,5 @@ type Reporter interface {
 	// Detail is called with each thing that is done or seen in the step.
 	Detail(line string)
 	// End is called when the step has passed or failed.
-	End(scenario string, r Result)
+	End(scenario string, s Step, r Result)
 }

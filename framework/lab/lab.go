@@ -58,11 +58,16 @@ type Node struct {
 	machine.Machine
 	// Address is the node's own, on the underlay.
 	Address netip.Addr
+	// PodCIDR is the network of its pods, which flannel has leased.
+	PodCIDR netip.Prefix
 	// Pod is the node's workload.
 	Pod Pod
 	// Client is a second pod on the node. It calls the first, and its own Service leads to ClosingPort.
 	Client Pod
 }
+
+// VTEP is the address of the node's flannel.1: that of its pod network.
+func (n Node) VTEP() netip.Addr { return n.PodCIDR.Addr() }
 
 // Pod is a workload with a probe server and client, and the Service in front of it.
 type Pod struct {
@@ -107,6 +112,8 @@ type Flannel interface {
 	Version() string
 	// Running lists the nodes on which flanneld runs, sorted.
 	Running(ctx context.Context) ([]string, error)
+	// Starting lists the nodes on which flanneld is to run and is not ready yet, sorted.
+	Starting(ctx context.Context) ([]string, error)
 	// Delete ends flanneld everywhere. The interfaces that it made stay, as in life.
 	Delete(ctx context.Context) error
 	// Create starts flanneld on the nodes named, and waits until it is ready there.

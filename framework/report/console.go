@@ -54,10 +54,10 @@ func (c *Console) Detail(line string) {
 }
 
 // End writes how the step went and how long it took.
-func (c *Console) End(scenario string, r fault.Result) {
+func (c *Console) End(scenario string, s fault.Step, r fault.Result) {
 	took := time.Duration(r.Seconds * float64(time.Second)).Round(time.Millisecond)
 	if r.OK {
-		fmt.Fprintf(c.w, "%s %s: %s (%v)\n", scenario, r.Step, c.paint(green, "ok"), took)
+		fmt.Fprintf(c.w, "%s %s: %s (%v, step %d of %d)\n", scenario, r.Step, c.paint(green, "ok"), took, s.Number, s.Of)
 		return
 	}
 	fmt.Fprintf(c.w, "%s %s: %s (%v): %s\n", scenario, r.Step, c.paint(red, "FAILED"), took, r.Error)

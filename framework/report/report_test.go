@@ -35,7 +35,7 @@ func TestNoEscapesInAFile(t *testing.T) {
 	c := NewConsole(&out)
 	c.Begin("s", fault.Step{Name: "healthy", About: "all is well"})
 	c.Detail("detail")
-	c.End("s", fault.Result{Step: "healthy", Seconds: 1.5, OK: false, Error: "not well", Bundle: "/tmp/b"})
+	c.End("s", fault.Step{Name: "healthy", Number: 1, Of: 11}, fault.Result{Step: "healthy", Seconds: 1.5, OK: false, Error: "not well", Bundle: "/tmp/b"})
 	if strings.Contains(out.String(), "\x1b") {
 		t.Errorf("escape sequences in %q", out.String())
 	}

@@ -40,7 +40,7 @@ func byDockerd(ctx context.Context, l lab.Lab, n lab.Node, say func(string)) err
 // byRecordedRules writes the rules that a dockerd would write for the node's pods and their bridge, where the node's image
 // has none.
 func byRecordedRules(ctx context.Context, l lab.Lab, n lab.Node, _ func(string)) error {
-	gateway := netip.PrefixFrom(subnet(n).Addr().Next(), 24)
+	gateway := netip.PrefixFrom(n.PodCIDR.Addr().Next(), n.PodCIDR.Bits())
 	_, err := machine.Output(ctx, n, l.Agent(), "dockerd", "--once", "--ip-masq=true", "--bridge="+string(l.Pods()), "--bip="+gateway.String())
 	return err
 }

@@ -19,21 +19,23 @@ import (
 	"github.com/netfault/netfault/framework/probe"
 )
 
-//go:embed README.md
-var writeup string
+var (
+	//go:embed README.md
+	english string
+	//go:embed README.zh.md
+	chinese string
+)
 
 // Scenario starts flanneld without --ip-masq, from which the rest follows as it did in the incident.
 var Scenario = fault.Scenario{
 	Name:     "dockerd-ip-masq",
 	Summary:  "dockerd's --ip-masq hides the pods' addresses from other nodes",
-	Writeup:  writeup,
-	Detector: podsnat.Detector.Name,
+	Writeup:  detectors.Writeup{English: english, Chinese: chinese},
+	Detector: podsnat.Detector,
 	Pods:     lab.DockerBridge,
 	Inject:   inject,
-	MustFail: func(_ lab.Lab, p evidence.Probe) bool {
-		return p.Kind == evidence.ProbePod && p.From != p.To
-	},
-	Show: show,
+	MustFail: fault.And(fault.Kind(evidence.ProbePod), fault.Overlay),
+	Show:     show,
 	Want: func(l lab.Lab) []fault.Subject {
 		var want []fault.Subject
 		for _, n := range l.Nodes() {
@@ -51,7 +53,7 @@ var Scenario = fault.Scenario{
 				Name:     "deleting dockerd's rule, and nothing else",
 				Commands: everywhere(l, func(n lab.Node) []string { return deleteRule(l, n) }),
 				// Now the pods see each other, and nothing outside the cluster can answer them.
-				MustFail: func(_ lab.Lab, p evidence.Probe) bool { return p.Kind == evidence.ProbeEgress },
+				MustFail: fault.Kind(evidence.ProbeEgress),
 			},
 			{
 				Name:     "and when Docker starts again, its rule is back",
@@ -71,15 +73,12 @@ func everywhere(l lab.Lab, argv func(lab.Node) []string) []detectors.Command {
 
 // rule is what dockerd writes for --ip-masq=true; the pods' bridge has the name of their attachment.
 func rule(l lab.Lab, n lab.Node) []string {
-	return []string{"POSTROUTING", "-s", subnet(n).String(), "!", "-o", string(l.Pods()), "-j", "MASQUERADE"}
+	return []string{"POSTROUTING", "-s", n.PodCIDR.String(), "!", "-o", string(l.Pods()), "-j", "MASQUERADE"}
 }
 
 func deleteRule(l lab.Lab, n lab.Node) []string {
 	return append([]string{"iptables", "-w", "-t", "nat", "-D"}, rule(l, n)...)
 }
-
-// subnet is the node's pod network: flannel leases /24s.
-func subnet(n lab.Node) netip.Prefix { return netip.PrefixFrom(n.Pod.Address, 24).Masked() }
 
 func inject(ctx context.Context, l lab.Lab, say func(string)) error {
 	injectOn := throughFlannel
@@ -197,7 +196,7 @@ func show(l lab.Lab, results []evidence.Probe) []string {
 		if p.From == p.To {
 			caller = server.Client.Name()
 		}
-		lines = append(lines, fmt.Sprintf("  %-*s  %-14s %s", width, caller, p.Source, seenAs(p)))
+		lines = append(lines, fmt.Sprintf("  %-*s  %-14s %s", width, caller, p.Source, seenAs(l, p)))
 	}
 	for _, p := range results {
 		if p.Kind == evidence.ProbeEgress && p.From == server.Name() {
@@ -207,11 +206,12 @@ func show(l lab.Lab, results []evidence.Probe) []string {
 	return lines
 }
 
-// seenAs names flannel.1, whose address is the network address of the node's subnet.
-func seenAs(p evidence.Probe) string {
-	source, err := netip.ParseAddr(p.Source)
-	if err == nil && p.Seen == netip.PrefixFrom(source, 24).Masked().Addr().String() {
-		return fmt.Sprintf("%s  (flannel.1 of %s)", p.Seen, p.From)
+// seenAs names flannel.1 where it is its address that was seen.
+func seenAs(l lab.Lab, p evidence.Probe) string {
+	for _, n := range l.Nodes() {
+		if n.Name() == p.From && n.VTEP().String() == p.Seen {
+			return fmt.Sprintf("%s  (flannel.1 of %s)", p.Seen, p.From)
+		}
 	}
 	return p.Seen
 }

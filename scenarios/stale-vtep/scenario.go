@@ -4,18 +4,20 @@ package stalevtep
 import (
 	"context"
 	_ "embed"
-	"net/netip"
 
 	"github.com/netfault/netfault/detectors"
-	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/stalevtep"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
 )
 
-//go:embed README.md
-var writeup string
+var (
+	//go:embed README.md
+	english string
+	//go:embed README.zh.md
+	chinese string
+)
 
 // Scenario brings a stale neighbour entry about as in life: flannel's DaemonSet is deleted, the client's node loses its
 // flannel.1, and the DaemonSet comes back without the server's node.
@@ -26,13 +28,10 @@ var writeup string
 var Scenario = fault.Scenario{
 	Name:     "stale-vtep",
 	Summary:  "a node sends to the old MAC of another node's flannel.1",
-	Writeup:  writeup,
-	Detector: stalevtep.Detector.Name,
+	Writeup:  detectors.Writeup{English: english, Chinese: chinese},
+	Detector: stalevtep.Detector,
 	Inject:   inject,
-	MustFail: func(l lab.Lab, p evidence.Probe) bool {
-		a, b := client(l).Name(), server(l).Name()
-		return p.Kind != evidence.ProbeEgress && (p.From == a && p.To == b || p.From == b && p.To == a)
-	},
+	MustFail: fault.Between(client, server),
 	Want: func(l lab.Lab) []fault.Subject {
 		return []fault.Subject{{Case: "observer-stale", Node: server(l).Name(), Peer: client(l).Name()}}
 	},
@@ -40,7 +39,7 @@ var Scenario = fault.Scenario{
 		return []fault.Attempt{{
 			Name: "the incident's own remedy",
 			Commands: []detectors.Command{{
-				Node: server(l).Name(), Argv: []string{"ip", "neigh", "del", vtep(l), "dev", "flannel.1"},
+				Node: server(l).Name(), Argv: []string{"ip", "neigh", "del", client(l).VTEP().String(), "dev", "flannel.1"},
 				Why: "delete the wrong ARP entry",
 			}},
 		}}
@@ -74,12 +73,4 @@ func inject(ctx context.Context, l lab.Lab, say func(string)) error {
 		}
 	}
 	return l.Flannel().Create(ctx, nodes...)
-}
-
-// vtep is the address of the client node's flannel.1: the first of its pod network, in which the pod's own address
-// stands (flannel gives each node a /24).
-func vtep(l lab.Lab) string {
-	b := client(l).Pod.Address.As4()
-	b[3] = 0
-	return netip.AddrFrom4(b).String()
 }

@@ -15,8 +15,12 @@ import (
 	recycle "github.com/netfault/netfault/framework/twrecycle"
 )
 
-//go:embed README.md
-var writeup string
+var (
+	//go:embed README.md
+	english string
+	//go:embed README.zh.md
+	chinese string
+)
 
 // The first timestamps of the two clients, as in the incident.
 const (
@@ -29,8 +33,8 @@ const (
 var Scenario = fault.Scenario{
 	Name:     "tw-recycle",
 	Summary:  "tcp_tw_recycle drops clients that NAT gives one address",
-	Writeup:  writeup,
-	Detector: twrecycle.Detector.Name,
+	Writeup:  detectors.Writeup{English: english, Chinese: chinese},
+	Detector: twrecycle.Detector,
 	Pods:     lab.Routed,
 	Inject: func(ctx context.Context, l lab.Lab, say func(string)) error {
 		if err := SwitchOn(ctx, l, say); err != nil {

@@ -19,8 +19,12 @@ import (
 	"github.com/netfault/netfault/framework/wait"
 )
 
-//go:embed README.md
-var writeup string
+var (
+	//go:embed README.md
+	english string
+	//go:embed README.zh.md
+	chinese string
+)
 
 // recreatesSince is the first flannel that makes a deleted flannel.1 again (vxlan_network.go, reCreateVxlan).
 const recreatesSince = "v0.27.4"
@@ -32,31 +36,21 @@ const recreateLimit = 20 * time.Second
 var Scenario = fault.Scenario{
 	Name:     "vtep-lease-drift",
 	Summary:  "a node's flannel.1 has a MAC that its lease does not announce",
-	Writeup:  writeup,
-	Detector: stalevtep.Detector.Name,
+	Writeup:  detectors.Writeup{English: english, Chinese: chinese},
+	Detector: stalevtep.Detector,
 	Unavailable: func(l lab.Lab) string {
 		if v := l.Flannel().Version(); semver.Compare(v, recreatesSince) < 0 {
 			return fmt.Sprintf("flannel %s does not make a deleted flannel.1 again; %s and newer do", v, recreatesSince)
 		}
 		return ""
 	},
-	Inject: inject,
-	MustFail: func(l lab.Lab, p evidence.Probe) bool {
-		a := drifted(l).Name()
-		return p.Kind != evidence.ProbeEgress && p.From != p.To && (p.From == a || p.To == a)
-	},
+	Inject:   inject,
+	MustFail: fault.Crossing(drifted),
 	Want: func(l lab.Lab) []fault.Subject {
 		return []fault.Subject{{Case: "lease-stale", Node: drifted(l).Name()}}
 	},
 	Attempts: func(l lab.Lab) []fault.Attempt {
-		observer := l.Nodes()[0].Name()
-		restart := detectors.Command{Node: observer, Argv: []string{"systemctl", "restart", "flanneld"}}
-		if l.API() != nil {
-			restart = detectors.Command{Argv: []string{
-				"kubectl", "-n", "kube-flannel", "delete", "pod", "-l", "app=flannel", "--field-selector", "spec.nodeName=" + observer,
-			}}
-		}
-		restart.Why = "it reads the lease again, which is as stale as before"
+		restart := fault.RestartFlanneld(l, l.Nodes()[0], "it reads the lease again, which is as stale as before")
 		return []fault.Attempt{{Name: "a restart of flanneld on an observer", Commands: []detectors.Command{restart}}}
 	},
 }

@@ -97,6 +97,22 @@ func (f *flannel) Running(ctx context.Context) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
+// Starting lists the nodes with a pod of flannel's that is not ready and is not being deleted.
+func (f *flannel) Starting(ctx context.Context) ([]string, error) {
+	pods, err := f.pods(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, p := range pods {
+		if p.DeletionTimestamp == nil && p.Spec.NodeName != "" && f.isReady(ctx, p.Spec.NodeName, p) != nil {
+			names = append(names, p.Spec.NodeName)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 // processes lists the nodes that have a process of flanneld, in the order of the lab's nodes.
 func (f *flannel) processes(ctx context.Context) ([]string, error) {
 	has := make([]bool, len(f.lab.nodes))

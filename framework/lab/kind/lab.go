@@ -96,7 +96,7 @@ func (l *Lab) API() machine.Machine { return l.nodes[0].Place }
 func (l *Lab) Nodes() []lab.Node {
 	nodes := make([]lab.Node, len(l.nodes))
 	for i, n := range l.nodes {
-		nodes[i] = lab.Node{Machine: n.Place, Address: n.address, Pod: n.pod, Client: n.client}
+		nodes[i] = lab.Node{Machine: n.Place, Address: n.address, PodCIDR: n.podCIDR, Pod: n.pod, Client: n.client}
 	}
 	return nodes
 }

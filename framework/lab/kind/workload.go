@@ -25,6 +25,8 @@ import (
 type node struct {
 	*Place
 	address netip.Addr
+	// podCIDR is that of the Kubernetes node.
+	podCIDR netip.Prefix
 	// pod has the Service in front of lab.PodPort, client that of lab.ClosingPort.
 	pod, client lab.Pod
 }
@@ -152,11 +154,30 @@ func (l *Lab) findWorkloads(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := l.findPodCIDRs(ctx); err != nil {
+		return err
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	for _, n := range l.nodes {
 		group.Go(func() error { return l.findPods(groupCtx, n, pods.Items) })
 	}
 	return group.Wait()
+}
+
+// findPodCIDRs asks the API for the networks of the nodes' pods.
+func (l *Lab) findPodCIDRs(ctx context.Context) error {
+	for _, n := range l.nodes {
+		var registered corev1.Node
+		if err := l.client.Resources().Get(ctx, n.name, "", &registered); err != nil {
+			return fmt.Errorf("%s: %w", n.name, err)
+		}
+		cidr, err := netip.ParsePrefix(podCIDR(registered))
+		if err != nil {
+			return fmt.Errorf("%s has no pod CIDR: %w", n.name, err)
+		}
+		n.podCIDR = cidr
+	}
+	return nil
 }
 
 func waitingReason(p corev1.Pod) string {

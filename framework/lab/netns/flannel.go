@@ -67,6 +67,9 @@ func (f *flannel) Running(ctx context.Context) ([]string, error) {
 	return slices.DeleteFunc(running, func(name string) bool { return name == "" }), err
 }
 
+// Starting is empty: a service that starts is not told of until it is ready.
+func (f *flannel) Starting(context.Context) ([]string, error) { return nil, nil }
+
 // Delete ends flanneld everywhere.
 func (f *flannel) Delete(ctx context.Context) error {
 	return f.each(ctx, f.lab.nodes, func(ctx context.Context, n *node) error {

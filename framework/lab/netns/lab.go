@@ -107,7 +107,7 @@ func (l *Lab) Nodes() []lab.Node {
 	nodes := make([]lab.Node, len(l.nodes))
 	for i, n := range l.nodes {
 		nodes[i] = lab.Node{
-			Machine: n.place, Address: n.address(),
+			Machine: n.place, Address: n.address(), PodCIDR: n.subnet(),
 			Pod:    lab.Pod{Machine: n.pod(probePod), Address: n.podAddress(probePod).Addr(), Service: n.service()},
 			Client: lab.Pod{Machine: n.pod(clientPod), Address: n.podAddress(clientPod).Addr(), Service: n.closingService()},
 		}

@@ -1,0 +1,73 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/netfault/netfault/detectors"
+)
+
+// detected judges the evidence of the symptom, once. Where steps run in another process than the one that saw the symptom,
+// it is taken anew.
+func (l *Life) detected(ctx context.Context) error {
+	if l.fresh == "" {
+		seen, err := l.exercise(ctx, true)
+		if err != nil {
+			return err
+		}
+		if _, err := l.take(ctx, faultyBundle, seen); err != nil {
+			return err
+		}
+	}
+	report, err := l.judge(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := l.recognised(report)
+	if err != nil {
+		return err
+	}
+	for _, line := range found {
+		l.say(line)
+	}
+	return nil
+}
+
+// recognised returns a line for each finding of the scenario's detector, or an error if they are not what they must be,
+// another detector of a cause speaks up, or a symptom is left that they do not explain.
+func (l *Life) recognised(report detectors.Report) ([]string, error) {
+	want := l.Scenario.Want(l.Lab)
+	var found []Subject
+	var lines []string
+	explained := 0
+	for _, f := range report.Findings {
+		own := f.Detector == l.Scenario.Detector.Name
+		quiet := f.Verdict == detectors.Clean || f.Verdict == detectors.NotApplicable
+		switch {
+		case own && f.Verdict == detectors.Problem:
+			found = append(found, Subject{f.Case, f.Node, f.Peer})
+			lines = append(lines, f.Detector+": "+f.Summary)
+			explained += len(f.Explains)
+		case own && f.Verdict == detectors.Unknown:
+			return nil, fmt.Errorf("%s does not know: %s", f.Detector, f.Summary)
+		case !own && l.isCause(f.Detector) && !quiet:
+			return nil, fmt.Errorf("%s is not silent: %s: %s", f.Detector, f.Verdict, f.Summary)
+		}
+	}
+	if !slices.Equal(found, want) {
+		return nil, fmt.Errorf("%s reports %s, want %s", l.Scenario.Detector.Name, subjects(found), subjects(want))
+	}
+	if n := len(report.Unexplained); n > 0 {
+		return nil, fmt.Errorf("%d symptoms are left unexplained: %s", n, strings.Join(report.Unexplained[:min(n, 6)], "; "))
+	}
+	if explained > 0 {
+		lines = append(lines, fmt.Sprintf("which explains all %d symptoms", explained))
+	}
+	return lines, nil
+}
+
+func (l *Life) isCause(detector string) bool {
+	return slices.ContainsFunc(l.Detectors, func(d detectors.Detector) bool { return d.Name == detector && d.Kind == detectors.Cause })
+}

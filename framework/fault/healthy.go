@@ -1,0 +1,82 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/framework/probe"
+	"github.com/netfault/netfault/framework/wait"
+)
+
+// healthy wants a lab on which nothing is wrong, and no fault in force.
+func (l *Life) healthy(ctx context.Context) error {
+	if j, err := l.in().journal(l.Lab); err == nil {
+		return fmt.Errorf("%s is in force on %s: `netfault fault heal` or `netfault reset` first", j.Scenario, l.Lab.Name())
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return l.allClean(ctx, "healthy")
+}
+
+// allClean probes until everything passes, and then wants every detector to be silent.
+func (l *Life) allClean(ctx context.Context, bundle string) error {
+	if err := l.probesPass(ctx); err != nil {
+		return err
+	}
+	seen, err := l.exercise(ctx, false)
+	if err != nil {
+		return err
+	}
+	if _, err := l.take(ctx, bundle, seen); err != nil {
+		return err
+	}
+	report, err := l.judge(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range report.Findings {
+		if f.Verdict != detectors.Clean && f.Verdict != detectors.NotApplicable {
+			return fmt.Errorf("%s is not clean: %s: %s", f.Detector, f.Verdict, f.Summary)
+		}
+	}
+	l.say(fmt.Sprintf("%d detectors, all clean", len(l.Detectors)))
+	return nil
+}
+
+func (l *Life) probesPass(ctx context.Context) error {
+	var n int
+	err := wait.Until(ctx, l.patience(), "every probe to pass", func(ctx context.Context) error {
+		results, err := l.in().probe(ctx, l.Lab)
+		n = len(results)
+		return errors.Join(err, probe.AllPass(l.Lab, results))
+	})
+	if err == nil {
+		l.say(fmt.Sprintf("%d probes, all pass", n))
+	}
+	return err
+}
+
+// exercise sends the scenario's own traffic, if it has any: it must break where the fault is in force, and nowhere else.
+func (l *Life) exercise(ctx context.Context, faulty bool) (Seen, error) {
+	if l.Scenario.Exercise == nil {
+		return Seen{}, nil
+	}
+	seen, err := l.Scenario.Exercise(ctx, l.Lab)
+	if err != nil {
+		return seen, err
+	}
+	for _, line := range seen.Lines {
+		l.say(line)
+	}
+	switch {
+	case faulty && len(seen.Broken) == 0:
+		return seen, errors.New("everything works, and must not")
+	case !faulty && len(seen.Broken) > 0:
+		return seen, fmt.Errorf("%d do not work: %s", len(seen.Broken), strings.Join(seen.Broken, "; "))
+	}
+	return seen, nil
+}

@@ -1,0 +1,23 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// recorded writes the undo journal, before anything is changed.
+func (l *Life) recorded(ctx context.Context) error {
+	j, err := l.in().begin(ctx, l.Lab, l.Scenario.Name)
+	if err != nil {
+		return err
+	}
+	l.say(fmt.Sprintf("state of %d machines, flanneld on %s", len(j.Before.Machines), strings.Join(j.Before.Flannel, " ")))
+	return nil
+}
+
+// injected brings the fault about.
+func (l *Life) injected(ctx context.Context) error {
+	l.fresh = ""
+	return l.Scenario.Inject(ctx, l.Lab, l.say)
+}

@@ -1,0 +1,362 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/undo"
+)
+
+// fake is a lab of two nodes in memory, with the world that a life has on it. n1's link can be broken: then its probes fail, and
+// the detector reports n1.
+type fake struct {
+	lab.Lab
+	broken bool
+	// ran are the commands that were run, and refused is one that fails.
+	ran     []string
+	refused string
+	// journal is the one on disk, if any.
+	journal *undo.Journal
+	undone  int
+	undoErr error
+	// changes is how many looks from now on each see another state.
+	changes  int
+	looks    int
+	starting []string
+	judged   int
+	// says replaces what the detector finds at its nth judgement.
+	says map[int]detectors.Finding
+	// heals says that the remedy works.
+	heals bool
+}
+
+type fakeMachine struct {
+	f    *fake
+	name string
+}
+
+func (m fakeMachine) Name() string { return m.name }
+
+func (m fakeMachine) Run(_ context.Context, c machine.Command) error {
+	text := m.name + "# " + strings.Join(c.Argv, " ")
+	m.f.ran = append(m.f.ran, text)
+	if text == m.f.refused {
+		return errors.New("refused")
+	}
+	if c.Argv[0] == "mend" && m.f.heals {
+		m.f.broken = false
+	}
+	return nil
+}
+
+func (f *fake) Name() string         { return "fake:lab" }
+func (f *fake) API() machine.Machine { return nil }
+func (f *fake) Flannel() lab.Flannel { return fakeFlannel{f: f} }
+func (f *fake) Pods() lab.Attachment { return lab.CNIBridge }
+func (f *fake) Nodes() []lab.Node {
+	var nodes []lab.Node
+	for i, name := range []string{"n1", "n2"} {
+		nodes = append(nodes, lab.Node{Machine: fakeMachine{f, name}, Address: netip.AddrFrom4([4]byte{192, 168, 7, byte(i + 1)})})
+	}
+	return nodes
+}
+
+type fakeFlannel struct {
+	lab.Flannel
+	f *fake
+}
+
+func (fakeFlannel) Version() string                               { return "v0.0.0" }
+func (l fakeFlannel) Starting(context.Context) ([]string, error) { return l.f.starting, nil }
+
+func (f *fake) probes() []evidence.Probe {
+	var all []evidence.Probe
+	for _, ends := range [][2]string{{"n1", "n2"}, {"n2", "n1"}, {"n2", "n2"}} {
+		p := evidence.Probe{Kind: evidence.ProbePod, From: ends[0], To: ends[1], Source: "10.0.0.1", Seen: "10.0.0.1", OK: true}
+		if f.broken && ends[0] != ends[1] {
+			p.OK, p.Seen, p.Error = false, "", "timeout"
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func (f *fake) world() *world {
+	return &world{
+		probe: func(ctx context.Context, _ lab.Lab) ([]evidence.Probe, error) { return f.probes(), ctx.Err() },
+		snapshot: func(_ context.Context, _ lab.Lab, _, dir string) ([]evidence.Probe, error) {
+			return f.probes(), os.MkdirAll(filepath.Join(dir, "nodes", "n1"), 0o755)
+		},
+		record: func(context.Context, lab.Lab) (undo.Recorded, error) {
+			f.looks++
+			var r undo.Recorded
+			if f.changes > 0 {
+				f.changes--
+				r.Flannel = []string{time.Now().String()}
+			}
+			return r, nil
+		},
+		journal: func(lab.Lab) (undo.Journal, error) {
+			if f.journal == nil {
+				return undo.Journal{}, fs.ErrNotExist
+			}
+			return *f.journal, nil
+		},
+		begin: func(_ context.Context, _ lab.Lab, scenario string) (undo.Journal, error) {
+			f.journal = &undo.Journal{Scenario: scenario}
+			return *f.journal, nil
+		},
+		restore: func(context.Context, lab.Lab, undo.Recorded) error { return f.undoErr },
+		undo: func(context.Context, lab.Lab) error {
+			f.undone++
+			f.journal = nil
+			return nil
+		},
+	}
+}
+
+// detector is of a cause, and reports n1 while it is broken.
+func (f *fake) detector() detectors.Detector {
+	return detectors.Detector{
+		Name: "broken-link", Kind: detectors.Cause, Cases: []detectors.Case{{Name: "broken"}, {Name: "other"}},
+		Detect: func(context.Context, *evidence.Bundle) []detectors.Finding {
+			f.judged++
+			if said, ok := f.says[f.judged]; ok {
+				return []detectors.Finding{said}
+			}
+			if !f.broken {
+				return []detectors.Finding{{Verdict: detectors.Clean, Judged: map[string]int{"nodes": 2}}}
+			}
+			return []detectors.Finding{reported}
+		},
+	}
+}
+
+var reported = detectors.Finding{
+	Verdict: detectors.Problem, Case: "broken", Node: "n1", Summary: "n1 is broken",
+	Remedy: []detectors.Command{{Node: "n1", Argv: []string{"mend", "link"}}},
+}
+
+// symptomOf is a detector of a symptom that reports what it is told.
+func symptomOf(found ...detectors.Finding) detectors.Detector {
+	return detectors.Detector{
+		Name: "symptom", Kind: detectors.Symptom, Cases: []detectors.Case{{Name: "lost"}},
+		Detect: func(context.Context, *evidence.Bundle) []detectors.Finding { return found },
+	}
+}
+
+func newFake() *fake { return &fake{heals: true} }
+
+func (f *fake) life(t *testing.T) *Life {
+	d := f.detector()
+	return &Life{
+		Lab: f, Detectors: []detectors.Detector{d}, Bundles: t.TempDir(), Reporter: quiet{}, Patience: 5 * time.Second, world: f.world(),
+		Scenario: Scenario{
+			Name: "link", Summary: "n1's link is broken", Detector: d, MustFail: Crossing(Nth(0)),
+			Inject: func(context.Context, lab.Lab, func(string)) error {
+				f.broken = true
+				return nil
+			},
+			Want: func(lab.Lab) []Subject { return []Subject{{Case: "broken", Node: "n1"}} },
+		},
+	}
+}
+
+type quiet struct{}
+
+func (quiet) Begin(string, Step)       {}
+func (quiet) Detail(string)            {}
+func (quiet) End(string, Step, Result) {}
+
+// In this time, a wait of seconds takes none.
+func inBubble(t *testing.T, test func(t *testing.T)) { synctest.Test(t, test) }
+
+func TestWholeLife(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := newFake()
+		l := f.life(t)
+		done, err := l.Run(t.Context(), l.Plan()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var steps []string
+		for i, r := range done {
+			steps = append(steps, r.Step)
+			if p := l.Plan()[i]; p.Name != r.Step || p.Number != i+1 || p.Of != len(done) {
+				t.Errorf("step %d of the plan is %+v, and %s was run", i, p, r.Step)
+			}
+		}
+		if want := "healthy recorded injected symptom detected remedied recovered clean undone compared"; strings.Join(steps, " ") != want {
+			t.Errorf("steps are %q, want %q", steps, want)
+		}
+		if f.journal != nil || f.undone != 1 {
+			t.Errorf("the journal is %v, undone %d times", f.journal, f.undone)
+		}
+		if !slices.Equal(f.ran, []string{"n1# mend link"}) {
+			t.Errorf("commands are %q", f.ran)
+		}
+		if f.judged != 4 { // healthy, detected, remedied (the same evidence), clean
+			t.Errorf("the detectors judged %d times", f.judged)
+		}
+	})
+}
+
+func TestLivesThatFail(t *testing.T) {
+	second := detectors.Finding{Verdict: detectors.Problem, Case: "other", Node: "n2", Peer: "n1", Summary: "x"}
+	for _, test := range []struct {
+		name   string
+		change func(f *fake, l *Life)
+		// step is the last, and want in its error.
+		step, want string
+	}{
+		{"a journal is there already", func(f *fake, _ *Life) { f.journal = &undo.Journal{Scenario: "another"} }, "healthy", "another is in force"},
+		{"not healthy", func(f *fake, _ *Life) { f.broken = true }, "healthy", "2 of 3 probes failed"},
+		{"a false alarm before", func(f *fake, _ *Life) { f.says = map[int]detectors.Finding{1: reported} }, "healthy", "broken-link is not clean: problem: n1 is broken"},
+		{"nothing is injected", func(_ *fake, l *Life) { l.Scenario.Inject = func(context.Context, lab.Lab, func(string)) error { return nil } },
+			"symptom", "passes but must fail"},
+		{"an injection that fails", func(_ *fake, l *Life) {
+			l.Scenario.Inject = func(context.Context, lab.Lab, func(string)) error { return errors.New("no such link") }
+		}, "injected", "no such link"},
+		{"wrong for a moment", func(f *fake, _ *Life) { f.says = map[int]detectors.Finding{2: second} }, "detected",
+			"broken-link reports other on n2 for n1, want broken on n1"},
+		{"clean for a moment", func(f *fake, _ *Life) {
+			f.says = map[int]detectors.Finding{2: {Verdict: detectors.Clean, Judged: map[string]int{"nodes": 1}}}
+		}, "detected", "broken-link reports no problem, want broken on n1"},
+		{"unknown", func(f *fake, _ *Life) { f.says = map[int]detectors.Finding{2: {Verdict: detectors.Unknown, Summary: "too dark"}} }, "detected",
+			"broken-link does not know: too dark"},
+		{"a symptom that nothing explains", func(_ *fake, l *Life) {
+			calls := 0
+			d := symptomOf()
+			d.Detect = func(context.Context, *evidence.Bundle) []detectors.Finding {
+				if calls++; calls == 1 {
+					return []detectors.Finding{{Verdict: detectors.NotApplicable}}
+				}
+				return []detectors.Finding{{Verdict: detectors.Problem, Case: "lost", Node: "n2", Peer: "n1"}}
+			}
+			l.Detectors = append(l.Detectors, d)
+		}, "detected", "1 symptoms are left unexplained: symptom/lost/n2/n1"},
+		{"no remedy", func(f *fake, _ *Life) {
+			bare := reported
+			bare.Remedy = nil
+			f.says = map[int]detectors.Finding{2: bare, 3: bare}
+		}, "remedied", "broken-link names no remedy for what it reports"},
+		{"another finding after what was tried", func(f *fake, _ *Life) { f.says = map[int]detectors.Finding{3: second} }, "remedied",
+			"reports other on n2 for n1, want broken on n1"},
+		{"a remedy that cannot be run", func(f *fake, _ *Life) { f.refused = "n1# mend link" }, "remedied", "refused"},
+		{"a remedy that does not heal", func(f *fake, _ *Life) { f.heals = false }, "recovered", "2 of 3 probes failed"},
+		{"an alarm that stays", func(f *fake, _ *Life) { f.says = map[int]detectors.Finding{4: reported} }, "clean", "is not clean"},
+		{"an undo that fails", func(f *fake, _ *Life) { f.undoErr = errors.New("the link is busy") }, "undone", "the link is busy"},
+		{"a lab that does not settle", func(f *fake, _ *Life) { f.changes = 1000 }, "healthy", "waiting for the lab to settle: not within 5s: 2 changes"},
+		{"flanneld that does not become ready", func(f *fake, _ *Life) { f.starting = []string{"n2"} }, "healthy", "flanneld is not ready yet on n2"},
+		{"a remedy that the finding has not", func(_ *fake, l *Life) { l.Remedy = "magic" }, "remedied", `no other remedy "magic"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f := newFake()
+				l := f.life(t)
+				test.change(f, l)
+				done, err := l.Run(t.Context(), l.Plan()...)
+				last := done[len(done)-1]
+				if err == nil || last.Step != test.step || !strings.Contains(last.Error, test.want) {
+					t.Errorf("%s: %q, want %s: %q", last.Step, last.Error, test.step, test.want)
+				}
+				if strings.Contains(last.Error, "{") {
+					t.Errorf("a Go struct in an error: %s", last.Error)
+				}
+				if before := f.undone; last.Step != "compared" && before != 0 {
+					t.Error("undone although the life had not come to that")
+				}
+			})
+		})
+	}
+}
+
+// A lab that is still changing is waited for, and what is judged then is judged once.
+func TestSettles(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := newFake()
+		f.changes = 5
+		l := f.life(t)
+		if _, err := l.Run(t.Context(), l.Inject()...); err != nil {
+			t.Fatal(err)
+		}
+		if f.looks < 7 || f.judged != 2 {
+			t.Errorf("%d looks, judged %d times", f.looks, f.judged)
+		}
+	})
+}
+
+func TestCancelledLifeStopsAndKeepsTheJournal(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := newFake()
+		l := f.life(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		inject := l.Scenario.Inject
+		l.Scenario.Inject = func(ctx context.Context, lb lab.Lab, say func(string)) error {
+			cancel()
+			return inject(ctx, lb, say)
+		}
+		done, err := l.Run(ctx, l.Plan()...)
+		if !errors.Is(err, context.Canceled) || done[len(done)-1].Step != "symptom" {
+			t.Errorf("ended in %s with %v", done[len(done)-1].Step, err)
+		}
+		if f.journal == nil {
+			t.Error("the journal is gone, with the fault in force")
+		}
+	})
+}
+
+// Heal begins where Inject has ended, in another process.
+func TestHealIsASecondLife(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := newFake()
+		first, second := f.life(t), f.life(t)
+		if _, err := first.Run(t.Context(), first.Inject()...); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := second.Run(t.Context(), second.Heal()...); err != nil {
+			t.Fatal(err)
+		}
+		if f.journal != nil {
+			t.Error("the journal is left")
+		}
+	})
+}
+
+func TestTriedStandsInThePlanOnce(t *testing.T) {
+	f := newFake()
+	l := f.life(t)
+	l.Scenario.Attempts = func(lab.Lab) []Attempt {
+		return []Attempt{{Name: "a wish", Commands: []detectors.Command{{Node: "n1", Argv: []string{"wish"}}}}}
+	}
+	has := func() bool { return slices.ContainsFunc(l.Plan(), func(s Step) bool { return s.Name == "tried" }) }
+	if !has() {
+		t.Error("the plan leaves out what is tried")
+	}
+	l.Remedy = "another"
+	if has() {
+		t.Error("what does not help is shown before every remedy")
+	}
+	l.Remedy = ""
+	inBubble(t, func(t *testing.T) {
+		if _, err := l.Run(t.Context(), l.Plan()...); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(f.ran, []string{"n1# wish", "n1# mend link"}) {
+			t.Errorf("commands are %q", f.ran)
+		}
+	})
+}

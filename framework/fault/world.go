@@ -1,0 +1,35 @@
+package fault
+
+import (
+	"context"
+
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/probe"
+	"github.com/netfault/netfault/framework/snapshot"
+	"github.com/netfault/netfault/framework/undo"
+)
+
+// world is what the steps ask of a lab and do to it, commands aside. The tests of the life have a world of their own.
+type world struct {
+	probe    func(context.Context, lab.Lab) ([]evidence.Probe, error)
+	snapshot func(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, error)
+	record   func(context.Context, lab.Lab) (undo.Recorded, error)
+	journal  func(lab.Lab) (undo.Journal, error)
+	begin    func(ctx context.Context, l lab.Lab, scenario string) (undo.Journal, error)
+	restore  func(ctx context.Context, l lab.Lab, to undo.Recorded) error
+	undo     func(context.Context, lab.Lab) error
+}
+
+var realWorld = world{
+	probe: probe.Run, snapshot: snapshot.Take, record: undo.Record, journal: undo.Read, begin: undo.Begin,
+	restore: undo.Restore, undo: undo.Undo,
+}
+
+// in is the world that the steps are in.
+func (l *Life) in() *world {
+	if l.world != nil {
+		return l.world
+	}
+	return &realWorld
+}
