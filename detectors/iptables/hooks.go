@@ -187,24 +187,37 @@ func (w *walker) inAnyOrder(why Doubt, orders [][]stop, flows []flow) []flow {
 	}
 	w.changed = false
 	passed, done := w.ordered(orders[0], flows)
-	orders = orders[1:]
-	if !w.changed {
-		// The same packets pass in any order, but what stops the others may not be the same.
-		if w.filtering {
-			for _, o := range orders {
-				_, other := w.ordered(o, flows)
-				done = w.sameEnds(why, done, other)
-			}
-		}
-		orders = nil
-	}
-	// The order may matter: all are possible.
-	for _, o := range orders {
-		passed2, done2 := w.ordered(o, flows)
-		passed, done = eitherOrder(why, passed, passed2, done, done2)
+	// Where all packets have met all rules and nothing was changed, the others do the same.
+	if w.changed || len(done) > 0 {
+		passed, done = w.compareOrders(why, orders[1:], flows, passed, done)
 	}
 	w.done = append(w.done, done...)
 	return passed
+}
+
+// compareOrders tries other orders than the one in which flows have passed or were done.
+func (w *walker) compareOrders(why Doubt, orders [][]stop, flows, passed []flow, done []final) ([]flow, []final) {
+	var others []passage
+	for _, o := range orders {
+		p, d := w.ordered(o, flows)
+		others = append(others, passage{p, d})
+	}
+	for _, other := range others {
+		switch {
+		case w.changed:
+			passed, done = eitherOrder(why, passed, other.passed, done, other.done)
+		case w.filtering:
+			// The same packets pass, but what stops the others may not be the same.
+			done = w.sameEnds(why, done, other.done)
+		}
+	}
+	return passed, done
+}
+
+// passage is what becomes of flows in one order.
+type passage struct {
+	passed []flow
+	done   []final
 }
 
 // ordered carries flows through stops in the order given.

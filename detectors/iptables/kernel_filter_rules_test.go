@@ -24,9 +24,9 @@ var filterChains = []hooked{
 	{"filter", "INPUT", (*ruleMaker).stopTarget},
 	{"filter", "FORWARD", (*ruleMaker).stopTarget},
 	{"filter", "OUTPUT", (*ruleMaker).stopTarget},
-	{"security", "INPUT", (*ruleMaker).securityTarget},
-	{"security", "FORWARD", (*ruleMaker).securityTarget},
-	{"security", "OUTPUT", (*ruleMaker).securityTarget},
+	{"security", "INPUT", (*ruleMaker).lateTarget},
+	{"security", "FORWARD", (*ruleMaker).lateTarget},
+	{"security", "OUTPUT", (*ruleMaker).lateTarget},
 }
 
 // What rules for packets from and to the node ask for as well.
@@ -43,11 +43,15 @@ func (g *ruleMaker) stopTarget(proto string) string {
 	return g.oneOf("ACCEPT", "ACCEPT", "RETURN", "DROP", "REJECT", "REJECT --reject-with icmp-host-prohibited", g.setMark(), g.setMark())
 }
 
+func (g *ruleMaker) lateTarget(string) string {
+	return g.oneOf("ACCEPT", "RETURN", "DROP", "DROP", g.setMark())
+}
+
 func (g *ruleMaker) inputNATTarget(proto string) string {
-	if g.chance(40) {
+	if g.chance(30) {
 		return "SNAT --to-source " + g.oneOf("1.2.3.4", "10.244.1.2", "1.2.3.4-1.2.3.6")
 	}
-	return g.oneOf("ACCEPT", "RETURN", g.anyMark(), g.anyMark())
+	return g.oneOf("ACCEPT", "RETURN", g.setMark(), g.setMark(), g.setMark(), g.anyMark())
 }
 
 // filterPackets returns packets from pods to peers and to the node, and from the node to peers. Their source ports differ.
@@ -65,7 +69,9 @@ func (g *ruleMaker) filterPackets(n int) []Packet {
 }
 
 // ofHost reports whether an address is the node's.
-func ofHost(a netip.Addr) bool { return strings.Contains(strings.Join(hostAddrs, " ")+" ", a.String()+" ") }
+func ofHost(a netip.Addr) bool {
+	return strings.Contains(strings.Join(hostAddrs, " ")+" ", a.String()+" ")
+}
 
 // baseOf returns the base chain that leads to a chain.
 func baseOf(chain string) string {

@@ -84,7 +84,7 @@ func newKernelNet(t testing.TB, cpu, worker int) *kernelNet {
 		k.route(subnet+"/24", subnet, k.link("flannel.1"), wire.HardwareAddr)
 	}
 	k.route("10.244.4.0/24", "192.168.7.4", k.link("eth0"), wire2.HardwareAddr)
-	for key, value := range map[string]string{"ipv4/ip_forward": "1", "ipv6/conf/all/disable_ipv6": "1"} {
+	for key, value := range map[string]string{"ipv4/ip_forward": "1", "ipv4/icmp_ratelimit": "0", "ipv6/conf/all/disable_ipv6": "1"} {
 		if err := os.WriteFile("/proc/sys/net/"+key, []byte(value), 0); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}

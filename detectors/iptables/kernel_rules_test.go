@@ -21,6 +21,8 @@ type ruleMaker struct {
 	mayBeVague, vague bool
 	// chains get rules; of the other base chains, only the policy is written.
 	chains []hooked
+	// fill is how many percent of them get rules, relative to what is usual for their table.
+	fill int
 	// srcs, dsts and devs are what -s, -d and -i ask for.
 	srcs, dsts, devs []string
 }
@@ -82,7 +84,7 @@ func (g *ruleMaker) ruleSet(empty bool) string {
 			}
 			h := g.chains[i]
 			policy := "ACCEPT"
-			used := !empty && g.chance(map[string]int{"nat": 90, "mangle": 45, "filter": 60, "raw": 30, "security": 15}[table])
+			used := !empty && g.chance(map[string]int{"nat": 90, "mangle": 45, "filter": 60, "raw": 30, "security": 40}[table]*g.fill/100)
 			if used && table != "nat" && g.chance(4) {
 				policy = "DROP"
 			}

@@ -109,7 +109,7 @@ const packetsPerSet = 24
 
 // tryRuleSet compares one rule set's outcomes.
 func (k *kernelNet) tryRuleSet(seed, number uint64, counts map[string]int) {
-	g := &ruleMaker{Rand: rand.New(rand.NewPCG(seed, number)), chains: forwardChains, srcs: podNets, dsts: peerNets, devs: inDevs}
+	g := &ruleMaker{Rand: rand.New(rand.NewPCG(seed, number)), chains: forwardChains, fill: 100, srcs: podNets, dsts: peerNets, devs: inDevs}
 	g.mayBeVague = g.chance(25)
 	legacy, nft := k.load(g)
 	if nft == nil || legacy == nil {
