@@ -18,6 +18,7 @@ type Query struct {
 	Proto uint8
 	// Dport is the destination port, 0 for any; it has a meaning for protocols with ports.
 	Dport uint16
+	// State says to which connections they belong.
 	State State
 	// LocalRoutes is the routing table "local", by which addrtype conditions are judged; nil if it is not known. A machine
 	// always has some.
@@ -26,7 +27,7 @@ type Query struct {
 	Only *Packet
 }
 
-// State says to which connections packets belong.
+// State is what connection tracking says of packets.
 type State uint8
 
 // The states.
@@ -68,7 +69,8 @@ func (p *Packet) box() box {
 // Verdict says what becomes of packets.
 type Verdict string
 
-// The verdicts. Kept and Rewritten are Evaluate's, Passed is Filter's. All but Unknown hold for what arrives at all: where Outcome.Doubts is not empty, it may be dropped instead.
+// The verdicts. Kept and Rewritten are Evaluate's, Passed is Filter's. Evaluate's, but for Unknown, hold for what arrives at
+// all: where Outcome.Doubts is not empty, it may be stopped instead. Filter's hold for all of the packets.
 const (
 	// Kept packets leave with their own source address.
 	Kept Verdict = "kept"
@@ -120,20 +122,11 @@ func (d Doubt) String() string {
 	return d.Why + " (" + d.Rule.String() + ")"
 }
 
-// Evaluate says whether rules rewrite the source of the packets of q: each is in the traffic of exactly one of the outcomes. Outcomes that
-// rules lead to stand in the order of hooks, Unknown after all others.
+// Evaluate says whether rules rewrite the source of the packets of q: each is in the traffic of exactly one of the outcomes.
+// Outcomes that rules lead to stand in the order of hooks, Unknown after all others. No side of q may be the machine itself: of
+// its own packets, MASQUERADE may leave the source as it is.
 func Evaluate(q Query, worlds ...*Rules) []Outcome {
 	return evaluate(q, orderUnknown, worlds)
-}
-
-// Filter says which packets of q a rule or a policy drops or rejects, and which pass: each is in the traffic of exactly one
-// of the outcomes. Rules of any table and world that the packets meet are asked, those of tables that are nft's own are not:
-// they are in no file of iptables-save. Of packets that pass, nothing is said of what the kernel does with them otherwise.
-//
-// Packets that a rule gives another destination are followed there if it is in q.To. Where both worlds stop a packet and the
-// order in which they are asked is not known, the outcome has a rule of one of them, and a doubt.
-func Filter(q Query, worlds ...*Rules) []Outcome {
-	return filter(q, orderUnknown, worlds)
 }
 
 // side is a Side as a set.
@@ -158,18 +151,6 @@ func evaluate(q Query, order hookOrder, worlds []*Rules) []Outcome {
 	w := &walker{order: order, worlds: worlds}
 	whole := w.ask(q)
 	return outcomes(w.done, &whole, func(a, b Verdict) bool { return a == Rewritten && b == Kept })
-}
-
-func filter(q Query, order hookOrder, worlds []*Rules) []Outcome {
-	w := &walker{order: order, worlds: worlds, filtering: true}
-	whole := w.ask(q)
-	for i := range w.done {
-		if e := &w.done[i]; e.verdict == Kept || e.verdict == Rewritten {
-			e.verdict, e.rule, e.to = Passed, nil, ""
-		}
-	}
-	// What is stopped either way is not undecided.
-	return outcomes(w.done, &whole, func(a, b Verdict) bool { return a != Unknown && !(a == Dropped && b == Rejected) })
 }
 
 // ask carries the packets of q through all rules, and returns their smallest box.

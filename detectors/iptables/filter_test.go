@@ -110,6 +110,24 @@ func tellStopped(outcomes []Outcome) (all []string) {
 	return all
 }
 
+// A detector asks which nodes' packets are stopped, and reads where the policy stands.
+func TestFilterNamesNodeAndPolicy(t *testing.T) {
+	text := ruleSet("*filter", "INPUT DROP", "INPUT -s 192.168.100.12/32 -j ACCEPT")
+	for _, o := range Filter(toNode(), mustParse(t, Legacy, strings.ReplaceAll(text, "[0:0]", "[7:420]"))) {
+		if o.Policy == nil {
+			continue
+		}
+		if got, want := o.Policy.String(), "legacy filter INPUT, line 2: :INPUT DROP"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if o.Traffic.ComesFrom(prefixes("192.168.100.12/32")[0]) || !o.Traffic.ComesFrom(prefixes("192.168.100.13/32")[0]) {
+			t.Errorf("dropped: %s", o.Traffic)
+		}
+		return
+	}
+	t.Error("no policy has dropped anything")
+}
+
 // What the order of worlds decides is in doubt, and what it does not is not.
 func TestFilterBothWorlds(t *testing.T) {
 	for _, test := range []struct {

@@ -40,7 +40,8 @@ func (g *ruleMaker) stopTarget(proto string) string {
 	if proto == "tcp" && g.chance(10) {
 		return "REJECT --reject-with tcp-reset"
 	}
-	return g.oneOf("ACCEPT", "ACCEPT", "RETURN", "DROP", "REJECT", "REJECT --reject-with icmp-host-prohibited", g.setMark(), g.setMark())
+	return g.oneOf("ACCEPT", "ACCEPT", "RETURN", "DROP", "REJECT", "REJECT --reject-with icmp-host-prohibited",
+		g.setMark(), g.setMark())
 }
 
 func (g *ruleMaker) lateTarget(string) string {

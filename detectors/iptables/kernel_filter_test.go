@@ -15,7 +15,10 @@ func TestKernelFilter(t *testing.T) { overRuleSets(t, (*kernelNet).tryFilter) }
 
 // tryFilter compares one rule set's outcomes.
 func (k *kernelNet) tryFilter(seed, number uint64, counts map[string]int) {
-	g := &ruleMaker{Rand: rand.New(rand.NewPCG(seed, number)), chains: filterChains, fill: 65, srcs: fromAny, dsts: anyNets, devs: anyDevs}
+	g := &ruleMaker{
+		Rand:   rand.New(rand.NewPCG(seed, number)),
+		chains: filterChains, fill: 65, srcs: fromAny, dsts: anyNets, devs: anyDevs,
+	}
 	g.mayBeVague = g.chance(25)
 	legacy, nft := k.load(g)
 	if nft == nil || legacy == nil {
@@ -60,7 +63,8 @@ func (k *kernelNet) tryFilter(seed, number uint64, counts map[string]int) {
 					why = "unknown, but nothing in the rules is so by design"
 				}
 				if why != "" {
-					k.t.Errorf("rule set %d, state %d, %s: seen: %s: the outcomes %s say %v: %s\nnft:\n%s\nlegacy:\n%s", number, state, p, saw[i], name, found, why,
+					k.t.Errorf("rule set %d, state %d, %s: seen: %s: the outcomes %s say %v: %s\nnft:\n%s\nlegacy:\n%s",
+						number, state, p, saw[i], name, found, why,
 						numbered(k.run("", "iptables-nft-save", "-c")), numbered(k.run("", "iptables-legacy-save", "-c")))
 					return
 				}

@@ -3,7 +3,6 @@ package iptables
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -327,7 +326,7 @@ func drain(fd int, buf []byte, each func([]byte)) {
 // sendFromNode sends a packet with its header. OUTPUT answers what it drops with EPERM, and a DNAT to where no route leads with
 // ENETUNREACH.
 func (k *kernelNet) sendFromNode(ip []byte, dst netip.Addr) {
-	if err := unix.Sendto(k.output, ip, 0, &unix.SockaddrInet4{Addr: dst.As4()}); !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENETUNREACH) {
+	if err := unix.Sendto(k.output, ip, 0, &unix.SockaddrInet4{Addr: dst.As4()}); err != unix.EPERM && err != unix.ENETUNREACH {
 		k.must(err)
 	}
 }
