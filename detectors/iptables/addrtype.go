@@ -87,3 +87,16 @@ func (t *typeTable) addrs(mask typeMask, dev string) set {
 	t.cache[q] = out
 	return out
 }
+
+// addressesOf returns the addresses of an interface; t may be nil.
+func (t *typeTable) addressesOf(dev string) set {
+	var spans []span
+	if t != nil {
+		for _, r := range t.routes {
+			if r.Dev == dev && r.Type == "local" {
+				spans = append(spans, prefixSpan(r.Dst))
+			}
+		}
+	}
+	return newSet(spans...)
+}

@@ -5,13 +5,21 @@ import (
 	"slices"
 )
 
-// Query asks for the packets of new connections that come in at any of From and are routed out at any of To, of any
-// protocol and with any ports.
+// Query asks for the packets that come in at any of From and are routed out at any of To, of any protocol and with any
+// ports.
 //
-// They are the first packets of their connections, the only ones for which the kernel asks its nat tables: their mark and
-// connection mark are 0, connection tracking takes them for NEW, and those of TCP have SYN set and no other flag.
+// They are the first packets of their connections unless State says otherwise, the only ones for which the kernel asks its
+// nat tables: their mark and connection mark are 0, connection tracking takes them for NEW, and those of TCP have SYN set and
+// no other flag.
 type Query struct {
+	// From and To may have sides that are the machine itself (see Side). What goes from it to itself is unknown.
 	From, To []Side
+	// Proto is the protocol by number, 0 for any.
+	Proto uint8
+	// Dport is the destination port, 0 for any; it has a meaning for protocols with ports.
+	Dport uint16
+	// State says to which connections they belong.
+	State State
 	// LocalRoutes is the routing table "local", by which addrtype conditions are judged; nil if it is not known. A machine
 	// always has some.
 	LocalRoutes []LocalRoute
@@ -19,12 +27,26 @@ type Query struct {
 	Only *Packet
 }
 
+// State is what connection tracking says of packets.
+type State uint8
+
+// The states.
+const (
+	// New packets are the first of a connection. VXLAN's are for ever: they have no answer on the same ports, so that
+	// connection tracking takes each of them for NEW.
+	New State = iota
+	// Established packets are later ones of a connection that has had an answer, in either direction, and whose addresses no
+	// rule has changed: nat tables are not asked. Their connection mark and TCP flags are not known.
+	Established
+)
+
 // Side is a set of addresses behind one interface. No address may be in two of the same list.
 type Side struct {
 	Addrs []netip.Prefix
 	// Except are not among them.
 	Except []netip.Prefix
-	// Dev is the interface as iptables sees it: the bridge, not its port.
+	// Dev is the interface as iptables sees it: the bridge, not its port. It is "" for the machine itself, with all of its
+	// addresses: packets from it pass OUTPUT and POSTROUTING, packets to it PREROUTING and INPUT.
 	Dev string
 }
 
@@ -47,17 +69,23 @@ func (p *Packet) box() box {
 // Verdict says what becomes of packets.
 type Verdict string
 
-// The verdicts. All but Unknown hold for what arrives at all: where Outcome.Doubts is not empty, it may be dropped instead.
+// The verdicts. Kept and Rewritten are Evaluate's, Passed is Filter's. Evaluate's, but for Unknown, hold for what arrives at
+// all: where Outcome.Doubts is not empty, it may be stopped instead. Filter's hold for all of the packets.
 const (
 	// Kept packets leave with their own source address.
 	Kept Verdict = "kept"
 	// Rewritten packets leave with another.
 	Rewritten Verdict = "rewritten"
-	// Dropped packets don't leave.
+	// Passed packets are stopped by no rule and no policy.
+	Passed Verdict = "passed"
+	// Dropped packets don't leave, and reach no program here. From Filter and with doubts, they may also be rejected.
 	Dropped Verdict = "dropped"
-	// Redirected packets go to another destination than those of the query.
+	// Rejected packets are dropped, and their sender is told.
+	Rejected Verdict = "rejected"
+	// Redirected packets go to another destination than those of the query: what becomes of them there is not asked.
 	Redirected Verdict = "redirected"
-	// Unknown packets meet something that is not understood, and it decides whether they are rewritten.
+	// Unknown packets meet something that is not understood, and it decides what is asked for: whether they are
+	// rewritten, or whether they pass.
 	Unknown Verdict = "unknown"
 )
 
@@ -68,7 +96,10 @@ type Outcome struct {
 	Traffic Traffic
 	// Rule is the one that decided, nil for a policy and for what no rule decides.
 	Rule *Rule
-	// To is the new address, as text: of the source if Rewritten, of the destination if Redirected.
+	// Policy is the one that dropped them, nil if none did.
+	Policy *Policy
+	// To is the new address, as text: of the source if Rewritten, of the destination if Redirected. If Rejected, it is what
+	// the sender is told, in the words of iptables: icmp-port-unreachable, tcp-reset.
 	To string
 	// Doubts are what is not understood on the way, so that Rule and To are one of several possibilities. Unknown outcomes
 	// have at least one.
@@ -91,8 +122,9 @@ func (d Doubt) String() string {
 	return d.Why + " (" + d.Rule.String() + ")"
 }
 
-// Evaluate says what becomes of the packets of q: each is in the traffic of exactly one of the outcomes. Outcomes that
-// rules lead to stand in the order of hooks, Unknown after all others.
+// Evaluate says whether rules rewrite the source of the packets of q: each is in the traffic of exactly one of the outcomes.
+// Outcomes that rules lead to stand in the order of hooks, Unknown after all others. No side of q may be the machine itself: of
+// its own packets, MASQUERADE may leave the source as it is.
 func Evaluate(q Query, worlds ...*Rules) []Outcome {
 	return evaluate(q, orderUnknown, worlds)
 }
@@ -117,6 +149,13 @@ func prefixSet(prefixes []netip.Prefix) set {
 
 func evaluate(q Query, order hookOrder, worlds []*Rules) []Outcome {
 	w := &walker{order: order, worlds: worlds}
+	whole := w.ask(q)
+	return outcomes(w.done, &whole, func(a, b Verdict) bool { return a == Rewritten && b == Kept })
+}
+
+// ask carries the packets of q through all rules, and returns their smallest box.
+func (w *walker) ask(q Query) box {
+	w.state = q.State
 	if q.LocalRoutes != nil {
 		w.types = newTypeTable(q.LocalRoutes)
 	}
@@ -126,6 +165,12 @@ func evaluate(q Query, order hookOrder, worlds []*Rules) []Outcome {
 	whole := full()
 	if q.Only != nil {
 		whole = q.Only.box()
+	}
+	if n := uint32(q.Proto); n != 0 {
+		whole[dimProto] = whole[dimProto].and(set{{n, n}})
+	}
+	if n := uint32(q.Dport); n != 0 {
+		whole[dimDport] = whole[dimDport].and(set{{n, n}})
 	}
 	var flows []flow
 	var srcs, dsts set
@@ -143,12 +188,12 @@ func evaluate(q Query, order hookOrder, worlds []*Rules) []Outcome {
 	}
 	whole[dimSrc], whole[dimDst] = whole[dimSrc].and(srcs), whole[dimDst].and(dsts)
 	if len(flows) == 0 {
-		return nil
+		return whole
 	}
-	w.forward(slices.Clone(flows))
+	w.carry(slices.Clone(flows))
 	if w.steps >= maxSteps {
 		w.done = nil
 		w.endUnknown(Doubt{Why: "the rules tell too many cases apart"}, flows...)
 	}
-	return outcomes(w.done, &whole)
+	return whole
 }

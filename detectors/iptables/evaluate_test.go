@@ -231,6 +231,8 @@ func TestEvaluateBothWorlds(t *testing.T) {
 			[]string{"rewritten: tcp"}},
 		{"the other binds it to its own address", []string{"*nat", "POSTROUTING -s 10.244.1.9/32 -j SNAT --to-source 10.244.1.9"},
 			[]string{"*nat", "POSTROUTING -s 10.244.1.9/32 -j MASQUERADE"}, []string{"unknown: from 10.244.1.9"}},
+		{"dropped unless the other marks it first", []string{"*mangle", "FORWARD -p tcp -m mark --mark 0x0 -j DROP", "*nat", "POSTROUTING -j MASQUERADE"},
+			[]string{"*mangle", "FORWARD -j MARK --set-xmark 0x1/0x1"}, []string{"rewritten: all traffic"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			nft, legacy := mustParse(t, NFT, ruleSet(test.nft...)), mustParse(t, Legacy, ruleSet(test.legacy...))

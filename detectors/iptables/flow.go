@@ -2,6 +2,7 @@ package iptables
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -9,15 +10,19 @@ import (
 // them the rules have done the same since.
 type flow struct {
 	box
-	// in and out are the interfaces by which they come and go.
+	// in and out are the interfaces by which they come and go, "" where the machine itself sends or receives them.
 	in, out string
-	// mark and connmark are known, since both are 0 when a new connection comes in.
-	mark, connmark uint32
-	track          tracking
+	// mark is known, since it is 0 at first, but for what is copied from an unknown connection mark: the bits of markUnknown.
+	mark, markUnknown uint32
+	// connmark is 0 when a new connection comes in; of an established one, no bit is known.
+	connmark, connmarkUnknown uint32
+	track                     tracking
 	// newDst and newDport, where they are not nil, are the destination that all of them were given instead of their own.
 	newDst, newDport *uint32
 	// redirectedBy is the rule that did so.
 	redirectedBy *Rule
+	// newSrc is the rule that gave them another source on their way to the machine itself, nil if none did.
+	newSrc *Rule
 	// bound says that a nat table has decided at the present hook.
 	bound bool
 	// doubts say what was assumed on the way here, since it is not known: other flows have the same packets then.
@@ -32,7 +37,11 @@ const (
 	tracked
 	untracked
 	trackedDNAT
+	established
 )
+
+// hasConnection reports whether the packet belongs to a connection, which has marks.
+func (t tracking) hasConnection() bool { return t == tracked || t == trackedDNAT || t == established }
 
 // state returns what the conntrack match sees (net/netfilter/xt_conntrack.c): before connection tracking, a packet is
 // INVALID.
@@ -44,6 +53,8 @@ func (t tracking) state() ctState {
 		return ctUntracked
 	case trackedDNAT:
 		return ctNew | ctDNAT
+	case established:
+		return ctEstablished
 	}
 	return ctNew
 }
@@ -103,6 +114,33 @@ func (f *flow) restrictDst(s set, not bool) (fits, rest []flow) {
 	return f.restrict(dimDst, s, not)
 }
 
+// restrictSrc is restrict for the source that the packets have now; r is the rule that asks.
+func (f *flow) restrictSrc(r *Rule, s set, not bool) (fits, rest []flow) {
+	if f.newSrc != nil {
+		return f.both(Doubt{r, "not followed: the source that SNAT gives in INPUT"})
+	}
+	return f.restrict(dimSrc, s, not)
+}
+
+// restrictSport is restrictSrc for ports, which SNAT may change, too.
+func (f *flow) restrictSport(r *Rule, s set, not bool) (fits, rest []flow) {
+	if f.newSrc != nil {
+		return f.both(Doubt{r, "not followed: the source port that SNAT gives in INPUT"})
+	}
+	return f.restrict(dimSport, s, not)
+}
+
+// decideMark compares a mark of which the bits of unknown are not known.
+func (f *flow) decideMark(r *Rule, m *match, mark, unknown uint32, what string) (yes, no []flow) {
+	if (mark^m.value)&m.mask&^unknown != 0 || m.value&^m.mask != 0 {
+		return f.decide(m.not)
+	}
+	if m.mask&unknown != 0 {
+		return f.both(Doubt{r, "not known: the " + what + " of an established connection"})
+	}
+	return f.decide(!m.not)
+}
+
 func (f *flow) restrictDport(s set, not bool) (fits, rest []flow) {
 	if f.newDport != nil {
 		return f.decide(s.has(*f.newDport) != not)
@@ -117,7 +155,7 @@ func (f *flow) key(skip int) string {
 	buf = append(buf, 0)
 	buf = append(buf, f.out...)
 	buf = append(buf, 0, byte(f.track))
-	for _, n := range []*uint32{&f.mark, &f.connmark, f.newDst, f.newDport} {
+	for _, n := range []*uint32{&f.mark, &f.markUnknown, &f.connmark, &f.connmarkUnknown, f.newDst, f.newDport} {
 		if n == nil {
 			buf = append(buf, 0)
 			continue
@@ -127,6 +165,9 @@ func (f *flow) key(skip int) string {
 	}
 	if f.bound {
 		buf = append(buf, 1)
+	}
+	if f.newSrc != nil {
+		buf = fmt.Appendf(buf, "%p", f.newSrc)
 	}
 	return string(f.box.key(buf, skip))
 }

@@ -12,6 +12,7 @@ func FuzzParse(f *testing.F) {
 		"", "# a comment\n", "# Table `nat' is incompatible, use 'nft' tool.\n",
 		ruleSet("*nat", "POSTROUTING -s 10.244.1.0/24 ! -o docker0 -j MASQUERADE"),
 		ruleSet("*nat", "POSTROUTING -g sub", "sub -p tcp -m multiport ! --ports 53,80:90 -j SNAT --to-source 1.2.3.4-1.2.3.5:10-20 --random"),
+		ruleSet("*filter", "INPUT DROP", "INPUT -m limit --limit 1/s -j REJECT --reject-with tcp-reset", "*nat", "INPUT -j SNAT --to-source 1.2.3.4", "OUTPUT -j REDIRECT --to-ports 1-2", "*security", "INPUT -s 1.2.3.4 -j DROP"),
 		ruleSet("*raw", "PREROUTING -p udp -j CT --notrack", "*mangle", "FORWARD DROP", "FORWARD -m mark ! --mark 0x1/0x3 -j CONNMARK --save-mark --nfmask 0x3 --ctmask 0xff"),
 		ruleSet("*nat", "PREROUTING -i cni0 -m addrtype ! --dst-type LOCAL --limit-iface-in -j DNAT --to-destination 10.244.2.2:80", "POSTROUTING -m conntrack ! --ctstate DNAT,NEW -j REDIRECT"),
 		ruleSet("*nat", `POSTROUTING -m comment --comment "a \"b\" c" -m statistic --mode random -j sub`, "sub -p tcp -m tcp --tcp-flags ALL SYN -j RETURN", "POSTROUTING -j MASQUERADE"),
@@ -36,23 +37,37 @@ func FuzzParse(f *testing.F) {
 			}
 			worlds = append(worlds, legacy)
 		}
-		found := Evaluate(podToPod(), worlds...)
-		asked := full()
-		asked[dimSrc], asked[dimDst] = prefixSet(podToPod().From[0].Addrs), prefixSet(podToPod().To[0].Addrs)
-		left := []box{asked}
-		for i, o := range found {
-			if o.Traffic.String() == "" || o.Verdict == Unknown && len(o.Doubts) == 0 {
-				t.Errorf("%+v", o)
+		holdsOnce(t, podToPod(), Evaluate(podToPod(), worlds...))
+		for _, state := range []State{New, Established} {
+			for _, q := range []Query{podToPod(), toNode(), fromNode()} {
+				q.State = state
+				holdsOnce(t, q, Filter(q, worlds...))
 			}
-			left = minusAll(left, o.Traffic.boxes)
-			for _, p := range found[:i] {
-				if parts := minusAll(o.Traffic.boxes, minusAll(o.Traffic.boxes, p.Traffic.boxes)); len(parts) > 0 {
-					t.Errorf("%s has two outcomes: %s and %s", Traffic{boxes: parts, whole: asked}, p.Verdict, o.Verdict)
-				}
-			}
-		}
-		if len(left) > 0 {
-			t.Errorf("no outcome for %s", Traffic{boxes: left, whole: asked})
 		}
 	})
+}
+
+// holdsOnce holds that every packet of a query has one outcome.
+func holdsOnce(t *testing.T, q Query, found []Outcome) {
+	asked := full()
+	asked[dimSrc] = newSide(q.From[0]).addrs
+	asked[dimDst] = nil
+	for _, to := range q.To {
+		asked[dimDst] = asked[dimDst].or(newSide(to).addrs)
+	}
+	left := []box{asked}
+	for i, o := range found {
+		if o.Traffic.String() == "" || o.Verdict == Unknown && len(o.Doubts) == 0 {
+			t.Errorf("%+v", o)
+		}
+		left = minusAll(left, o.Traffic.boxes)
+		for _, p := range found[:i] {
+			if parts := minusAll(o.Traffic.boxes, minusAll(o.Traffic.boxes, p.Traffic.boxes)); len(parts) > 0 {
+				t.Errorf("%s has two outcomes: %s and %s", Traffic{boxes: parts, whole: asked}, p.Verdict, o.Verdict)
+			}
+		}
+	}
+	if len(left) > 0 {
+		t.Errorf("no outcome for %s", Traffic{boxes: left, whole: asked})
+	}
 }

@@ -2,51 +2,89 @@ package iptables
 
 import "slices"
 
-// hookOrder says which world's rules come first at a hook where both have a table: at equal priority it is the one that
-// was registered last, which no file shows.
-type hookOrder uint8
-
-const (
-	orderUnknown hookOrder = iota
-	// nftFirst is what a reload of nft's tables leads to. In security, legacy's still come first: iptables-nft registers its
-	// chains with priority 150 there (1.8.9), and not with the kernel's NF_IP_PRI_SECURITY, which is 50.
-	nftFirst
-)
-
-// The places that a forwarded packet meets, by the priorities of include/uapi/linux/netfilter_ipv4.h. Connection tracking
-// is asked between raw and mangle, the routing table after nat PREROUTING.
+// The places that packets meet, by the priorities of include/uapi/linux/netfilter_ipv4.h. Connection tracking is asked
+// between raw and mangle. The routing table is asked after PREROUTING, and again after OUTPUT where a rule there has changed
+// the destination: until then, OUTPUT sees the interface of the old one (nf_nat_ipv4_local_fn in nf_nat_proto.c).
 var (
 	rawPrerouting = place{table: "raw", chain: "PREROUTING", seesIn: true}
+	rawOutput     = place{table: "raw", chain: "OUTPUT", seesOut: true}
 
 	prerouting = []place{
 		{table: "mangle", chain: "PREROUTING", seesIn: true},
 		{table: "nat", chain: "PREROUTING", seesIn: true},
 	}
+	input = []place{
+		{table: "mangle", chain: "INPUT", seesIn: true},
+		{table: "filter", chain: "INPUT", seesIn: true},
+	}
+	securityInput = place{table: "security", chain: "INPUT", seesIn: true}
+	natInput      = place{table: "nat", chain: "INPUT", seesIn: true}
+
+	output = []place{
+		{table: "mangle", chain: "OUTPUT", seesOut: true},
+		{table: "nat", chain: "OUTPUT", seesOut: true},
+		{table: "filter", chain: "OUTPUT", seesOut: true},
+		{table: "security", chain: "OUTPUT", seesOut: true},
+	}
 	forwarding = []place{
 		{table: "mangle", chain: "FORWARD", seesIn: true, seesOut: true},
 		{table: "filter", chain: "FORWARD", seesIn: true, seesOut: true},
 		{table: "security", chain: "FORWARD", seesIn: true, seesOut: true},
+	}
+	postrouting = []place{
 		{table: "mangle", chain: "POSTROUTING", seesIn: true, seesOut: true},
 		{table: "nat", chain: "POSTROUTING", seesIn: true, seesOut: true},
 	}
 )
 
-// forward carries flows through everything that forwarded packets meet.
-func (w *walker) forward(flows []flow) {
-	flows = w.hook(rawPrerouting, flows)
-	for i := range flows {
-		if flows[i].track == notYetTracked {
-			flows[i].track = tracked
+// carry carries flows through everything that they meet, by whether they come in, go out, or both.
+func (w *walker) carry(flows []flow) {
+	var arriving, made []flow
+	for _, f := range flows {
+		if f.in == "" {
+			made = append(made, f)
+		} else {
+			arriving = append(arriving, f)
 		}
 	}
-	for _, at := range prerouting {
-		flows = w.hook(at, flows)
+	arriving = w.hooks(prerouting, w.track(w.hook(rawPrerouting, arriving)))
+	made = w.hooks(output, w.track(w.hook(rawOutput, made)))
+	var forwarded, local, leaving []flow
+	for _, f := range w.route(append(arriving, made...)) {
+		switch {
+		case f.in == "" && f.out == "":
+			w.endUnknown(Doubt{Why: "packets of the machine to itself are not followed"}, f)
+		case f.out == "":
+			local = append(local, f)
+		case f.in == "":
+			leaving = append(leaving, f)
+		default:
+			forwarded = append(forwarded, f)
+		}
 	}
-	flows = w.route(flows)
-	for _, at := range forwarding {
-		flows = w.hook(at, flows)
+	leaving = append(w.hooks(forwarding, forwarded), leaving...)
+	for _, f := range append(w.hooks(postrouting, leaving), w.securityAndNAT(w.hooks(input, local))...) {
+		if f.newSrc != nil {
+			w.end(Rewritten, f.newSrc, f.newSrc.target.nat.text, f)
+			continue
+		}
+		w.end(Kept, nil, "", f)
 	}
-	w.end(Kept, nil, "", flows...)
+}
+
+// track is connection tracking.
+func (w *walker) track(flows []flow) []flow {
+	for i := range flows {
+		f := &flows[i]
+		switch {
+		case f.track != notYetTracked:
+		case w.state == Established:
+			f.track, f.connmarkUnknown = established, ^uint32(0)
+		default:
+			f.track = tracked
+		}
+	}
+	return flows
 }
 
 // route finds the way out of packets that have a new destination.
@@ -67,86 +105,39 @@ func (w *walker) route(flows []flow) (on []flow) {
 	return on
 }
 
+// hooks carries flows through places, one after the other.
+func (w *walker) hooks(places []place, flows []flow) []flow {
+	for _, at := range places {
+		flows = w.hook(at, flows)
+	}
+	return flows
+}
+
 // hook carries flows through one table's base chain in all worlds and returns those that pass.
 func (w *walker) hook(at place, flows []flow) []flow {
-	var here []*Rules
-	for _, r := range w.worlds {
-		if r.actsAt(at) {
-			here = append(here, r)
-		}
-	}
-	if len(here) == 0 {
-		return flows
-	}
-	w.at = at
-	swapped := slices.Clone(here)
-	slices.Reverse(swapped)
-	if w.order == nftFirst && len(here) == 2 && (here[0].world == NFT) == (at.table == "security") {
-		here = swapped
-	}
-	w.changed = false
-	passed, done := w.ordered(here, flows)
-	if len(here) == 1 || w.order != orderUnknown || !w.changed {
-		w.done = append(w.done, done...)
-		return passed
-	}
-	// The order may matter: both are possible.
-	passed2, done2 := w.ordered(swapped, flows)
 	why := Doubt{Why: "which of nft's and legacy's " + at.table + " " + at.chain + " comes first is not in the files"}
-	return w.eitherOrder(why, passed, passed2, done, done2)
+	return w.inAnyOrder(why, w.orders(w.stops(at)), flows)
 }
 
-// ordered carries flows through the worlds in the order given.
-func (w *walker) ordered(worlds []*Rules, flows []flow) (passed []flow, done []final) {
-	before := w.done
-	w.done = nil
-	passed = slices.Clone(flows)
-	for _, r := range worlds {
-		// In nat tables, untracked packets are not looked at, nor those for which another world has decided.
-		var asked, skip []flow
-		for _, f := range passed {
-			if w.at.table == "nat" && (f.track == untracked || f.bound) {
-				skip = append(skip, f)
-			} else {
-				asked = append(asked, f)
+// securityAndNAT carries flows through the last two tables of INPUT. That of nft's security comes before or after nat, by
+// the priority with which iptables-nft has registered it (see nftFirst).
+func (w *walker) securityAndNAT(flows []flow) []flow {
+	security, nat := w.stops(securityInput), w.stops(natInput)
+	late := slices.IndexFunc(security, func(s stop) bool { return s.rules.world == NFT })
+	if late < 0 || len(nat) == 0 {
+		return w.hook(natInput, w.hook(securityInput, flows))
+	}
+	others := slices.Delete(slices.Clone(security), late, late+1)
+	var all [][]stop
+	for _, n := range w.orders(nat) {
+		all = append(all, slices.Concat(others, n, security[late:late+1]))
+		if w.order == orderUnknown {
+			for _, s := range w.orders(security) {
+				all = append(all, slices.Concat(s, n))
 			}
 		}
-		w.accepted = nil
-		r.walk(w, asked)
-		passed = append(join(w.accepted), skip...)
 	}
-	done, w.done = w.done, before
-	for i := range passed {
-		passed[i].bound = false
-	}
-	return passed, done
-}
-
-// eitherOrder returns what passes in either of two orders, and adds to w.done what ends. What is the same in both is in
-// no doubt.
-func (w *walker) eitherOrder(why Doubt, passed1, passed2 []flow, done1, done2 []final) []flow {
-	w.done = append(w.done, union(done1, done2, why, final.key, func(e *final) *[]Doubt { return &e.doubts })...)
-	return union(passed1, passed2, why, func(f flow) string { return f.key(-1) }, func(f *flow) *[]Doubt { return &f.doubts })
-}
-
-// union returns what is in a or b; what is in only one of them is in doubt.
-func union[T any](a, b []T, why Doubt, key func(T) string, doubts func(*T) *[]Doubt) (out []T) {
-	inA := map[string]int{}
-	for i, v := range a {
-		inA[key(v)] = i
-		*doubts(&v) = with(*doubts(&v), why)
-		out = append(out, v)
-	}
-	for _, v := range b {
-		i, both := inA[key(v)]
-		if !both {
-			*doubts(&v) = with(*doubts(&v), why)
-			out = append(out, v)
-			continue
-		}
-		*doubts(&out[i]) = with(*doubts(&a[i]), *doubts(&v)...)
-	}
-	return out
+	return w.inAnyOrder(Doubt{Why: "in which order nft's and legacy's security and nat INPUT come is not in the files"}, all, flows)
 }
 
 // actsAt reports whether the world has anything at a place that can change the way of a packet.

@@ -34,6 +34,8 @@ type kernelNet struct {
 	podIndex       int
 	barrier        int
 	receivers      []int
+	output         int
+	local          []int
 	environment    []string
 	nextPacket     uint32
 	closers        []func()
@@ -81,7 +83,7 @@ func newKernelNet(t testing.TB, cpu, worker int) *kernelNet {
 		k.route(subnet+"/24", subnet, k.link("flannel.1"), wire.HardwareAddr)
 	}
 	k.route("10.244.4.0/24", "192.168.7.4", k.link("eth0"), wire2.HardwareAddr)
-	for key, value := range map[string]string{"ipv4/ip_forward": "1", "ipv6/conf/all/disable_ipv6": "1"} {
+	for key, value := range map[string]string{"ipv4/ip_forward": "1", "ipv4/icmp_ratelimit": "0", "ipv6/conf/all/disable_ipv6": "1"} {
 		if err := os.WriteFile("/proc/sys/net/"+key, []byte(value), 0); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}
@@ -96,6 +98,10 @@ func newKernelNet(t testing.TB, cpu, worker int) *kernelNet {
 	k.must(err)
 	k.barrier = k.socket(k.pod, barrierType, mon.Attrs().Index)
 	k.receivers = []int{k.socket(k.recv, unix.ETH_P_IP, wire.Index), k.socket(k.recv, unix.ETH_P_IP, wire2.Index)}
+	k.output = k.rawSocket(unix.IPPROTO_RAW)
+	for _, proto := range []int{protoTCP, protoUDP, protoICMP} {
+		k.local = append(k.local, k.rawSocket(proto))
+	}
 	k.localAddresses = k.readLocalRoutes()
 	k.environment = append(os.Environ(), fmt.Sprintf("XTABLES_LOCKFILE=%s/xtables.%d.lock", t.TempDir(), worker))
 	return k
@@ -118,7 +124,7 @@ func (k *kernelNet) namespace() netns.NsHandle {
 }
 
 func (k *kernelNet) close() {
-	for _, fd := range append(k.receivers, k.sender, k.barrier) {
+	for _, fd := range slices.Concat(k.receivers, k.local, []int{k.output, k.sender, k.barrier}) {
 		unix.Close(fd)
 	}
 	for _, c := range k.closers {
@@ -195,6 +201,23 @@ func (k *kernelNet) socket(ns netns.NsHandle, proto uint16, index int) int {
 	return fd
 }
 
+// rawSocket opens a socket of the node: of IPPROTO_RAW to send packets, of others to see those that have passed INPUT.
+func (k *kernelNet) rawSocket(proto int) int {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, proto)
+	k.must(err)
+	return fd
+}
+
+// establish makes a connection of which p, of UDP, is an answer.
+func (k *kernelNet) establish(p Packet) {
+	k.must(k.node.ConntrackCreate(netlink.ConntrackTable, unix.AF_INET, &netlink.ConntrackFlow{
+		FamilyType: unix.AF_INET,
+		Forward:    netlink.IPTuple{Protocol: p.Proto, SrcIP: p.Dst.AsSlice(), DstIP: p.Src.AsSlice(), SrcPort: p.Dport, DstPort: p.Sport},
+		Reverse:    netlink.IPTuple{Protocol: p.Proto, SrcIP: p.Src.AsSlice(), DstIP: p.Dst.AsSlice(), SrcPort: p.Sport, DstPort: p.Dport},
+		Mark:       uint32(p.Sport) & 3, TimeOut: 60,
+	}))
+}
+
 func swap(n uint16) uint16 { return n<<8 | n>>8 }
 
 // run runs a program in the node's namespace: the child starts on this thread.
@@ -225,11 +248,15 @@ func (p Packet) String() string {
 }
 
 // seen is what the receiver saw of a packet; the zero value if nothing.
-type seen struct{ src, dst netip.Addr }
+type seen struct {
+	src, dst netip.Addr
+	// refused says that the sender, a pod, was told that the packet was rejected.
+	refused bool
+}
 
 func (s seen) String() string {
 	if !s.src.IsValid() {
-		return "nothing"
+		return map[bool]string{false: "nothing", true: "an error"}[s.refused]
 	}
 	return fmt.Sprintf("%s > %s", s.src, s.dst)
 }
@@ -240,7 +267,12 @@ func (k *kernelNet) exchange(packets []Packet) []seen {
 	first := k.nextPacket
 	k.nextPacket += uint32(len(packets))
 	for i, p := range packets {
-		k.send(p.frame(k.podMAC, k.nodeMAC, first+uint32(i)))
+		frame := p.frame(k.podMAC, k.nodeMAC, first+uint32(i))
+		if ofHost(p.Src) {
+			k.sendFromNode(frame[14:], p.Dst)
+		} else {
+			k.send(frame)
+		}
 	}
 	k.send(slices.Concat(bytes.Repeat([]byte{0xff}, 6), k.podMAC, []byte{barrierType >> 8, barrierType & 0xff}, make([]byte, 46)))
 	buf := make([]byte, 2048)
@@ -258,18 +290,45 @@ func (k *kernelNet) exchange(packets []Packet) []seen {
 		}
 	}
 	out := make([]seen, len(packets))
-	for _, fd := range k.receivers {
-		for {
-			n, err := unix.Read(fd, buf)
-			if err != nil {
-				break
+	note := func(ip []byte, refused bool) {
+		if id, s, ok := readPacket(ip); ok && id-first < uint32(len(packets)) {
+			if refused {
+				s = seen{src: out[id-first].src, dst: out[id-first].dst, refused: true}
 			}
-			if id, s, ok := readFrame(buf[:n]); ok && id-first < uint32(len(packets)) {
-				out[id-first] = s
-			}
+			out[id-first] = s
 		}
 	}
+	for _, fd := range k.receivers {
+		drain(fd, buf, func(frame []byte) { note(frame[14:], false) })
+	}
+	for _, fd := range k.local {
+		drain(fd, buf, func(ip []byte) { note(ip, false) })
+	}
+	drain(k.sender, buf, func(frame []byte) {
+		if ip := frame[14:]; len(ip) > 28 && ip[9] == protoICMP && ip[20] == 3 {
+			note(ip[28:], true)
+		}
+	})
 	return out
+}
+
+// drain reads what a socket has.
+func drain(fd int, buf []byte, each func([]byte)) {
+	for {
+		n, err := unix.Read(fd, buf)
+		if err != nil {
+			return
+		}
+		each(buf[:n])
+	}
+}
+
+// sendFromNode sends a packet with its header. OUTPUT answers what it drops with EPERM, and a DNAT to where no route leads with
+// ENETUNREACH.
+func (k *kernelNet) sendFromNode(ip []byte, dst netip.Addr) {
+	if err := unix.Sendto(k.output, ip, 0, &unix.SockaddrInet4{Addr: dst.As4()}); err != unix.EPERM && err != unix.ENETUNREACH {
+		k.must(err)
+	}
 }
 
 func (k *kernelNet) send(frame []byte) {
@@ -326,16 +385,16 @@ func checksum(b []byte) uint16 {
 	return ^uint16(sum)
 }
 
-func readFrame(f []byte) (id uint32, s seen, ok bool) {
-	if len(f) < 14+20+12 || f[12] != 8 || f[13] != 0 || f[14] != 0x45 {
+// readPacket reads a packet that frame has written.
+func readPacket(ip []byte) (id uint32, s seen, ok bool) {
+	if len(ip) < 20+12 || ip[0] != 0x45 || ip[9] == protoICMP && ip[20] != 8 {
 		return 0, s, false
 	}
-	ip := f[14:]
 	src, _ := netip.AddrFromSlice(ip[12:16])
 	dst, _ := netip.AddrFromSlice(ip[16:20])
 	at := map[byte]int{protoTCP: 24, protoUDP: 28, 1: 28}[ip[9]]
 	if at == 0 {
 		return 0, s, false
 	}
-	return binary.BigEndian.Uint32(ip[at:]), seen{src, dst}, true
+	return binary.BigEndian.Uint32(ip[at:]), seen{src: src, dst: dst}, true
 }

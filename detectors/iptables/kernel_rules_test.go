@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -18,7 +19,20 @@ type ruleMaker struct {
 	*rand.Rand
 	// mayBeVague allows what is unknown by design, and vague says that such was written.
 	mayBeVague, vague bool
+	// chains get rules; of the other base chains, only the policy is written.
+	chains []hooked
+	// fill is how many percent of them get rules, relative to what is usual for their table.
+	fill int
+	// srcs, dsts and devs are what -s, -d and -i ask for.
+	srcs, dsts, devs []string
 }
+
+// What rules for packets between pods ask for.
+var (
+	podNets  = []string{"10.244.1.0/24", "10.244.1.128/25", "10.244.1.2", "10.244.1.3/32", "10.244.0.0/16", "192.168.0.0/16", "10.244.1.2/31"}
+	peerNets = []string{"10.244.2.0/24", "10.244.3.0/24", "10.244.4.0/24", "10.244.2.2", "10.244.2.128/25", "10.244.0.0/16", "10.244.2.0/23", "10.96.0.0/12"}
+	inDevs   = []string{"cni0", "cni+", "docker0", "+", "flannel.1"}
+)
 
 func (g *ruleMaker) oneOf(all ...string) string { return all[g.IntN(len(all))] }
 
@@ -39,7 +53,7 @@ type hooked struct {
 	actions func(g *ruleMaker, proto string) string
 }
 
-var hookedChains = []hooked{
+var forwardChains = []hooked{
 	{"raw", "PREROUTING", (*ruleMaker).rawTarget},
 	{"mangle", "PREROUTING", (*ruleMaker).mangleTarget},
 	{"mangle", "FORWARD", (*ruleMaker).mangleTarget},
@@ -50,9 +64,10 @@ var hookedChains = []hooked{
 	{"security", "FORWARD", (*ruleMaker).securityTarget},
 }
 
-var otherBases = map[string][]string{
-	"raw": {"OUTPUT"}, "mangle": {"INPUT", "OUTPUT"}, "nat": {"INPUT", "OUTPUT"},
-	"filter": {"INPUT", "OUTPUT"}, "security": {"INPUT", "OUTPUT"},
+var baseChains = map[string][]string{
+	"raw": {"PREROUTING", "OUTPUT"}, "mangle": {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"},
+	"nat":    {"PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"},
+	"filter": {"INPUT", "FORWARD", "OUTPUT"}, "security": {"INPUT", "FORWARD", "OUTPUT"},
 }
 
 // ruleSet returns the input of iptables-restore, with all tables, so that it replaces everything before it.
@@ -61,15 +76,15 @@ func (g *ruleMaker) ruleSet(empty bool) string {
 	for _, table := range []string{"raw", "mangle", "nat", "filter", "security"} {
 		fmt.Fprintf(&out, "*%s\n", table)
 		var rules strings.Builder
-		for _, base := range otherBases[table] {
-			fmt.Fprintf(&out, ":%s ACCEPT [0:0]\n", base)
-		}
-		for _, h := range hookedChains {
-			if h.table != table {
+		for _, base := range baseChains[table] {
+			i := slices.IndexFunc(g.chains, func(h hooked) bool { return h.table == table && h.base == base })
+			if i < 0 {
+				fmt.Fprintf(&out, ":%s ACCEPT [0:0]\n", base)
 				continue
 			}
+			h := g.chains[i]
 			policy := "ACCEPT"
-			used := !empty && g.chance(map[string]int{"nat": 90, "mangle": 45, "filter": 60, "raw": 30, "security": 15}[table])
+			used := !empty && g.chance(map[string]int{"nat": 90, "mangle": 45, "filter": 60, "raw": 30, "security": 40}[table]*g.fill/100)
 			if used && table != "nat" && g.chance(4) {
 				policy = "DROP"
 			}
@@ -118,15 +133,16 @@ func (g *ruleMaker) rule(out *strings.Builder, h hooked, i, users int) {
 func (g *ruleMaker) conditions(out *strings.Builder, h hooked, user bool) (proto string) {
 	add := func(format string, args ...any) { fmt.Fprintf(out, " "+format, args...) }
 	if g.chance(25) {
-		add("%s-s %s", g.not(25), g.oneOf("10.244.1.0/24", "10.244.1.128/25", "10.244.1.2", "10.244.1.3/32", "10.244.0.0/16", "192.168.0.0/16", "10.244.1.2/31"))
+		add("%s-s %s", g.not(25), g.oneOf(g.srcs...))
 	}
 	if g.chance(35) {
-		add("%s-d %s", g.not(25), g.oneOf("10.244.2.0/24", "10.244.3.0/24", "10.244.4.0/24", "10.244.2.2", "10.244.2.128/25", "10.244.0.0/16", "10.244.2.0/23", "10.96.0.0/12"))
+		add("%s-d %s", g.not(25), g.oneOf(g.dsts...))
 	}
-	pre, post := h.base == "PREROUTING", h.base == "POSTROUTING"
+	// Where a packet has no interface to go out by, or none by which it came, base chains cannot ask for it.
+	pre, post := h.base == "PREROUTING" || h.base == "INPUT", h.base == "POSTROUTING" || h.base == "OUTPUT"
 	if g.chance(15) && (!post || user && g.mayBeVague) {
-		name := g.oneOf("cni0", "cni+", "docker0", "+", "flannel.1")
-		if post {
+		name := g.oneOf(g.devs...)
+		if h.base == "POSTROUTING" {
 			g.vague = true
 		}
 		not := g.not(30)

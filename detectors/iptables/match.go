@@ -21,7 +21,7 @@ func (r *Rule) mayMatch(f *flow) bool {
 			return false
 		}
 	}
-	if m := &r.src; m.used && !m.not && !f.box[dimSrc].meets(m.span) {
+	if m := &r.src; m.used && !m.not && f.newSrc == nil && !f.box[dimSrc].meets(m.span) {
 		return false
 	}
 	if m := &r.proto; m.used && !m.not && !f.box[dimProto].has(uint32(m.number)) {
@@ -55,7 +55,7 @@ func (w *walker) split(r *Rule, f *flow) (matched, rest []flow) {
 		narrow(func(f *flow) (yes, no []flow) { return f.restrictDst(set{r.dst.span}, r.dst.not) })
 	}
 	if r.src.used {
-		narrow(func(f *flow) (yes, no []flow) { return f.restrict(dimSrc, set{r.src.span}, r.src.not) })
+		narrow(func(f *flow) (yes, no []flow) { return f.restrictSrc(r, set{r.src.span}, r.src.not) })
 	}
 	if r.in.used {
 		narrow(func(f *flow) (yes, no []flow) { return w.matchIn(r, f) })
@@ -104,11 +104,11 @@ func (w *walker) matchIn(r *Rule, f *flow) (yes, no []flow) {
 func (w *walker) matchOne(r *Rule, m *match, f *flow) (yes, no []flow) {
 	switch m.kind {
 	case matchSport:
-		return f.restrict(dimSport, m.ports, m.not)
+		return f.restrictSport(r, m.ports, m.not)
 	case matchDport:
 		return f.restrictDport(m.ports, m.not)
 	case matchEitherPort:
-		either, rest := f.restrict(dimSport, m.ports, false)
+		either, rest := f.restrictSport(r, m.ports, false)
 		for i := range rest {
 			byDport, neither := rest[i].restrictDport(m.ports, false)
 			either, no = append(either, byDport...), append(no, neither...)
@@ -118,16 +118,25 @@ func (w *walker) matchOne(r *Rule, m *match, f *flow) (yes, no []flow) {
 		}
 		return either, no
 	case matchFlags:
+		if w.state == Established {
+			return f.both(Doubt{r, "not known: the TCP flags of an established connection's packet"})
+		}
 		// The first packet of a TCP connection has SYN and no other of these flags (RFC 9293, 3.5).
 		return f.decide((flagSYN&m.mask == m.value) != m.not)
 	case matchMark:
-		return f.decide((f.mark&m.mask == m.value) != m.not)
+		return f.decideMark(r, m, f.mark, f.markUnknown, "connection mark, which the mark was taken from,")
 	case matchConnmark:
 		// Without a connection, neither a mark nor its negation matches (connmark_mt in xt_connmark.c).
-		known := f.track == tracked || f.track == trackedDNAT
-		return f.decide(known && (f.connmark&m.mask == m.value) != m.not)
+		if !f.track.hasConnection() {
+			return f.decide(false)
+		}
+		return f.decideMark(r, m, f.connmark, f.connmarkUnknown, "connection mark")
 	case matchState:
-		return f.decide((f.track.state()&m.states != 0) != m.not)
+		state := f.track.state()
+		if f.newSrc != nil {
+			state |= ctSNAT
+		}
+		return f.decide((state&m.states != 0) != m.not)
 	case matchAddrType:
 		return w.matchAddrType(r, m.addr, f)
 	}
@@ -151,7 +160,7 @@ func (w *walker) matchAddrType(r *Rule, a *addrType, f *flow) (yes, no []flow) {
 	}
 	yes = []flow{*f}
 	if a.src != 0 {
-		yes, no = f.restrict(dimSrc, w.types.addrs(a.src, dev), a.srcNot)
+		yes, no = f.restrictSrc(r, w.types.addrs(a.src, dev), a.srcNot)
 	}
 	if a.dst == 0 {
 		return yes, no

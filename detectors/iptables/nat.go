@@ -1,14 +1,19 @@
 package iptables
 
+import "slices"
+
+// natChains are the base chains in which the kernel lets a target stand (xt_MASQUERADE.c, xt_nat.c, xt_REDIRECT.c).
+var natChains = map[targetKind][]string{
+	targetMasquerade: {"POSTROUTING"},
+	targetSNAT:       {"POSTROUTING", "INPUT"},
+	targetDNAT:       {"PREROUTING", "OUTPUT"},
+	targetRedirect:   {"PREROUTING", "OUTPUT"},
+}
+
 // nat does what MASQUERADE, SNAT, DNAT or REDIRECT of r does with flows. The first of them decides for its hook, in
 // whichever world it stands (nf_nat_inet_fn in net/netfilter/nf_nat_core.c).
 func (w *walker) nat(r *Rule, flows []flow) {
-	source := r.target.kind == targetMasquerade || r.target.kind == targetSNAT
-	wanted := "PREROUTING"
-	if source {
-		wanted = "POSTROUTING"
-	}
-	if w.at.table != "nat" || w.at.chain != wanted {
+	if w.at.table != "nat" || !slices.Contains(natChains[r.target.kind], w.at.chain) {
 		w.endUnknown(Doubt{r, "the kernel does not let such a rule stand here"}, flows...)
 		return
 	}
@@ -25,7 +30,7 @@ func (w *walker) nat(r *Rule, flows []flow) {
 		case targetDNAT:
 			w.dnat(r, f)
 		case targetRedirect:
-			w.end(Redirected, r, "this machine", *f)
+			w.redirect(r, f)
 		}
 	}
 }
@@ -35,7 +40,14 @@ func (w *walker) nat(r *Rule, flows []flow) {
 func (w *walker) snat(r *Rule, f *flow) {
 	to := r.target.nat
 	own, others := f.restrict(dimSrc, to.addrs, false)
-	w.end(Rewritten, r, to.text, others...)
+	if w.at.chain == "POSTROUTING" {
+		w.end(Rewritten, r, to.text, others...)
+	} else {
+		for i := range others {
+			others[i].newSrc = r
+		}
+		w.accepted = append(w.accepted, others...)
+	}
 	if _, one := to.addrs.single(); one || !to.random && to.ports == nil {
 		w.accepted = append(w.accepted, own...)
 		return
@@ -44,12 +56,13 @@ func (w *walker) snat(r *Rule, f *flow) {
 }
 
 // dnat follows packets to their new destination if there is just one.
-func (w *walker) dnat(r *Rule, f *flow) {
-	to := r.target.nat
+func (w *walker) dnat(r *Rule, f *flow) { w.dnatTo(r, r.target.nat, f) }
+
+func (w *walker) dnatTo(r *Rule, to *natTo, f *flow) {
 	addr, oneAddr := to.addrs.single()
 	port, onePort := to.ports.single()
 	if !oneAddr || to.ports != nil && !onePort {
-		w.dnatAnywhere(r, f)
+		w.dnatAnywhere(r, to, f)
 		return
 	}
 	// Packets that have this destination already are not rewritten, and the connection does not count as such.
@@ -80,12 +93,27 @@ func (w *walker) dnat(r *Rule, f *flow) {
 
 // dnatAnywhere ends packets that get one of several destinations: which is not known. Where none of them is one of
 // those that are asked for, it does not matter.
-func (w *walker) dnatAnywhere(r *Rule, f *flow) {
-	for _, to := range w.to {
-		if len(to.addrs.and(r.target.nat.addrs)) > 0 {
+func (w *walker) dnatAnywhere(r *Rule, to *natTo, f *flow) {
+	for _, s := range w.to {
+		if len(s.addrs.and(to.addrs)) > 0 {
 			w.endUnknown(Doubt{r, "which of its destinations is taken is not known"}, *f)
 			return
 		}
 	}
-	w.end(Redirected, r, r.target.nat.text, *f)
+	w.end(Redirected, r, to.text, *f)
+}
+
+// redirect gives packets an address of the interface by which they come, its first one: nf_nat_redirect_ipv4 in
+// net/netfilter/nf_nat_redirect.c. Those that the machine itself makes get 127.0.0.1.
+func (w *walker) redirect(r *Rule, f *flow) {
+	if f.in == "" || !slices.ContainsFunc(w.to, func(s side) bool { return s.dev == "" }) {
+		w.end(Redirected, r, "this machine", *f)
+		return
+	}
+	addrs := w.types.addressesOf(f.in)
+	if _, one := addrs.single(); !one {
+		w.endUnknown(Doubt{r, "which address of " + f.in + " is taken is not known"}, *f)
+		return
+	}
+	w.dnatTo(r, &natTo{text: "this machine", addrs: addrs, ports: r.target.nat.ports, random: r.target.nat.random}, f)
 }

@@ -10,18 +10,32 @@ type final struct {
 	box     box
 	verdict Verdict
 	rule    *Rule
+	policy  *chain
 	to      string
 	doubts  []Doubt
 }
 
 func (e final) key() string {
-	return fmt.Sprintf("%s %p %s %s", e.verdict, e.rule, e.to, e.box.key(nil, -1))
+	return e.reason() + string(e.box.key(nil, -1))
+}
+
+// reason writes what became of the packets, and by what.
+func (e final) reason() string {
+	return fmt.Sprintf("%s %p %p %s ", e.verdict, e.rule, e.policy, e.to)
 }
 
 // end notes what became of flows.
 func (w *walker) end(verdict Verdict, rule *Rule, to string, flows ...flow) {
 	for i := range flows {
 		w.done = append(w.done, final{box: flows[i].box, verdict: verdict, rule: rule, to: to, doubts: flows[i].doubts})
+	}
+}
+
+// stop ends flows that are dropped or rejected, as e says of their packets.
+func (w *walker) stop(e final, flows []flow) {
+	for i := range flows {
+		e.box, e.doubts = flows[i].box, flows[i].doubts
+		w.done = append(w.done, e)
 	}
 }
 
@@ -38,14 +52,14 @@ func (w *walker) endUnknown(why Doubt, flows ...flow) {
 }
 
 // ranks orders verdicts: of several possible ends of a packet, the first of these is told.
-var ranks = []Verdict{Unknown, Rewritten, Kept, Redirected, Dropped}
+var ranks = []Verdict{Unknown, Rewritten, Kept, Passed, Redirected, Dropped, Rejected}
 
 // maxInDoubt is how many ends that are in doubt are compared; of more, none is told.
 const maxInDoubt = 500
 
 // outcomes makes one answer for each packet of all its possible ends. Ends without doubts are the only ones of their
-// packets. A packet that may be rewritten and may be kept is unknown.
-func outcomes(done []final, whole *box) []Outcome {
+// packets. A packet is unknown if both of two verdicts are possible that differ by what was asked for.
+func outcomes(done []final, whole *box, differ func(a, b Verdict) bool) []Outcome {
 	var certain, inDoubt []final
 	for _, e := range done {
 		if len(e.doubts) == 0 {
@@ -65,11 +79,10 @@ func outcomes(done []final, whole *box) []Outcome {
 	for _, e := range inDoubt {
 		doubtful[e.verdict] = append(doubtful[e.verdict], e)
 	}
-	for _, rewritten := range doubtful[Rewritten] {
-		for _, kept := range doubtful[Kept] {
-			if common := rewritten.box.and(&kept.box); !common.empty() {
-				doubts := with(rewritten.doubts, kept.doubts...)
-				doubtful[Unknown] = append(doubtful[Unknown], final{box: common, verdict: Unknown, doubts: doubts})
+	for i, first := range ranks {
+		for _, second := range ranks[i+1:] {
+			if differ(first, second) {
+				doubtful[Unknown] = append(doubtful[Unknown], undecided(doubtful[first], doubtful[second])...)
 			}
 		}
 	}
@@ -88,17 +101,32 @@ func outcomes(done []final, whole *box) []Outcome {
 	return group(settled, whole)
 }
 
+// undecided returns what is in ends of both kinds.
+func undecided(first, second []final) (out []final) {
+	for _, a := range first {
+		for _, b := range second {
+			if common := a.box.and(&b.box); !common.empty() {
+				out = append(out, final{box: common, verdict: Unknown, doubts: with(a.doubts, b.doubts...)})
+			}
+		}
+	}
+	return out
+}
+
 // group puts the ends together that differ in their packets only.
 func group(ends []final, whole *box) []Outcome {
 	var out []Outcome
 	byKey := map[string]int{}
 	for _, e := range ends {
-		key := fmt.Sprintf("%s %p %s %v", e.verdict, e.rule, e.to, e.doubts)
+		key := fmt.Sprint(e.reason(), e.doubts)
 		i, ok := byKey[key]
 		if !ok {
 			i = len(out)
 			byKey[key] = i
 			out = append(out, Outcome{Verdict: e.verdict, Rule: e.rule, To: e.to, Doubts: e.doubts, Traffic: Traffic{whole: *whole}})
+			if e.policy != nil {
+				out[i].Policy = &Policy{e.policy}
+			}
 		}
 		out[i].Traffic.boxes = append(out[i].Traffic.boxes, e.box)
 	}

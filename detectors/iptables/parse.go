@@ -136,7 +136,7 @@ func (p *parser) declareChain() error {
 	case p.table.chains[name] != nil:
 		return p.fail("chain %s stands here for the second time", clip(name))
 	}
-	p.table.chains[name] = &chain{world: p.rules.world, table: p.table.name, name: name, policy: policy}
+	p.table.chains[name] = &chain{world: p.rules.world, table: p.table.name, name: name, policy: policy, line: p.line}
 	return nil
 }
 

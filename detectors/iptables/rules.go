@@ -40,7 +40,9 @@ type chain struct {
 	table  string
 	name   string
 	policy string
-	rules  []*Rule
+	// line is where it is declared, from 1; 0 for a chain that is in no file.
+	line  int
+	rules []*Rule
 	// mark is used by the search for loops.
 	mark loopMark
 }
@@ -84,6 +86,29 @@ func (r *Rule) Chain() string { return r.chain.name }
 // String names the rule by its world, table, chain and line, and quotes it.
 func (r *Rule) String() string {
 	return fmt.Sprintf("%s %s %s, line %d: %s", r.World(), r.Table(), r.Chain(), r.Line, r.Text)
+}
+
+// Policy is what a base chain does with packets that come back from its rules.
+type Policy struct{ chain *chain }
+
+// World returns the world in which the chain stands.
+func (p *Policy) World() World { return p.chain.world }
+
+// Table returns the table in which the chain stands.
+func (p *Policy) Table() string { return p.chain.table }
+
+// Chain returns the chain that has the policy.
+func (p *Policy) Chain() string { return p.chain.name }
+
+// Line returns the chain's line in the file, from 1.
+func (p *Policy) Line() int { return p.chain.line }
+
+// Text returns the policy as it stands in the file, without counters.
+func (p *Policy) Text() string { return ":" + p.chain.name + " " + p.chain.policy }
+
+// String names the policy by its world, table, chain and line, and quotes it.
+func (p *Policy) String() string {
+	return fmt.Sprintf("%s %s %s, line %d: %s", p.World(), p.Table(), p.Chain(), p.Line(), p.Text())
 }
 
 // addrMatch is -s or -d.
@@ -151,6 +176,7 @@ const (
 	targetNone targetKind = iota
 	targetAccept
 	targetDrop
+	targetReject
 	targetReturn
 	targetJump
 	targetGoto
@@ -175,7 +201,7 @@ type target struct {
 	// packetMask for packets (--nfmask).
 	value, mask, packetMask uint32
 	nat                     *natTo
-	// text quotes what is not understood of targetUnclear.
+	// text quotes what is not understood of targetUnclear, and is what the sender is told by targetReject.
 	text string
 }
 

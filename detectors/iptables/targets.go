@@ -35,8 +35,7 @@ func (p *parser) readExtension(t *target, name string) bool {
 	case "RETURN":
 		t.kind = targetReturn
 	case "REJECT":
-		t.kind = targetDrop
-		p.restOfOptions()
+		return p.readReject(t)
 	case "LOG", "NFLOG", "ULOG", "TRACE", "AUDIT", "TCPMSS", "TOS", "DSCP", "ECN", "CLASSIFY", "CHECKSUM", "SECMARK",
 		"CONNSECMARK", "SET":
 		// These let the packet go on, and change nothing that is asked for here.
@@ -63,6 +62,20 @@ func (p *parser) readExtension(t *target, name string) bool {
 		return false
 	}
 	return true
+}
+
+// readReject reads --reject-with; port-unreachable is what the kernel is given without.
+func (p *parser) readReject(t *target) bool {
+	t.kind, t.text = targetReject, "icmp-port-unreachable"
+	option, more := p.next()
+	if !more {
+		return true
+	}
+	if option != "--reject-with" {
+		return false
+	}
+	t.text, more = p.next()
+	return more
 }
 
 func (p *parser) restOfOptions() {

@@ -25,6 +25,11 @@ func (t Traffic) Reaches(p netip.Prefix) bool {
 	return slices.ContainsFunc(t.boxes, func(b box) bool { return b[dimDst].meets(prefixSpan(p)) })
 }
 
+// ComesFrom reports whether a packet of it comes in with a source in p.
+func (t Traffic) ComesFrom(p netip.Prefix) bool {
+	return slices.ContainsFunc(t.boxes, func(b box) bool { return b[dimSrc].meets(prefixSpan(p)) })
+}
+
 // Join returns the packets of t and u, which are parts of the same query.
 func (t Traffic) Join(u Traffic) Traffic {
 	return Traffic{boxes: joinBoxes(append(slices.Clone(t.boxes), minusAll(u.boxes, t.boxes)...)), whole: t.whole}

@@ -5,8 +5,11 @@ type walker struct {
 	worlds []*Rules
 	order  hookOrder
 	to     []side
-	types  *typeTable
-	at     place
+	state  State
+	// filtering says that it matters which rule or policy stops a packet, not only what passes.
+	filtering bool
+	types     *typeTable
+	at        place
 	// accepted are the flows that the present base chain lets pass, and done those that have come to their end.
 	accepted []flow
 	done     []final
@@ -39,7 +42,7 @@ func (w *walker) tooMany(flows int) bool {
 func (w *walker) base(c *chain, flows []flow) {
 	back := w.chain(c, flows)
 	if c.policy == policyDrop {
-		w.end(Dropped, nil, "", back...)
+		w.stop(final{verdict: Dropped, policy: c}, back)
 		return
 	}
 	w.accepted = append(w.accepted, back...)
@@ -98,7 +101,10 @@ func (w *walker) apply(r *Rule, flows []flow) (on, returned []flow) {
 		w.accepted = append(w.accepted, flows...)
 		return nil, nil
 	case targetDrop:
-		w.end(Dropped, r, "", flows...)
+		w.stop(final{verdict: Dropped, rule: r}, flows)
+		return nil, nil
+	case targetReject:
+		w.stop(final{verdict: Rejected, rule: r, to: t.text}, flows)
 		return nil, nil
 	case targetReturn:
 		return nil, flows
@@ -123,28 +129,33 @@ func (w *walker) apply(r *Rule, flows []flow) (on, returned []flow) {
 // setMarks follows net/netfilter/xt_mark.c, xt_connmark.c and xt_CT.c. Connection marks need a connection.
 func (w *walker) setMarks(t *target, f *flow) {
 	before := *f
-	hasConnection := f.track == tracked || f.track == trackedDNAT
+	hasConnection := f.track.hasConnection()
 	switch t.kind {
 	case targetMark:
 		f.mark = f.mark&^t.mask ^ t.value
+		f.markUnknown &^= t.mask
 	case targetSetConnmark:
 		if hasConnection {
 			f.connmark = f.connmark&^t.mask ^ t.value
+			f.connmarkUnknown &^= t.mask
 		}
 	case targetSaveMark:
 		if hasConnection {
 			f.connmark = f.connmark&^t.mask ^ f.mark&t.packetMask
+			f.connmarkUnknown = f.connmarkUnknown&^t.mask | f.markUnknown&t.packetMask
 		}
 	case targetRestoreMark:
 		if hasConnection {
 			f.mark = f.mark&^t.packetMask ^ f.connmark&t.mask
+			f.markUnknown = f.markUnknown&^t.packetMask | f.connmarkUnknown&t.mask
 		}
 	case targetNotrack:
 		if f.track == notYetTracked {
 			f.track = untracked
 		}
 	}
-	if f.mark != before.mark || f.connmark != before.connmark || f.track != before.track {
+	if f.mark != before.mark || f.connmark != before.connmark || f.markUnknown != before.markUnknown ||
+		f.connmarkUnknown != before.connmarkUnknown || f.track != before.track {
 		w.changed = true
 	}
 }
