@@ -129,7 +129,7 @@ func (b *Bundle) Nodes() ([]string, error) {
 	return names, nil
 }
 
-// Info returns bundle.json. A layout version other than LayoutVersion is an error.
+// Info returns bundle.json. A layout version other than LayoutVersion is an error, and so is a wrong name among Nodes.
 func (b *Bundle) Info() (Info, error) {
 	var info Info
 	err := b.decode(InfoFile, func(d *decoder) error {
@@ -138,6 +138,11 @@ func (b *Bundle) Info() (Info, error) {
 		}
 		if info.Version != LayoutVersion {
 			return fmt.Errorf("layout version %d: this program reads version %d", info.Version, LayoutVersion)
+		}
+		for _, node := range info.Nodes {
+			if err := CheckNodeName(node); err != nil {
+				return fmt.Errorf("nodes: %w", err)
+			}
 		}
 		return nil
 	})
