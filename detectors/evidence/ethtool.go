@@ -18,11 +18,14 @@ type Feature struct {
 }
 
 // Features yields the features of a node's VXLAN links, of the links they go out by, and of its bridges, from EthtoolFile:
-// what `ethtool -k` printed of one link after the other. An error is yielded last.
+// what `ethtool -k` printed of one link after the other. Comments are passed over. An error is yielded last.
 func (b *Bundle) Features(node string) iter.Seq2[Feature, error] {
 	return func(yield func(Feature, error) bool) {
 		dev := ""
 		err := b.lines(node, EthtoolFile, func(line string) error {
+			if strings.HasPrefix(line, "#") {
+				return nil
+			}
 			if title, ok := strings.CutPrefix(line, "Features for "); ok {
 				if dev, ok = strings.CutSuffix(title, ":"); !ok || dev == "" {
 					return fmt.Errorf(`want "Features for LINK:", found %.40q`, line)

@@ -175,6 +175,7 @@ func TestMoreTextFiles(t *testing.T) {
 		{features, "Features for flannel.1:\nrx-checksumming: on\ntx-checksumming: on\n\ttx-checksum-ipv4: off [fixed]\nFeatures for cni0:\nrx-gro-list: off [requested on]\n",
 			"{Dev:flannel.1 Name:rx-checksumming On:true Fixed:false};{Dev:flannel.1 Name:tx-checksumming On:true Fixed:false};" +
 				"{Dev:flannel.1 Name:tx-checksum-ipv4 On:false Fixed:true};{Dev:cni0 Name:rx-gro-list On:false Fixed:false}"},
+		{features, "# there is neither a VXLAN link nor a bridge\n", ""},
 		{features, "rx-checksumming: on\n", `error: nodes/n1/ethtool.txt: line 1: want "Features for LINK:" first`},
 		{features, "Features for :\n", `error: nodes/n1/ethtool.txt: line 1: want "Features for LINK:", found`},
 		{features, "Features for eth0:\nrx-checksumming: maybe\n", `error: nodes/n1/ethtool.txt: line 2: want "FEATURE: on"`},

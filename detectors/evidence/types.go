@@ -156,13 +156,13 @@ type PolicyRule struct {
 	UIDEnd   *int64 `json:"uid_end,omitempty"`
 	IPProto  string `json:"ipproto,omitempty"`
 	// SPort is a single port; SPortStart and SPortEnd are a range. DPort likewise.
-	SPort      int `json:"sport,omitempty"`
-	SPortStart int `json:"sport_start,omitempty"`
-	SPortEnd   int `json:"sport_end,omitempty"`
-	DPort      int `json:"dport,omitempty"`
-	DPortStart int `json:"dport_start,omitempty"`
-	DPortEnd   int `json:"dport_end,omitempty"`
-	TunID      int `json:"tun_id,omitempty"`
+	SPort      int    `json:"sport,omitempty"`
+	SPortStart int    `json:"sport_start,omitempty"`
+	SPortEnd   int    `json:"sport_end,omitempty"`
+	DPort      int    `json:"dport,omitempty"`
+	DPortStart int    `json:"dport_start,omitempty"`
+	DPortEnd   int    `json:"dport_end,omitempty"`
+	TunID      uint64 `json:"tun_id,omitempty"`
 	// Table is where the route is looked up. Rules with an Action or a Goto have none.
 	Table string `json:"table,omitempty"`
 	// SuppressPrefixLen makes a route not count whose prefix is of this length or shorter: 0 passes over default routes.
@@ -171,7 +171,9 @@ type PolicyRule struct {
 	L3MDev NullFlag `json:"l3mdev,omitzero"`
 	// Goto is the priority of the rule to go on with.
 	Goto *int `json:"goto,omitempty"`
-	// Action is "blackhole", "unreachable", "prohibit", "nop" or "nat".
+	// NOP goes on with the next rule.
+	NOP NullFlag `json:"nop,omitzero"`
+	// Action is "blackhole", "unreachable", "prohibit" or "nat".
 	Action   string `json:"action,omitempty"`
 	Protocol string `json:"protocol,omitempty"`
 }
