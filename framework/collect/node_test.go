@@ -50,7 +50,7 @@ func node(t testing.TB) {
 		ip link set cni0 up
 		ip link add veth1 type veth peer name pod1
 		ip link set veth1 master cni0 up
-		ip link add nocarrier type bridge
+		ip link add nocarrier type bridge nf_call_iptables 1
 		ip link set nocarrier up
 		ip route add default via 172.18.0.1
 		ip route add 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink
