@@ -4,26 +4,26 @@ import (
 	"errors"
 	"fmt"
 
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // KubeProxy is what is read of kube-proxy's configuration (KubeProxyConfiguration, kubeproxy.config.k8s.io/v1alpha1).
 type KubeProxy struct {
 	// Mode is "iptables", "ipvs" or "nftables"; empty is iptables on Linux.
-	Mode string `json:"mode"`
+	Mode string `yaml:"mode"`
 	// ClusterCIDR holds the pods' addresses; what comes from elsewhere to a ClusterIP is masqueraded.
-	ClusterCIDR string `json:"clusterCIDR"`
+	ClusterCIDR string `yaml:"clusterCIDR"`
 	IPTables    struct {
 		// MasqueradeAll masquerades everything to a ClusterIP.
-		MasqueradeAll bool `json:"masqueradeAll"`
-	} `json:"iptables"`
+		MasqueradeAll bool `yaml:"masqueradeAll"`
+	} `yaml:"iptables"`
 	Conntrack struct {
 		// MaxPerCore and Min decide net.netfilter.nf_conntrack_max. Nil is the default; MaxPerCore 0 leaves it alone.
-		MaxPerCore *int `json:"maxPerCore"`
-		Min        *int `json:"min"`
+		MaxPerCore *int `yaml:"maxPerCore"`
+		Min        *int `yaml:"min"`
 		// BeLiberal leaves packets alone that are out of their TCP window.
-		BeLiberal bool `json:"tcpBeLiberal"`
-	} `json:"conntrack"`
+		BeLiberal bool `yaml:"tcpBeLiberal"`
+	} `yaml:"conntrack"`
 }
 
 // kubeProxyKey is where kubeadm and kind have the configuration in the ConfigMap.

@@ -123,11 +123,12 @@ func readFeatures(family uint16, dev string) ([]feature, error) {
 type namedBit struct {
 	index uint32
 	name  string
-	set   bool
+	// set is the mark.
+	set bool
 }
 
-// bitset reads a set of bits in its long form (Documentation/networking/ethtool-netlink.rst, Bit sets). Where the set says
-// which bits it is about, those that are set have a mark; otherwise it lists them alone, without.
+// bitset reads a set of bits in its long form (Documentation/networking/ethtool-netlink.rst, Bit sets). A set that says which
+// bits it is about marks those that are set; another lists these alone, without the mark.
 func bitset(b []byte) ([]namedBit, error) {
 	a, err := rtnl.Parse(b)
 	if err != nil {
@@ -146,7 +147,7 @@ func bitset(b []byte) ([]namedBit, error) {
 		list = append(list, namedBit{
 			index: one.Uint32(unix.ETHTOOL_A_BITSET_BIT_INDEX),
 			name:  one.String(unix.ETHTOOL_A_BITSET_BIT_NAME),
-			set:   one.Has(unix.ETHTOOL_A_BITSET_BIT_VALUE) || a.Has(unix.ETHTOOL_A_BITSET_NOMASK),
+			set:   one.Has(unix.ETHTOOL_A_BITSET_BIT_VALUE),
 		})
 	}
 	return list, nil

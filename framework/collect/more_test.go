@@ -12,7 +12,9 @@ import (
 	"testing/fstest"
 
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/collect/rtnl"
 	"github.com/netfault/netfault/framework/collect/scratchns"
+	"golang.org/x/sys/unix"
 )
 
 // TestFeaturesLikeTool compares ethtool.txt with what ethtool prints, for links whose features differ from each other.
@@ -180,6 +182,25 @@ func TestNFTRulesetWithoutNFT(t *testing.T) {
 	files := collected(t)
 	if _, ok := files[evidence.NFTRulesetFile]; ok || !strings.Contains(string(files[ErrorsFile]), evidence.NFTRulesetFile+": table ") {
 		t.Errorf("%s: %t; errors: %s", evidence.NFTRulesetFile, ok, files[ErrorsFile])
+	}
+}
+
+// A rule whose condition cannot be written is not written at all.
+func TestUnknownPolicyRule(t *testing.T) {
+	const dscp = 25
+	for name, test := range map[string]struct {
+		attr  uint16
+		value []byte
+		ok    bool
+	}{
+		"table":             {unix.FRA_TABLE, []byte{1, 0, 0, 0}, true},
+		"DSCP":              {dscp, []byte{8}, false},
+		"mask of a port":    {fraDPortMask, []byte{0xff, 0xff}, true},
+		"mask of odd ports": {fraDPortMask, []byte{1, 0}, false},
+	} {
+		if err := knownRule(rtnl.Attrs{test.attr: test.value}); (err == nil) != test.ok {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
