@@ -1,9 +1,14 @@
 package scenarios_test
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -57,9 +62,14 @@ func byHand(ctx context.Context) detectors.Report {
 	self, err := os.Executable()
 	Expect(err).NotTo(HaveOccurred())
 	script := filepath.Join(filepath.Dir(self), "..", "hack", "collect-evidence.sh")
+	for _, later := range [][]string{nil, {"--later"}} {
+		for _, n := range theLab.Nodes() {
+			_, err := machine.Output(ctx, n, slices.Concat([]string{"sh", script}, later, []string{dir, n.Name()})...)
+			Expect(err).NotTo(HaveOccurred())
+		}
+	}
 	for _, n := range theLab.Nodes() {
-		_, err := machine.Output(ctx, n, "sh", script, dir, n.Name())
-		Expect(err).NotTo(HaveOccurred())
+		Expect(handFiles(dir, n)).To(Equal(agentFiles(ctx, n)), "files of %s", n.Name())
 	}
 	leases, err := theLab.Leases(ctx)
 	Expect(err).NotTo(HaveOccurred())
@@ -68,4 +78,44 @@ func byHand(ctx context.Context) detectors.Report {
 	Expect(err).NotTo(HaveOccurred())
 	defer b.Close()
 	return detectors.Run(ctx, b, all.Detectors())
+}
+
+// withoutTool are the files that the script leaves out where a tool is not installed, and netfault does not, and the one that
+// only netfault makes.
+var withoutTool = []string{
+	evidence.EthtoolFile, evidence.NFTChainsFile, evidence.NFTRulesetFile, evidence.Later(evidence.NFTRulesetFile), evidence.TWRecycleFile,
+}
+
+// handFiles lists what the script has collected of a node.
+func handFiles(dir string, n machine.Machine) (names []string) {
+	GinkgoHelper()
+	list, err := os.ReadDir(filepath.Join(dir, "nodes", n.Name()))
+	Expect(err).NotTo(HaveOccurred())
+	for _, e := range list {
+		if !slices.Contains(withoutTool, e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// agentFiles lists what netfault's collector has of a node at both looks, sorted.
+func agentFiles(ctx context.Context, n machine.Machine) (names []string) {
+	GinkgoHelper()
+	for _, look := range []string{"collect", "later"} {
+		stream, err := machine.Output(ctx, n, theLab.Agent(), look)
+		Expect(err).NotTo(HaveOccurred())
+		for tr := tar.NewReader(bytes.NewReader(stream)); ; {
+			h, err := tr.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			Expect(err).NotTo(HaveOccurred())
+			if !slices.Contains(withoutTool, h.Name) {
+				names = append(names, h.Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
 }

@@ -28,7 +28,7 @@ const usage = `netfault-agent runs inside the machines and pods of a netfault la
   call --address=ADDR --count=N         connections to a server that closes them first; what became of them
   skew --first=TSVAL                    another TCP timestamp clock for this network namespace's eth0
   session                               commands from standard input, for a container of a kind lab
-  links                                 ip-link.json to standard output
+  later                                 what counts of a bundle's part a second time, as tar, to standard output
   record                                this machine's network state and options to standard output
   restore                               back to the state on standard input; what is left, to standard output
 `
@@ -97,8 +97,8 @@ func run(ctx context.Context) error {
 		return agent.Skew(uint32(*first))
 	case "session":
 		return session.Serve(os.Stdin, os.Stdout)
-	case "links":
-		return collect.LinksJSON(os.Stdout)
+	case "later":
+		return collect.Later(ctx, os.Stdout)
 	case "record":
 		networkOnly := flags.Bool("network", false, "the network alone: a pod's other state is its node's")
 		_ = flags.Parse(os.Args[2:]) // exits on error

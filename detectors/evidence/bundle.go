@@ -130,7 +130,7 @@ func (b *Bundle) Nodes() ([]string, error) {
 	return names, nil
 }
 
-// Info returns bundle.json. A layout version other than LayoutVersion is an error.
+// Info returns bundle.json. A layout version other than LayoutVersion is an error, and so is a wrong name among Nodes.
 func (b *Bundle) Info() (Info, error) {
 	var info Info
 	err := b.decode(InfoFile, func(d *decoder) error {

@@ -127,6 +127,13 @@ func FuzzRoutes(f *testing.F)     { fuzzFile(f, NodeFile("n1", RouteFile), ipRou
 func FuzzNeighbours(f *testing.F) { fuzzFile(f, NodeFile("n1", NeighFile), ipNeigh, ipNeighDetailed) }
 func FuzzFDB(f *testing.F)        { fuzzFile(f, NodeFile("n1", FDBFile), bridgeFDB) }
 func FuzzNFTChains(f *testing.F)  { fuzzFile(f, NodeFile("n1", NFTChainsFile), nftChains) }
+func FuzzNFTRules(f *testing.F)   { fuzzFile(f, NodeFile("n1", NFTRulesetFile), nftRuleset) }
+func FuzzPolicy(f *testing.F)     { fuzzFile(f, NodeFile("n1", PolicyFile), ipRule) }
+func FuzzServices(f *testing.F)   { fuzzFile(f, ServicesFile, servicesJSON) }
+func FuzzEndpoints(f *testing.F)  { fuzzFile(f, EndpointSlicesFile, endpointSlicesJSON) }
+func FuzzPods(f *testing.F)       { fuzzFile(f, PodsFile, podsJSON) }
+func FuzzDaemonSets(f *testing.F) { fuzzFile(f, DaemonSetsFile, daemonSetsJSON) }
+func FuzzKubeProxy(f *testing.F)  { fuzzFile(f, KubeProxyFile, kubeProxyJSON) }
 
 // FuzzParseMAC holds ParseMAC to net.ParseMAC.
 func FuzzParseMAC(f *testing.F) {

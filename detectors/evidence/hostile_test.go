@@ -30,7 +30,7 @@ func TestNoJSON(t *testing.T) {
 			{"zero byte", "[\x00]", "not JSON"},
 			{"deep", deep, ""},
 		} {
-			if file == InfoFile || arrayName[file] != "" {
+			if isObject(file) {
 				c.text = strings.NewReplacer("[", "{", "]", "}").Replace(c.text)
 			}
 			err := read(bundleOf(file, c.text))
@@ -52,7 +52,9 @@ func TestWrongFiles(t *testing.T) {
 		InfoFile: infoJSON, LeasesFile: leasesJSON, NodesFile: nodesJSON, ProbesFile: probesJSON,
 		NodeFile("n1", LinkFile): ipLink, NodeFile("n1", AddrFile): ipAddr, NodeFile("n1", RouteFile): ipRoute,
 		NodeFile("n1", NeighFile): ipNeigh, NodeFile("n1", FDBFile): bridgeFDB,
-		NodeFile("n1", NFTChainsFile): nftChains,
+		NodeFile("n1", NFTChainsFile): nftChains, NodeFile("n1", NFTRulesetFile): nftRuleset, NodeFile("n1", PolicyFile): ipRule,
+		ServicesFile: servicesJSON, EndpointSlicesFile: endpointSlicesJSON, PodsFile: podsJSON, DaemonSetsFile: daemonSetsJSON,
+		KubeProxyFile: kubeProxyJSON,
 	}
 	for file, text := range good {
 		text = strings.TrimSpace(text)
@@ -71,6 +73,8 @@ func TestWrongFiles(t *testing.T) {
 	for _, c := range []struct{ file, from, to, want string }{
 		{InfoFile, `:1,`, `:2,`, "layout version 2"},
 		{InfoFile, `"2026-11-23T10:00:00Z"`, `"yesterday"`, "yesterday"},
+		{InfoFile, `"by hand"`, `"by hand","nodes":["n1","../n2"]`, `nodes: "../n2" is not a node name`},
+		{InfoFile, `"by hand"`, `"by hand","nodes":"n1"`, "nodes"},
 		{LeasesFile, `"n2"`, `"n1"`, "node n1 has two leases"},
 		{LeasesFile, `"n2"`, `"../../etc"`, `"../../etc" is not a node name`},
 		{LeasesFile, `"n2"`, `""`, `"" is not a node name`},
@@ -120,6 +124,30 @@ func TestWrongFiles(t *testing.T) {
 		{NodeFile("n1", NFTChainsFile), `{"metainfo"`, `{"chain": null}, {"metainfo"`, "a chain lacks family"},
 		{NodeFile("n1", NFTChainsFile), `{"metainfo"`, `"chain", {"metainfo"`, ""},
 		{NodeFile("n1", NFTChainsFile), `"family": "ip", `, `"family": "ip", "family": "ip6", `, "duplicate"},
+		{NodeFile("n1", NFTRulesetFile), `"handle": 9, `, ``, "a rule lacks family, table, chain or handle"},
+		{NodeFile("n1", NFTRulesetFile), `"chain": "input", "handle": 9`, `"chain": "", "handle": 9`, "a rule lacks"},
+		{NodeFile("n1", NFTRulesetFile), `"handle": 9`, `"handle": -9`, "handle"},
+		{NodeFile("n1", NFTRulesetFile), `"expr": [{"match"`, `"e": [{"match"`, `rule 9 of table "hostfw" lacks expr`},
+		{NodeFile("n1", NFTRulesetFile), `"expr": [{"match"`, `"expr": ["x", {"match"`, "expr"},
+		{NodeFile("n1", PolicyFile), `"src":"10.1.0.0"`, `"from":"10.1.0.0"`, "no src"},
+		{NodeFile("n1", PolicyFile), `"priority":100`, `"priority":"100"`, "priority"},
+		{NodeFile("n1", LinkFile), `"nf_call_iptables":0`, `"nf_call_iptables":"no"`, "nf_call_iptables"},
+		{ServicesFile, `"name": "kube-dns"`, `"name": "-x"`, "want names of Kubernetes objects"},
+		{ServicesFile, `"namespace": "kube-system"`, `"namespace": ""`, "want names of Kubernetes objects"},
+		{ServicesFile, `"type": "ClusterIP"`, `"type": ""`, "service kube-system/kube-dns has no type"},
+		{ServicesFile, `["10.96.0.10"`, `["10.96.0"`, `"10.96.0" is not an IP address`},
+		{ServicesFile, `"port": 53`, `"port": 65536`, "port"},
+		{EndpointSlicesFile, `"10.244.1.3"`, `"None"`, `"None" is not an IP address`},
+		{EndpointSlicesFile, `"addressType": "IPv4"`, `"addressType": ""`, "endpoint slice kube-system/kube-dns-x has no addressType"},
+		{EndpointSlicesFile, `"nodeName": "n1"`, `"nodeName": "$(x)"`, "is not a node name"},
+		{EndpointSlicesFile, `"ready": true`, `"ready": "yes"`, "ready"},
+		{PodsFile, `"nodeName": "n1"`, `"nodeName": "../n1"`, "is not a node name"},
+		{PodsFile, `"phase": "Running"`, `"phase": ""`, "pod kube-system/coredns-1 has no phase"},
+		{PodsFile, `"ip": "10.244.1.3"`, `"ip": "x"`, "is not an IP address"},
+		{DaemonSetsFile, `"containers"`, `"boxes"`, "daemon set kube-system/kube-proxy has no containers"},
+		{KubeProxyFile, `"config.conf"`, `"config"`, "no data.config.conf: want the output of kubectl"},
+		{KubeProxyFile, `mode: \"\"`, `mode: [`, "data.config.conf: "},
+		{KubeProxyFile, `"data"`, `"data": {}, "data"`, "duplicate"},
 		{NodeFile("n1", FDBFile), `"mac":"0e:00:00:00:00:11",`, ``, "lacks mac"},
 		{NodeFile("n1", FDBFile), `"flags":[]`, `"flags":[`, "not JSON"},
 		{NodeFile("n1", FDBFile), `"flags":[]`, `"flags":[01]`, "not JSON"},
@@ -182,7 +210,7 @@ func TestLineOf100MB(t *testing.T) {
 			{"white space in an object", `[{`, ` `},
 			{"array", `[`, `[`},
 		} {
-			if file == InfoFile || arrayName[file] != "" {
+			if isObject(file) {
 				c.start = strings.Replace(c.start, `[{`, fmt.Sprintf(`{%q:[{`, arrayName[file]), 1)
 			}
 			fsys := endless{[]byte(c.start), []byte(c.filler)}

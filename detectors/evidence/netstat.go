@@ -14,12 +14,19 @@ type Counter struct {
 	Pos Pos
 }
 
-// Netstat returns the counters in a node's NetstatFile by the names that nstat(8) gives them, such as TcpExtListenDrops.
-// Which there are depends on the kernel; they are those of the network namespace in which the file was read.
+// Netstat returns the counters in a node's NetstatFile, see Counters.
 func (b *Bundle) Netstat(node string) (map[string]Counter, error) {
+	return b.Counters(node, NetstatFile)
+}
+
+// Counters returns the counters in a node's file, which is NetstatFile, SNMPFile or one of them taken Later, by the names that
+// nstat(8) gives them, such as TcpExtListenDrops and UdpInCsumErrors. Which there are depends on the kernel; they are those
+// of the network namespace in which the file was read. What is negative is no counter and left out: Tcp's MaxConn, -1 for no
+// limit.
+func (b *Bundle) Counters(node, file string) (map[string]Counter, error) {
 	counters := map[string]Counter{}
 	var names []string
-	err := b.lines(node, NetstatFile, func(line string, at Pos) error {
+	err := b.lines(node, file, func(line string, at Pos) error {
 		fields := strings.Fields(line)
 		if len(fields) == 0 || !strings.HasSuffix(fields[0], ":") {
 			return fmt.Errorf(`want a line that begins with a protocol such as "TcpExt:", found %.20q`, line)
@@ -34,6 +41,9 @@ func (b *Bundle) Netstat(node string) (map[string]Counter, error) {
 		for i := 1; i < len(fields); i++ {
 			n, err := strconv.ParseUint(fields[i], 10, 64)
 			if err != nil {
+				if _, err := strconv.ParseInt(fields[i], 10, 64); err == nil {
+					continue
+				}
 				return fmt.Errorf("%.40s is %.20q: want a number", names[i], fields[i])
 			}
 			counters[strings.TrimSuffix(names[0], ":")+names[i]] = Counter{n, at}
@@ -42,7 +52,7 @@ func (b *Bundle) Netstat(node string) (map[string]Counter, error) {
 		return nil
 	})
 	if err == nil && names != nil {
-		err = fileError(NodeFile(node, NetstatFile), errors.New("cut short: names without values"))
+		err = fileError(NodeFile(node, file), errors.New("cut short: names without values"))
 	}
 	if err != nil {
 		return nil, err

@@ -29,6 +29,15 @@ func (b *Bundle) Routes(node string) iter.Seq2[Route, error] {
 	})
 }
 
+// PolicyRules yields the policy rules of a node for IPv4 in the order in which the kernel asks them, from PolicyFile. An
+// error is yielded last.
+func (b *Bundle) PolicyRules(node string) iter.Seq2[PolicyRule, error] {
+	return nodeEntries(b, node, PolicyFile, func(r *PolicyRule, at Pos) error {
+		r.Pos = at
+		return require("src", r.Src)
+	})
+}
+
 func nodeEntries[T any](b *Bundle, node, file string, check func(*T, Pos) error) iter.Seq2[T, error] {
 	if err := CheckNodeName(node); err != nil {
 		return func(yield func(T, error) bool) {
@@ -46,7 +55,7 @@ func require(field, value string) error {
 	return nil
 }
 
-// UnmarshalJSONFrom reads info_data of VXLAN links only: links of other kinds use the same names for other types.
+// UnmarshalJSONFrom reads info_data of VXLAN links and bridges only: links of other kinds use the same names for other types.
 func (i *LinkInfo) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	var raw struct {
 		Kind string         `json:"info_kind"`
@@ -56,8 +65,19 @@ func (i *LinkInfo) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 		return err
 	}
 	*i = LinkInfo{Kind: raw.Kind}
-	if raw.Kind != "vxlan" || raw.Data == nil {
+	if raw.Data == nil {
 		return nil
 	}
-	return json.Unmarshal(raw.Data, &i.Data)
+	switch raw.Kind {
+	case "vxlan":
+		return json.Unmarshal(raw.Data, &i.Data)
+	case "bridge":
+		var data struct {
+			NFCallIPTables *int `json:"nf_call_iptables"`
+		}
+		err := json.Unmarshal(raw.Data, &data)
+		i.Data.NFCallIPTables = data.NFCallIPTables
+		return err
+	}
+	return nil
 }

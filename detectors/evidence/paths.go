@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"strings"
 )
 
 // Paths of a bundle. Those without a slash stand under nodes/NODE/.
@@ -13,11 +14,17 @@ const (
 	NodesFile  = "cluster/nodes.json"
 	ProbesFile = "cluster/probes.json"
 
+	ServicesFile       = "cluster/services.json"
+	EndpointSlicesFile = "cluster/endpointslices.json"
+	PodsFile           = "cluster/pods.json"
+	DaemonSetsFile     = "cluster/daemonsets.json"
+	KubeProxyFile      = "cluster/kube-proxy.json"
+
 	// CapturesDir is a folder of captures under nodes/NODE/.
 	CapturesDir = "captures"
 
 	LinkFile = "ip-link.json"
-	// LinkLaterFile is LinkFile taken again at the end, so that counters can be seen to grow.
+	// LinkLaterFile is Later(LinkFile).
 	LinkLaterFile = "ip-link-later.json"
 	AddrFile      = "ip-addr.json"
 	RouteFile     = "ip-route.json"
@@ -32,7 +39,22 @@ const (
 	ConntrackFile = "conntrack.txt"
 	UnameFile     = "uname.txt"
 	TWRecycleFile = "tw-recycle.json"
+
+	PolicyFile         = "ip-rule.json"
+	NFTRulesetFile     = "nft-ruleset.json"
+	EthtoolFile        = "ethtool.txt"
+	SNMPFile           = "snmp.txt"
+	ConntrackStatsFile = "conntrack-stats.txt"
+	SubnetFile         = "subnet.env"
+	ModulesFile        = "modules.txt"
 )
+
+// Later returns the name of a file that is taken again when everything else is over, so that counters can be seen to grow:
+// "snmp-later.txt" for "snmp.txt".
+func Later(file string) string {
+	ext := path.Ext(file)
+	return strings.TrimSuffix(file, ext) + "-later" + ext
+}
 
 // nodesDir holds one folder for each node.
 const nodesDir = "nodes"

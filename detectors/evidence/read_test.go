@@ -14,7 +14,8 @@ import (
 const (
 	ipLink = `[{"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP","LOWER_UP"],"mtu":65536,"qdisc":"noqueue","operstate":"UNKNOWN","linkmode":"DEFAULT","group":"default","txqlen":1000,"link_type":"loopback","address":"00:00:00:00:00:00","broadcast":"00:00:00:00:00:00","promiscuity":0,"stats64":{"rx":{"bytes":7,"packets":1,"errors":0,"dropped":0,"over_errors":0,"multicast":0},"tx":{"bytes":0,"packets":0,"errors":0,"dropped":0,"carrier_errors":0,"collisions":0}}},` +
 		`{"ifindex":5,"link":"eth0","ifname":"eth0.5","flags":[],"mtu":1500,"operstate":"DOWN","link_type":"ether","address":"02:00:00:00:00:05","linkinfo":{"info_kind":"vlan","info_data":{"protocol":"802.1Q","id":"five","flags":["REORDER_HDR"]}}},` +
-		`{"ifindex":4,"ifname":"flannel.1","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":1450,"qdisc":"noqueue","operstate":"UNKNOWN","linkmode":"DEFAULT","group":"default","txqlen":1000,"link_type":"ether","address":"b6:38:7e:1e:da:65","broadcast":"ff:ff:ff:ff:ff:ff","linkinfo":{"info_kind":"vxlan","info_data":{"id":1,"local":"192.168.7.1","link":"e0","port_range":{"low":0,"high":0},"port":8472,"learning":false,"ttl":0,"df":"unset","ageing":300}},"stats64":{"rx":{"bytes":0,"packets":0,"errors":0,"dropped":0,"otherhost":3},"tx":{"bytes":0,"packets":0,"errors":0,"dropped":1}}}]
+		`{"ifindex":4,"ifname":"flannel.1","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":1450,"qdisc":"noqueue","operstate":"UNKNOWN","linkmode":"DEFAULT","group":"default","txqlen":1000,"link_type":"ether","address":"b6:38:7e:1e:da:65","broadcast":"ff:ff:ff:ff:ff:ff","linkinfo":{"info_kind":"vxlan","info_data":{"id":1,"local":"192.168.7.1","link":"e0","port_range":{"low":0,"high":0},"port":8472,"learning":false,"ttl":0,"df":"unset","ageing":300}},"stats64":{"rx":{"bytes":0,"packets":0,"errors":0,"dropped":0,"otherhost":3},"tx":{"bytes":0,"packets":0,"errors":0,"dropped":1}}},` +
+		`{"ifindex":6,"ifname":"cni0","flags":["UP"],"mtu":1450,"link_type":"ether","linkinfo":{"info_kind":"bridge","info_data":{"ageing_time":30000,"root_id":"8000.1a:e9:ae:ea:86:28","vlan_filtering":0,"nf_call_iptables":0,"nf_call_ip6tables":0}}}]
 `
 	ipAddr = `[{"ifindex":4,"ifname":"flannel.1","flags":["UP"],"mtu":1450,"addr_info":[{"family":"inet","local":"10.244.0.0","prefixlen":32,"scope":"global","label":"flannel.1","valid_life_time":4294967295,"preferred_life_time":4294967295}]}]
 `
@@ -32,7 +33,22 @@ const (
 	// nftables 1.0.6 prints it so, here with a chain that is no base chain and an object of another kind.
 	nftChains = `{"nftables": [{"metainfo": {"version": "1.0.6", "release_name": "Lester Gooch #5", "json_schema_version": 1}}, {"chain": {"family": "ip", "table": "nat", "name": "POSTROUTING", "handle": 4, "type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"}}, {"table": {"family": "inet", "name": "fw", "handle": 2}}, {"chain": {"family": "inet", "table": "fw", "name": "plain", "handle": 2}}, {"chain": {"family": "netdev", "table": "nd", "name": "i", "handle": 1, "dev": ["lo", "eth0"], "type": "filter", "hook": "ingress", "prio": -5, "policy": "accept"}}]}
 `
-	leasesJSON = `[{"node":"n1","podCIDR":"10.244.0.0/24","publicIP":"192.168.7.1","backendType":"vxlan","vni":1,"vtepMAC":"B6:38:7E:1E:DA:65","source":"etcd"},
+	nftRuleset = `{"nftables": [{"metainfo": {"version": "1.0.6", "release_name": "Lester Gooch #5", "json_schema_version": 1}}, {"table": {"family": "inet", "name": "hostfw", "handle": 12}}, {"set": {"family": "inet", "name": "bl", "table": "hostfw", "type": "ipv4_addr", "handle": 2}}, {"chain": {"family": "inet", "table": "hostfw", "name": "input", "handle": 1, "type": "filter", "hook": "input", "prio": 0, "policy": "accept"}}, {"rule": {"family": "inet", "table": "hostfw", "chain": "input", "handle": 9, "comment": "no vxlan", "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "udp", "field": "dport"}}, "right": 8472}}, {"counter": {"packets": 7, "bytes": 700}}, {"drop": null}]}}, {"rule": {"family": "inet", "table": "hostfw", "chain": "input", "handle": 10, "expr": [{"counter": "named"}, {"accept": null}]}}]}
+`
+	ipRule = `[{"priority":0,"src":"all","table":"local"},{"priority":100,"src":"10.1.0.0","srclen":16,"dst":"10.2.0.0","dstlen":16,"fwmark":"0x4","fwmask":"0xff","iif":"eth0","table":"77","suppress_prefixlen":0},{"priority":101,"not":null,"src":"10.1.0.1","oif":"eth0","uid_start":0,"uid_end":10,"ipproto":"tcp","sport":5,"dport_start":80,"dport_end":90,"action":"blackhole"},{"priority":104,"src":"all","goto":32766},{"priority":105,"src":"all","l3mdev":null,"protocol":"bgp"}]
+`
+	servicesJSON = `{"apiVersion": "v1", "items": [
+{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kube-dns", "namespace": "kube-system"}, "spec": {"clusterIP": "10.96.0.10", "clusterIPs": ["10.96.0.10", "fd00::a"], "internalTrafficPolicy": "Cluster", "ports": [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}, {"name": "metrics", "port": 9153, "protocol": "TCP", "targetPort": "http"}], "sessionAffinity": "None", "type": "ClusterIP"}, "status": {"loadBalancer": {}}},
+{"metadata": {"name": "web", "namespace": "default"}, "spec": {"clusterIPs": ["None"], "type": "NodePort", "externalTrafficPolicy": "Local", "ports": [{"port": 80, "nodePort": 30080, "protocol": "TCP"}]}}], "kind": "List", "metadata": {"resourceVersion": ""}}`
+	endpointSlicesJSON = `{"apiVersion": "v1", "items": [
+{"addressType": "IPv4", "apiVersion": "discovery.k8s.io/v1", "endpoints": [{"addresses": ["10.244.1.3"], "conditions": {"ready": true, "serving": true, "terminating": false}, "nodeName": "n1", "targetRef": {"kind": "Pod", "name": "coredns-1"}}, {"addresses": ["10.244.2.3"], "conditions": {"ready": false, "serving": true, "terminating": true}, "nodeName": "n2"}, {"addresses": ["10.9.9.9"], "conditions": {}}], "kind": "EndpointSlice", "metadata": {"labels": {"kubernetes.io/service-name": "kube-dns"}, "name": "kube-dns-x", "namespace": "kube-system"}, "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}]},
+{"addressType": "FQDN", "endpoints": [{"addresses": ["db.example.org"]}], "metadata": {"name": "db", "namespace": "default"}, "ports": null}], "kind": "List"}`
+	podsJSON = `{"apiVersion": "v1", "items": [
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": {"k8s-app": "kube-dns"}, "name": "coredns-1", "namespace": "kube-system"}, "spec": {"containers": [{"env": [{"name": "A", "value": "b"}]}], "nodeName": "n1"}, "status": {"conditions": [{"status": "True", "type": "PodScheduled"}, {"status": "True", "type": "Ready"}], "hostIP": "172.18.0.2", "phase": "Running", "podIP": "10.244.1.3", "podIPs": [{"ip": "10.244.1.3"}]}},
+{"metadata": {"name": "new", "namespace": "default"}, "spec": {"hostNetwork": true}, "status": {"phase": "Pending"}}], "kind": "List"}`
+	daemonSetsJSON = `{"apiVersion": "v1", "items": [{"metadata": {"name": "kube-proxy", "namespace": "kube-system"}, "spec": {"template": {"spec": {"containers": [{"name": "kube-proxy", "image": "kube-proxy:v1.34.4", "command": ["/usr/local/bin/kube-proxy", "--config=/var/lib/kube-proxy/config.conf"]}]}}}, "status": {"desiredNumberScheduled": 3, "numberReady": 2}}], "kind": "List"}`
+	kubeProxyJSON  = `{"apiVersion": "v1", "data": {"config.conf": "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nclusterCIDR: 10.244.0.0/16\nconntrack:\n  maxPerCore: 0\n  min: null\niptables:\n  masqueradeAll: true\nmode: \"\"\n", "kubeconfig.conf": "x"}, "kind": "ConfigMap", "metadata": {"name": "kube-proxy"}}`
+	leasesJSON     = `[{"node":"n1","podCIDR":"10.244.0.0/24","publicIP":"192.168.7.1","backendType":"vxlan","vni":1,"vtepMAC":"B6:38:7E:1E:DA:65","source":"etcd"},
 {"node":"n2","podCIDR":"10.244.1.0/24","publicIP":"192.168.7.2","backendType":"host-gw","source":"etcd"}]`
 	nodesJSON = `{"apiVersion":"v1","items":[
 {"apiVersion":"v1","kind":"Node","metadata":{"annotations":{"flannel.alpha.coreos.com/backend-data":"{\"VNI\":1,\"VtepMAC\":\"b6:38:7e:1e:da:65\"}","flannel.alpha.coreos.com/backend-type":"vxlan","flannel.alpha.coreos.com/kube-subnet-manager":"true","flannel.alpha.coreos.com/public-ip":"172.18.0.2","node.alpha.kubernetes.io/ttl":"0"},"name":"n1"},"spec":{"podCIDR":"fd00:10:244::/64","podCIDRs":["fd00:10:244::/64","10.244.0.0/24"]},"status":{"images":[{"names":["a"],"sizeBytes":1}]}},
@@ -78,12 +94,16 @@ func TestReadsWhatTheToolsPrint(t *testing.T) {
 	}})
 
 	links, err := collect(b.Links("n1", LinkFile), func(l Link) string { return l.Name })
-	equal("links", links, err, []string{"lo", "eth0.5", "flannel.1"})
+	equal("links", links, err, []string{"lo", "eth0.5", "flannel.1", "cni0"})
 	for l := range b.Links("n1", LinkFile) {
 		if l.Name == "flannel.1" {
 			learning := false
 			equal("VXLAN link", *l.Info, nil, LinkInfo{Kind: "vxlan", Data: LinkData{ID: 1, Link: "e0", Local: "192.168.7.1", Port: 8472, Learning: &learning}})
 			equal("counters", *l.Stats, nil, Stats64{RX: RXStats{OtherHost: 3}, TX: TXStats{Dropped: 1}})
+		}
+		if l.Name == "cni0" {
+			off := 0
+			equal("bridge", *l.Info, nil, LinkInfo{Kind: "bridge", Data: LinkData{NFCallIPTables: &off}})
 		}
 	}
 

@@ -15,8 +15,8 @@ type Info struct {
 	Cluster string `json:"cluster"`
 	// Tool and its version, such as "netfault v0.1.0", or "by hand".
 	Tool string `json:"tool"`
-	// Nodes are those that the bundle is about; empty for all of the cluster. That the others were not collected makes
-	// nothing unknown.
+	// Nodes are those that the bundle is about. Others, which were not collected, make nothing unknown. Where there are
+	// none, it is about all nodes of the cluster.
 	Nodes []string `json:"nodes,omitempty"`
 }
 
@@ -67,7 +67,7 @@ type LinkInfo struct {
 	Data LinkData `json:"info_data,omitzero"`
 }
 
-// LinkData holds the VXLAN attributes of a link.
+// LinkData holds the attributes of VXLAN links, and one of bridges.
 type LinkData struct {
 	ID    int    `json:"id,omitempty"`
 	Link  string `json:"link,omitempty"`
@@ -75,6 +75,10 @@ type LinkData struct {
 	Port  int    `json:"port,omitempty"`
 	// Learning is always printed by `ip -d` for VXLAN links.
 	Learning *bool `json:"learning,omitempty"`
+	// NFCallIPTables of a bridge is 1 where packets that cross it pass iptables, whatever
+	// net.bridge.bridge-nf-call-iptables is (br_nf_pre_routing in net/bridge/br_netfilter_hooks.c). Nil where the kernel has
+	// no netfilter for bridges.
+	NFCallIPTables *int `json:"nf_call_iptables,omitempty"`
 }
 
 // Stats64 holds the counters of a link.
@@ -134,6 +138,63 @@ type Route struct {
 	Flags    []string `json:"flags"`
 	// Pos is its place in the file.
 	Pos Pos `json:"-"`
+}
+
+// PolicyRule is one entry of `ip -j rule`: a packet that has all that the rule names is routed by its Table or action. An
+// attribute that is empty or nil is not asked for.
+type PolicyRule struct {
+	Priority int `json:"priority"`
+	// Not turns the rule's conditions round.
+	Not NullFlag `json:"not,omitzero"`
+	// Src is an address, or "all"; SrcLen is the length of its prefix, 0 for a single address. Dst and DstLen likewise.
+	Src    string `json:"src"`
+	SrcLen int    `json:"srclen,omitempty"`
+	Dst    string `json:"dst,omitempty"`
+	DstLen int    `json:"dstlen,omitempty"`
+	TOS    string `json:"tos,omitempty"`
+	// FWMark is the packet's mark, such as "0x4000", of the bits in FWMask; of all bits where that is empty.
+	FWMark   string `json:"fwmark,omitempty"`
+	FWMask   string `json:"fwmask,omitempty"`
+	IIF      string `json:"iif,omitempty"`
+	OIF      string `json:"oif,omitempty"`
+	UIDStart *int64 `json:"uid_start,omitempty"`
+	UIDEnd   *int64 `json:"uid_end,omitempty"`
+	IPProto  string `json:"ipproto,omitempty"`
+	// SPort is a single port; SPortStart and SPortEnd are a range. DPort likewise.
+	SPort      int    `json:"sport,omitempty"`
+	SPortStart int    `json:"sport_start,omitempty"`
+	SPortEnd   int    `json:"sport_end,omitempty"`
+	DPort      int    `json:"dport,omitempty"`
+	DPortStart int    `json:"dport_start,omitempty"`
+	DPortEnd   int    `json:"dport_end,omitempty"`
+	TunID      uint64 `json:"tun_id,omitempty"`
+	// Table is where the route is looked up. Rules with an Action or a Goto have none.
+	Table string `json:"table,omitempty"`
+	// SuppressPrefixLen makes a route not count whose prefix is of this length or shorter: 0 passes over default routes.
+	SuppressPrefixLen *int `json:"suppress_prefixlen,omitempty"`
+	// L3MDev looks up the table of the VRF that the packet belongs to.
+	L3MDev NullFlag `json:"l3mdev,omitzero"`
+	// Goto is the priority of the rule to go on with.
+	Goto *int `json:"goto,omitempty"`
+	// NOP goes on with the next rule.
+	NOP NullFlag `json:"nop,omitzero"`
+	// Action is "blackhole", "unreachable", "prohibit" or "nat".
+	Action   string `json:"action,omitempty"`
+	Protocol string `json:"protocol,omitempty"`
+	// Pos is its place in the file.
+	Pos Pos `json:"-"`
+}
+
+// NullFlag is a member that iproute2 prints with the value null where it is set, and not at all where it is not.
+type NullFlag bool
+
+// MarshalJSON writes null.
+func (NullFlag) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
+
+// UnmarshalJSON reads any value as set.
+func (f *NullFlag) UnmarshalJSON([]byte) error {
+	*f = true
+	return nil
 }
 
 // Neighbour is one entry of `ip -j neigh`.

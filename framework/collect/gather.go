@@ -18,15 +18,15 @@ type Source interface {
 	Name() string
 	// Node runs Node there.
 	Node(ctx context.Context, w io.Writer) error
-	// Links runs LinksJSON there.
-	Links(ctx context.Context, w io.Writer) error
+	// Later runs Later there.
+	Later(ctx context.Context, w io.Writer) error
 }
 
 // sideBySide is how many nodes are gathered from at once.
 const sideBySide = 32
 
 // Gather makes a bundle in the folder dir, which must be empty or not exist. The nodes are gathered from side by side;
-// then the steps (leases, probes, links again) run in their order. bundle.json is written last, so that a folder without
+// then the steps (leases, probes, counters again) run in their order. bundle.json is written last, so that a folder without
 // it is an interrupted bundle.
 //
 // A node or step that fails does not stop the others, and the bundle is still finished: what is missing is missing in the
@@ -45,7 +45,7 @@ func Gather(ctx context.Context, dir string, info evidence.Info, nodes []Source,
 			return err
 		}
 	}
-	errs := []error{eachNode(nodes, func(n Source) error { return gatherNode(ctx, root, n) })}
+	errs := []error{eachNode(nodes, func(n Source) error { return gather(ctx, root, n, n.Node, nodeFiles, ErrorsFile) })}
 	for _, step := range steps {
 		if ctx.Err() != nil {
 			break
@@ -58,9 +58,9 @@ func Gather(ctx context.Context, dir string, info evidence.Info, nodes []Source,
 	return errors.Join(append(errs, writeJSON(root, evidence.InfoFile, info))...)
 }
 
-// GatherLinksLater takes ip-link-later.json from every node of the bundle in dir. A node that fails does not stop the
-// others.
-func GatherLinksLater(ctx context.Context, dir string, nodes []Source) error {
+// GatherLater takes what counts a second time from every node of the bundle in dir. A node that fails does not stop the
+// others, and says why in its later ErrorsFile.
+func GatherLater(ctx context.Context, dir string, nodes []Source) error {
 	if err := checkNames(nodes); err != nil {
 		return err
 	}
@@ -70,11 +70,7 @@ func GatherLinksLater(ctx context.Context, dir string, nodes []Source) error {
 	}
 	defer root.Close()
 	return eachNode(nodes, func(n Source) error {
-		file := evidence.NodeFile(n.Name(), evidence.LinkLaterFile)
-		if err := writeWhole(root, file, func(w io.Writer) error { return n.Links(ctx, &limitedWriter{w, maxFile}) }); err != nil {
-			return fmt.Errorf("collect links of node %s: %w", n.Name(), err)
-		}
-		return nil
+		return gather(ctx, root, n, n.Later, laterFiles, evidence.Later(ErrorsFile))
 	})
 }
 
@@ -124,17 +120,17 @@ func eachNode(nodes []Source, f func(Source) error) error {
 	return errors.Join(errs...)
 }
 
-// gatherNode unpacks a node's stream while it comes. A node that failed is told in its ErrorsFile too, so that the bundle
-// speaks for itself.
-func gatherNode(ctx context.Context, root *os.Root, n Source) error {
+// gather runs one of a node's methods and unpacks the stream while it comes. A node that failed is told in errorsFile too, so
+// that the bundle speaks for itself.
+func gather(ctx context.Context, root *os.Root, n Source, run func(context.Context, io.Writer) error, files []string, errorsFile string) error {
 	pr, pw := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := n.Node(ctx, pw)
+		err := run(ctx, pw)
 		pw.CloseWithError(err)
 		done <- err
 	}()
-	unpackErr := unpack(root, n.Name(), pr)
+	unpackErr := unpack(root, n.Name(), pr, files)
 	// What the node still sends must not block it: a writer to a closed pipe gets this error.
 	pr.CloseWithError(unpackErr)
 	runErr := <-done
@@ -148,21 +144,22 @@ func gatherNode(ctx context.Context, root *os.Root, n Source) error {
 	if err == nil {
 		return nil
 	}
-	note := appendLine(root, evidence.NodeFile(n.Name(), ErrorsFile), errorLine("node", err))
+	note := appendLine(root, evidence.NodeFile(n.Name(), errorsFile), errorLine("node", err))
 	return errors.Join(fmt.Errorf("collect node %s: %w", n.Name(), err), note)
 }
 
 // WriteLeases writes cluster/leases.json of the bundle in dir.
 func WriteLeases(dir string, leases []evidence.Lease) error {
-	return writeCluster(dir, evidence.LeasesFile, func(w io.Writer) error { return writeRows(w, leases) })
+	return WriteCluster(dir, evidence.LeasesFile, func(w io.Writer) error { return writeRows(w, leases) })
 }
 
 // WriteProbes writes cluster/probes.json of the bundle in dir.
 func WriteProbes(dir string, probes []evidence.Probe) error {
-	return writeCluster(dir, evidence.ProbesFile, func(w io.Writer) error { return writeRows(w, probes) })
+	return WriteCluster(dir, evidence.ProbesFile, func(w io.Writer) error { return writeRows(w, probes) })
 }
 
-func writeCluster(dir, file string, write func(io.Writer) error) error {
+// WriteCluster writes one of the files under cluster/ of the bundle in dir.
+func WriteCluster(dir, file string, write func(io.Writer) error) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
@@ -171,7 +168,7 @@ func writeCluster(dir, file string, write func(io.Writer) error) error {
 	if err := root.MkdirAll("cluster", 0o755); err != nil {
 		return err
 	}
-	return writeWhole(root, file, write)
+	return writeWhole(root, file, func(w io.Writer) error { return write(&limitedWriter{w, maxFile}) })
 }
 
 func writeJSON(root *os.Root, file string, v any) error {

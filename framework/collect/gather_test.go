@@ -22,15 +22,15 @@ import (
 type fake struct {
 	name  string
 	node  func(ctx context.Context, w io.Writer) error
-	links string
+	later []byte
 }
 
 func (f fake) Name() string { return f.name }
 
 func (f fake) Node(ctx context.Context, w io.Writer) error { return f.node(ctx, w) }
 
-func (f fake) Links(_ context.Context, w io.Writer) error {
-	_, err := io.WriteString(w, f.links)
+func (f fake) Later(_ context.Context, w io.Writer) error {
+	_, err := w.Write(f.later)
 	return err
 }
 
@@ -64,7 +64,7 @@ func archive(t testing.TB, entries ...entry) []byte {
 
 // sends is a node that streams b.
 func sends(name string, b []byte) fake {
-	return fake{name: name, links: "[]\n", node: func(_ context.Context, w io.Writer) error {
+	return fake{name: name, node: func(_ context.Context, w io.Writer) error {
 		_, err := w.Write(b)
 		return err
 	}}
@@ -109,6 +109,11 @@ func TestGather(t *testing.T) {
 		sends("n1", archive(t, file("ip-link.json", "[]\n"), file("netstat.txt", "TcpExt: 1\n"))),
 		sends("n2", archive(t, file("ip-link.json", "[]\n"), file("collect-errors.txt", "x: y\n"))),
 	}
+	for i, n := range nodes {
+		f := n.(fake)
+		f.later = archive(t, file("ip-link-later.json", "[]\n"), file("snmp-later.txt", "Udp: 1\n"))
+		nodes[i] = f
+	}
 	leases := []evidence.Lease{{Node: "n1", PodCIDR: "10.244.1.0/24", PublicIP: "172.18.0.2", BackendType: "vxlan", VNI: 1,
 		VtepMAC: "0a:00:00:00:00:01", Source: evidence.FromEtcd}}
 	probes := []evidence.Probe{{Kind: evidence.ProbePod, From: "n1", To: "n2", OK: true}}
@@ -122,7 +127,7 @@ func TestGather(t *testing.T) {
 			}
 			return WriteProbes(dir, probes)
 		},
-		func(dir string) error { return GatherLinksLater(context.Background(), dir, nodes) })
+		func(dir string) error { return GatherLater(context.Background(), dir, nodes) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,8 +135,8 @@ func TestGather(t *testing.T) {
 		t.Errorf("steps ran as %v", order)
 	}
 	want := []string{"bundle.json", "cluster/leases.json", "cluster/probes.json",
-		"nodes/n1/ip-link-later.json", "nodes/n1/ip-link.json", "nodes/n1/netstat.txt",
-		"nodes/n2/collect-errors.txt", "nodes/n2/ip-link-later.json", "nodes/n2/ip-link.json"}
+		"nodes/n1/ip-link-later.json", "nodes/n1/ip-link.json", "nodes/n1/netstat.txt", "nodes/n1/snmp-later.txt",
+		"nodes/n2/collect-errors.txt", "nodes/n2/ip-link-later.json", "nodes/n2/ip-link.json", "nodes/n2/snmp-later.txt"}
 	if got := names(list(t, dir)); !slices.Equal(got, want) {
 		t.Errorf("files are %v, want %v", got, want)
 	}
@@ -188,8 +193,37 @@ func TestGatherSelf(t *testing.T) {
 	for _, err := range bundle.FDB("n1") {
 		check(t, count, evidence.FDBFile, err)
 	}
-	if len(count) != 5 {
-		t.Errorf("rows read by file: %v, want some of five files", count)
+	for _, err := range bundle.PolicyRules("n1") {
+		check(t, count, evidence.PolicyFile, err)
+	}
+	for _, err := range bundle.Features("n1") {
+		check(t, count, evidence.EthtoolFile, err)
+	}
+	for _, err := range bundle.ConntrackStats("n1", evidence.ConntrackStatsFile) {
+		check(t, count, evidence.ConntrackStatsFile, err)
+	}
+	for _, err := range bundle.RuleCounters("n1", evidence.NFTFile) {
+		check(t, count, evidence.NFTFile, err)
+	}
+	for _, err := range bundle.RuleCounters("n1", evidence.LegacyFile) {
+		check(t, count, evidence.LegacyFile, err)
+	}
+	if len(count) != 10 {
+		t.Errorf("rows read by file: %v, want some of ten files", count)
+	}
+	for _, file := range []string{evidence.NetstatFile, evidence.SNMPFile} {
+		if counters, err := bundle.Counters("n1", file); err != nil || len(counters) < 50 {
+			t.Errorf("%s: %d counters, %v", file, len(counters), err)
+		}
+	}
+	if s, err := bundle.Subnet("n1"); err != nil || s.MTU != 1450 {
+		t.Errorf("%s: %+v, %v", evidence.SubnetFile, s, err)
+	}
+	for _, err := range bundle.Modules("n1") {
+		check(t, count, evidence.ModulesFile, err)
+	}
+	for r, err := range bundle.NFTRules("n1", evidence.NFTRulesetFile) {
+		t.Errorf("%s has %+v, %v, though iptables-nft-save printed it all", evidence.NFTRulesetFile, r, err)
 	}
 }
 
@@ -314,14 +348,47 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestGatherLinksHuge bounds ip-link-later.json too, which is not a tar stream.
-func TestGatherLinksHuge(t *testing.T) {
+// TestWriteClusterHuge bounds what comes from elsewhere than a node's tar stream.
+func TestWriteClusterHuge(t *testing.T) {
 	w := &limitedWriter{io.Discard, 10}
 	if _, err := w.Write(make([]byte, 10)); err != nil {
 		t.Error(err)
 	}
 	if _, err := w.Write([]byte("x")); err == nil {
 		t.Error("an eleventh byte is written")
+	}
+}
+
+// TestGatherLaterFailures keeps the two looks apart: what one sends does not take the place of the other's.
+func TestGatherLaterFailures(t *testing.T) {
+	dir := t.TempDir()
+	nodes := []Source{
+		fake{name: "first", later: archive(t, file("snmp.txt", "x"))},
+		fake{name: "silent"},
+		fake{name: "wrong", later: archive(t, file("collect-errors-later.txt", "snmp-later.txt: no\n"))},
+	}
+	for i, n := range nodes {
+		f := n.(fake)
+		f.node = sends("", archive(t, file("snmp.txt", "Udp: 1\n"), file("collect-errors.txt", "x: y\n"))).node
+		nodes[i] = f
+	}
+	if err := Gather(context.Background(), dir, info, nodes); err != nil {
+		t.Fatal(err)
+	}
+	err := GatherLater(context.Background(), dir, nodes)
+	if err == nil || !strings.Contains(err.Error(), `"snmp.txt", which is not a file`) || !strings.Contains(err.Error(), "the node sent nothing") {
+		t.Errorf("error is %v", err)
+	}
+	files := list(t, dir)
+	for _, n := range nodes {
+		for name, want := range map[string]string{"snmp.txt": "Udp: 1\n", "collect-errors.txt": "x: y\n"} {
+			if got := files[evidence.NodeFile(n.Name(), name)]; got != want {
+				t.Errorf("%s of %s is %q, want %q", name, n.Name(), got, want)
+			}
+		}
+		if got := files[evidence.NodeFile(n.Name(), "collect-errors-later.txt")]; got == "" {
+			t.Errorf("%s does not say what failed later", n.Name())
+		}
 	}
 }
 
@@ -339,8 +406,8 @@ func TestGatherNames(t *testing.T) {
 		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("node %q: the folder was made", name)
 		}
-		if err := GatherLinksLater(context.Background(), t.TempDir(), []Source{fake{name: name}}); err == nil {
-			t.Errorf("node %q: no error for the links", name)
+		if err := GatherLater(context.Background(), t.TempDir(), []Source{fake{name: name}}); err == nil {
+			t.Errorf("node %q: no error at the second look", name)
 		}
 	}
 	twins := []Source{sends("n1", nil), sends("n1", nil)}
@@ -482,7 +549,7 @@ func FuzzUnpack(f *testing.F) {
 		if err := errors.Join(root.RemoveAll(nodeDir("n1")), root.MkdirAll(nodeDir("n1"), 0o755)); err != nil {
 			t.Fatal(err)
 		}
-		_ = unpack(root, "n1", bytes.NewReader(stream)) // may fail, but not write elsewhere
+		_ = unpack(root, "n1", bytes.NewReader(stream), nodeFiles) // may fail, but not write elsewhere
 		err := filepath.WalkDir(parent, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err

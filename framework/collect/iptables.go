@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"strings"
 
 	"github.com/netfault/netfault/detectors/evidence"
 )
@@ -32,18 +31,40 @@ func iptablesSavers() []saver {
 	return found
 }
 
-// write runs the program. It prints nothing where there are no tables; a comment then says so, since an empty file is what
-// a failed command leaves.
-func (s saver) write(ctx context.Context, w io.Writer) error {
+// run returns what the program printed, with the counters of rules. It prints nothing where there are no tables; a comment
+// then says so, since an empty file is what a failed command leaves.
+func (s saver) run(ctx context.Context) ([]byte, error) {
+	text, err := output(ctx, s.program, "-c")
+	if err != nil {
+		return nil, err
+	}
+	if len(text) == 0 {
+		text = fmt.Appendf(nil, "# %s printed nothing: there are no tables\n", s.program)
+	}
+	return text, nil
+}
+
+// writeCounted writes of a rule set what the second look needs, as `grep -v '^\[0:0\] '` prints it: rules that have counted
+// nothing have not grown, and of the thousands of a large cluster these are nearly all.
+func writeCounted(w io.Writer, rules []byte) error {
+	for line := range bytes.Lines(rules) {
+		if bytes.HasPrefix(line, []byte("[0:0] ")) {
+			continue
+		}
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// output runs a program and returns its standard output.
+func output(ctx context.Context, program string, args ...string) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, s.program)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Stdout, cmd.Stderr = &limitedWriter{&stdout, maxFile}, &limitedWriter{&stderr, maxFile}
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w: %s", s.program, err, strings.TrimSpace(stderr.String()))
+		return nil, fmt.Errorf("%s: %w: %s", program, err, bytes.TrimSpace(stderr.Bytes()))
 	}
-	if stdout.Len() == 0 {
-		fmt.Fprintf(&stdout, "# %s printed nothing: there are no tables\n", s.program)
-	}
-	_, err := stdout.WriteTo(w)
-	return err
+	return stdout.Bytes(), nil
 }

@@ -11,15 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LinksJSON writes the links of the current namespace as ip-link.json. A second call later gives ip-link-later.json.
-func LinksJSON(w io.Writer) error {
-	table, err := readLinks()
-	if err != nil {
-		return err
-	}
-	return linksJSON(w, table)
-}
-
+// linksJSON writes ip-link.json.
 func linksJSON(w io.Writer, t *linkTable) error {
 	rows, err := t.links()
 	if err != nil {
@@ -116,6 +108,11 @@ func (t *linkTable) linkInfo(a rtnl.Attrs) (*evidence.LinkInfo, error) {
 		out.Data = t.vxlan(data)
 	case "vlan":
 		out.Data.ID = int(data.Uint16(nl.IFLA_VLAN_ID))
+	case "bridge":
+		if data.Has(nl.IFLA_BR_NF_CALL_IPTABLES) {
+			call := int(data.Uint8(nl.IFLA_BR_NF_CALL_IPTABLES))
+			out.Data.NFCallIPTables = &call
+		}
 	}
 	return out, nil
 }

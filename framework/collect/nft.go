@@ -39,14 +39,7 @@ func nftChainsJSON(w io.Writer) error {
 		}
 		objects = append(objects, nftObject{Chain: c})
 	}
-	if _, err := io.WriteString(w, `{"nftables":`); err != nil {
-		return err
-	}
-	if err := writeRows(w, objects); err != nil {
-		return err
-	}
-	_, err = io.WriteString(w, "}\n")
-	return err
+	return writeNFT(w, objects)
 }
 
 // withoutNFTables reports whether an error says that the kernel has no nf_tables and no module of it either: nfnetlink

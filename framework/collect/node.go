@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -22,9 +21,6 @@ import (
 // is there only if something failed.
 const ErrorsFile = "collect-errors.txt"
 
-// netstatPath is the calling thread's own: /proc/net would be that of the process's first thread.
-const netstatPath = "/proc/thread-self/net/netstat"
-
 // part is one file of a node and how it is made.
 type part struct {
 	file  string
@@ -35,14 +31,31 @@ type part struct {
 // gathered is left out and listed in ErrorsFile; the error is about w or ctx alone. Settings that something stands in for
 // are handed over by the caller, who made them; there are none on a node that is not a lab's.
 func Node(ctx context.Context, w io.Writer, recycle []evidence.TWRecycle) error {
+	l := look{ctx: ctx}
+	all := append(l.state(), l.counters()...)
+	if len(recycle) > 0 {
+		all = append(all, part{evidence.TWRecycleFile, func(w io.Writer) error { return json.NewEncoder(w).Encode(recycle) }})
+	}
+	return writeParts(ctx, w, all, ErrorsFile)
+}
+
+// Later gathers what counts a second time, and writes it to w as Node does, under the names of evidence.Later.
+func Later(ctx context.Context, w io.Writer) error {
+	l := look{ctx: ctx, later: true}
+	all := l.counters()
+	for i := range all {
+		all[i].file = evidence.Later(all[i].file)
+	}
+	return writeParts(ctx, w, all, evidence.Later(ErrorsFile))
+}
+
+// writeParts makes the parts one after the other and writes them to w as a tar archive, with a line in errorsFile for each that
+// failed.
+func writeParts(ctx context.Context, w io.Writer, all []part, errorsFile string) error {
 	tw := tar.NewWriter(w)
 	now := time.Now()
 	var failures bytes.Buffer
 	var body bytes.Buffer
-	all := parts(ctx)
-	if len(recycle) > 0 {
-		all = append(all, part{evidence.TWRecycleFile, func(w io.Writer) error { return json.NewEncoder(w).Encode(recycle) }})
-	}
 	for _, p := range all {
 		body.Reset()
 		if err := p.write(&body); err != nil {
@@ -57,48 +70,83 @@ func Node(ctx context.Context, w io.Writer, recycle []evidence.TWRecycle) error 
 		}
 	}
 	if failures.Len() > 0 {
-		if err := writeEntry(tw, ErrorsFile, failures.Bytes(), now); err != nil {
+		if err := writeEntry(tw, errorsFile, failures.Bytes(), now); err != nil {
 			return err
 		}
 	}
 	return tw.Close()
 }
 
-// parts lists a node's files. The links are read once, for their own file and for the names in the others.
-func parts(ctx context.Context) []part {
-	table, err := readLinks()
-	named := func(write func(io.Writer, *linkTable) error) func(io.Writer) error {
-		return func(w io.Writer) error {
-			if err != nil {
-				return err
-			}
-			return write(w, table)
+// look is one look at a node.
+type look struct {
+	ctx context.Context
+	// later says that it is the second, whose rules are needed for their counters alone.
+	later bool
+	// links are read once, for their own file and for the names in the others.
+	links    *linkTable
+	linksErr error
+	// nftRules is what iptables-nft-save printed.
+	nftRules []byte
+}
+
+// named makes a part of what needs the names of links.
+func (l *look) named(file string, write func(io.Writer, *linkTable) error) part {
+	return part{file, func(w io.Writer) error {
+		if l.links == nil && l.linksErr == nil {
+			l.links, l.linksErr = readLinks()
 		}
-	}
-	list := []part{
-		{evidence.LinkFile, named(linksJSON)},
-		{evidence.AddrFile, named(addressesJSON)},
-		{evidence.RouteFile, named(routesJSON)},
-		{evidence.NeighFile, named(neighboursJSON)},
-		{evidence.FDBFile, named(fdbJSON)},
-		{evidence.NetstatFile, netstat},
+		if l.linksErr != nil {
+			return l.linksErr
+		}
+		return write(w, l.links)
+	}}
+}
+
+// state lists the files that are taken once.
+func (l *look) state() []part {
+	return []part{
+		l.named(evidence.AddrFile, addressesJSON),
+		l.named(evidence.RouteFile, routesJSON),
+		{evidence.PolicyFile, policyJSON},
+		l.named(evidence.NeighFile, neighboursJSON),
+		l.named(evidence.FDBFile, fdbJSON),
+		l.named(evidence.EthtoolFile, features),
 		{evidence.UnameFile, uname},
-		{evidence.SysctlFile, func(w io.Writer) error { return sysctls(ctx, w) }},
+		{evidence.ModulesFile, modules},
+		{evidence.SubnetFile, verbatim(subnetPath)},
+		{evidence.SysctlFile, func(w io.Writer) error { return sysctls(l.ctx, w) }},
 		{evidence.ConntrackFile, conntrack},
 		{evidence.NFTChainsFile, nftChainsJSON},
 	}
-	for _, s := range iptablesSavers() {
-		list = append(list, part{s.file, func(w io.Writer) error { return s.write(ctx, w) }})
-	}
-	return list
 }
 
-func netstat(w io.Writer) error {
-	b, err := os.ReadFile(netstatPath)
+// counters lists the files that are taken a second time.
+func (l *look) counters() []part {
+	list := []part{
+		l.named(evidence.LinkFile, linksJSON),
+		{evidence.NetstatFile, verbatim(netstatPath)},
+		{evidence.SNMPFile, verbatim(snmpPath)},
+		{evidence.ConntrackStatsFile, conntrackStats},
+	}
+	for _, s := range iptablesSavers() {
+		list = append(list, part{s.file, func(w io.Writer) error { return l.rules(w, s) }})
+	}
+	return append(list, part{evidence.NFTRulesetFile, func(w io.Writer) error { return nftRuleset(l.ctx, w, l.nftRules) }})
+}
+
+// rules writes a rule set.
+func (l *look) rules(w io.Writer, s saver) error {
+	text, err := s.run(l.ctx)
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(b)
+	if s.file == evidence.NFTFile {
+		l.nftRules = text
+	}
+	if l.later {
+		return writeCounted(w, text)
+	}
+	_, err = w.Write(text)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +30,7 @@ import (
 func node(t testing.TB) {
 	t.Helper()
 	scratchns.Enter(t)
+	subnetFile(t)
 	scratchns.Script(t, `
 		sysctl -q -w net.ipv6.conf.default.accept_dad=0
 		sysctl -q -w net.ipv6.conf.default.router_solicitations=0
@@ -48,7 +50,7 @@ func node(t testing.TB) {
 		ip link set cni0 up
 		ip link add veth1 type veth peer name pod1
 		ip link set veth1 master cni0 up
-		ip link add nocarrier type bridge
+		ip link add nocarrier type bridge nf_call_iptables 1
 		ip link set nocarrier up
 		ip route add default via 172.18.0.1
 		ip route add 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink
@@ -57,6 +59,14 @@ func node(t testing.TB) {
 		ip route add default via 172.18.0.9 table 1000 proto static
 		ip route add 10.96.0.0/16 dev eth0 src 172.18.0.3 table 77 proto bird
 		ip route add 10.95.0.0/16 dev eth0 proto dhcp
+		ip rule add pref 100 from 10.1.0.0/16 to 10.2.0.0/16 iif eth0 fwmark 0x4/0xff table 77 suppress_prefixlength 0
+		ip rule add pref 101 not from 10.1.0.1 oif eth0 ipproto tcp dport 80-90 sport 5 uidrange 0-10 blackhole
+		ip rule add pref 102 tos 0x10 fwmark 7 goto 32766
+		ip rule add pref 103 to 10.3.0.0/16 ipproto 99 unreachable
+		ip rule add pref 104 tun_id 77 dport 53 lookup 1000 protocol bgp
+		ip rule add pref 105 l3mdev
+		ip rule add pref 106 nop
+		ip rule add pref 107 from 0.0.0.0/1 prohibit
 		ip -6 route add 2001:db8:1::/48 via 2001:db8::1 metric 7
 		ip neigh add 10.244.2.0 lladdr 0a:00:00:00:00:02 dev flannel.1 nud permanent
 		ip neigh add 172.18.0.21 lladdr 0a:00:00:00:00:21 dev eth0 nud stale
@@ -72,6 +82,21 @@ func node(t testing.TB) {
 		iptables-nft -t nat -A POSTROUTING -s 10.244.1.0/24 -j MASQUERADE
 		iptables-legacy -A FORWARD -s 10.244.0.0/16 -j ACCEPT`)
 	strayFrame(t, "underlay0")
+}
+
+// subnetFile writes flannel's subnet file into a /run that only the test has.
+func subnetFile(t testing.TB) {
+	t.Helper()
+	const env = "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n"
+	if err := errors.Join(
+		unix.Unshare(unix.CLONE_NEWNS),
+		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+		unix.Mount("tmpfs", "/run", "tmpfs", 0, ""),
+		os.MkdirAll(filepath.Dir(subnetPath), 0o755),
+		os.WriteFile(subnetPath, []byte(env), 0o644),
+	); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // strayFrame sends an IPv4 frame to a link address that nobody has, which the receiver counts as rx_otherhost_dropped.
@@ -97,8 +122,14 @@ func strayFrame(t testing.TB, dev string) {
 // collected runs Node and returns its files.
 func collected(t testing.TB) map[string][]byte {
 	t.Helper()
+	return unpacked(t, func(w io.Writer) error { return Node(context.Background(), w, nil) })
+}
+
+// unpacked returns the files of what write writes.
+func unpacked(t testing.TB, write func(io.Writer) error) map[string][]byte {
+	t.Helper()
 	var stream bytes.Buffer
-	if err := Node(context.Background(), &stream, nil); err != nil {
+	if err := write(&stream); err != nil {
 		t.Fatal(err)
 	}
 	files := map[string][]byte{}
@@ -170,18 +201,24 @@ var tools = []struct {
 	{evidence.RouteFile, []string{"ip", "-j", "route", "show", "table", "all"}, sameRows[evidence.Route]},
 	{evidence.NeighFile, []string{"ip", "-j", "neigh"}, sameRows[evidence.Neighbour]},
 	{evidence.FDBFile, []string{"bridge", "-j", "fdb"}, sameRows[evidence.FDBEntry]},
-	{evidence.NFTFile, []string{"iptables-nft-save"}, sameRules},
-	{evidence.LegacyFile, []string{"iptables-legacy-save"}, sameRules},
+	{evidence.NFTFile, []string{"iptables-nft-save", "-c"}, sameRules},
+	{evidence.LegacyFile, []string{"iptables-legacy-save", "-c"}, sameRules},
+	{evidence.PolicyFile, []string{"ip", "-j", "rule"}, sameRows[evidence.PolicyRule]},
+	{evidence.SNMPFile, []string{"cat", "/proc/net/snmp"}, sameText},
+	{evidence.ConntrackStatsFile, []string{"conntrack", "-S"}, sameText},
+	{evidence.SubnetFile, []string{"cat", subnetPath}, sameText},
 	{evidence.SysctlFile, []string{"sysctl", "-a", "--pattern", "^net[.]"}, sameSysctls},
 }
 
 func sameRules(t testing.TB, name string, tool, ours []byte) {
 	t.Helper()
-	stripped := func(b []byte) string {
-		return regexp.MustCompile(`(?m)^#.*\n|\[\d+:\d+\]`).ReplaceAllString(string(b), "")
-	}
-	if w, g := stripped(tool), stripped(ours); w != g || w == "" {
-		t.Errorf("%s:\n%s\nwant\n%s", name, g, w)
+	sameText(t, name, []byte(withoutDates(string(tool))), []byte(withoutDates(string(ours))))
+}
+
+func sameText(t testing.TB, name string, tool, ours []byte) {
+	t.Helper()
+	if !bytes.Equal(tool, ours) || len(tool) == 0 {
+		t.Errorf("%s:\n%s\nwant\n%s", name, ours, tool)
 	}
 }
 
@@ -352,7 +389,7 @@ func TestScriptOldNode(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"sh", "cat", "rm", "mv", "mkdir", "id", "uname", "date", "tr", "grep"} {
+	for _, name := range []string{"sh", "cat", "rm", "mv", "mkdir", "id", "uname", "date", "tr", "grep", "cut"} {
 		real, err := exec.LookPath(name)
 		if err != nil {
 			t.Skip(err)
@@ -386,14 +423,16 @@ func TestScriptOldNode(t *testing.T) {
 		names = append(names, e.Name())
 	}
 	slices.Sort(names)
-	got := slices.DeleteFunc(names, func(n string) bool { return n == evidence.ConntrackFile }) // depends on the kernel
-	want := []string{ErrorsFile, evidence.IPTablesFile, evidence.NetstatFile, evidence.SysctlFile, evidence.UnameFile}
+	got := slices.DeleteFunc(names, func(n string) bool { // depends on the kernel
+		return n == evidence.ConntrackFile || n == evidence.ConntrackStatsFile
+	})
+	want := []string{ErrorsFile, evidence.IPTablesFile, evidence.ModulesFile, evidence.NetstatFile, evidence.SNMPFile, evidence.SysctlFile, evidence.UnameFile}
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("files are %v, want %v", got, want)
 	}
 	b, _ := os.ReadFile(filepath.Join(folder, ErrorsFile))
-	for _, file := range []string{evidence.LinkFile, evidence.AddrFile, evidence.RouteFile, evidence.NeighFile, evidence.FDBFile} {
+	for _, file := range []string{evidence.LinkFile, evidence.AddrFile, evidence.RouteFile, evidence.PolicyFile, evidence.NeighFile, evidence.FDBFile, evidence.SubnetFile} {
 		if !strings.Contains(string(b), file+": ") {
 			t.Errorf("%s does not name %s:\n%s", ErrorsFile, file, b)
 		}
@@ -482,7 +521,7 @@ func TestNodeWithoutTools(t *testing.T) {
 	scratchns.Enter(t)
 	t.Setenv("PATH", t.TempDir())
 	files := collected(t)
-	if !strings.HasPrefix(string(files[ErrorsFile]), evidence.IPTablesFile+": iptables-save: ") {
+	if !strings.Contains(string(files[ErrorsFile]), "\n"+evidence.IPTablesFile+": iptables-save: ") {
 		t.Errorf("%s is %q", ErrorsFile, files[ErrorsFile])
 	}
 	for _, file := range []string{evidence.LinkFile, evidence.NeighFile, evidence.SysctlFile} {
@@ -528,16 +567,89 @@ func TestNodeBrokenPipe(t *testing.T) {
 	}
 }
 
-func TestLinksJSON(t *testing.T) {
+// looked runs Later and returns its files.
+func looked(t testing.TB) map[string][]byte {
+	t.Helper()
+	return unpacked(t, func(w io.Writer) error { return Later(context.Background(), w) })
+}
+
+// TestLater compares the second look with the tools and with the script for people.
+func TestLater(t *testing.T) {
 	node(t)
-	theirs, ours := steady(t, tools[0].argv, func() []byte {
-		var out bytes.Buffer
-		if err := LinksJSON(&out); err != nil {
-			t.Fatal(err)
+	scratchns.Script(t, `
+		iptables-nft -I OUTPUT -d 127.0.0.1 -p icmp -j ACCEPT
+		iptables-legacy -I OUTPUT -d 127.0.0.1 -p icmp -j ACCEPT`)
+	if counted := looked(t); bytes.Contains(counted[evidence.Later(evidence.NFTFile)], []byte("-A ")) {
+		t.Errorf("rules that have counted nothing:\n%s", counted[evidence.Later(evidence.NFTFile)])
+	}
+	ping(t)
+	files := looked(t)
+	if b, ok := files[evidence.Later(ErrorsFile)]; ok {
+		t.Errorf("errors: %s", b)
+	}
+	for _, rules := range []string{evidence.NFTFile, evidence.LegacyFile} {
+		text := string(files[evidence.Later(rules)])
+		if !strings.Contains(text, "\n[2:168] -A OUTPUT -d 127.0.0.1/32 -p icmp -j ACCEPT\n") || strings.Count(text, "-A ") != 1 {
+			t.Errorf("%s:\n%s", evidence.Later(rules), text)
 		}
-		return out.Bytes()
+	}
+	dir := t.TempDir()
+	path, err := filepath.Abs("../../hack/collect-evidence.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scratchns.Run(t, "sh", path, dir, "n1")
+	folder := filepath.Join(dir, "nodes", "n1")
+	// Between the script and the collector, the links may count something.
+	steady(t, tools[0].argv, func() []byte {
+		for file := range files {
+			_ = os.Remove(filepath.Join(folder, file))
+		}
+		scratchns.Run(t, "sh", path, "--later", dir, "n1")
+		files = looked(t)
+		return nil
 	})
-	sameRows[evidence.Link](t, evidence.LinkLaterFile, theirs, ours)
+	delete(files, evidence.Later(evidence.NFTRulesetFile)) // where there is nft, TestNFTRulesetLikeTool compares it
+	for _, file := range countFiles {
+		ours, ok := files[evidence.Later(file)]
+		if !ok {
+			continue
+		}
+		theirs, err := os.ReadFile(filepath.Join(folder, evidence.Later(file)))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if file == evidence.LinkFile {
+			sameRows[evidence.Link](t, evidence.LinkLaterFile, theirs, ours)
+		} else {
+			sameRules(t, evidence.Later(file), theirs, ours)
+		}
+	}
+	if len(files) != 6 {
+		t.Errorf("files are %v", slices.Sorted(maps.Keys(files)))
+	}
+	// The first look must be there, and the second not yet.
+	for _, argv := range [][]string{{path, "--later", dir, "n1"}, {path, "--later", dir, "n2"}, {path, dir, "n1"}} {
+		if out, err := exec.Command("sh", argv...).CombinedOutput(); err == nil {
+			t.Errorf("%v succeeds: %s", argv, out)
+		}
+	}
+}
+
+// ping sends one echo request of 84 bytes to this namespace itself, which answers with as many. A rule may drop it.
+func ping(t testing.TB) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	echo := make([]byte, 64)
+	echo[0], echo[2], echo[3] = 8, 0xf7, 0xff
+	if err := unix.Sendto(fd, echo, 0, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil && err != unix.EPERM {
+		t.Fatal(err)
+	}
 }
 
 func BenchmarkNode(b *testing.B) {

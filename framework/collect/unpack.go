@@ -18,19 +18,33 @@ const (
 	maxNode = 512 << 20
 )
 
-// nodeFiles are the entries that a node may send.
-var nodeFiles = []string{
-	evidence.LinkFile, evidence.AddrFile, evidence.RouteFile, evidence.NeighFile, evidence.FDBFile,
-	evidence.NFTFile, evidence.LegacyFile, evidence.IPTablesFile, evidence.NFTChainsFile,
-	evidence.SysctlFile, evidence.NetstatFile, evidence.UnameFile, evidence.TWRecycleFile, evidence.ConntrackFile, ErrorsFile,
+// countFiles are the entries that a node may send at either look.
+var countFiles = []string{
+	evidence.LinkFile, evidence.NetstatFile, evidence.SNMPFile, evidence.ConntrackStatsFile,
+	evidence.NFTFile, evidence.LegacyFile, evidence.IPTablesFile, evidence.NFTRulesetFile, ErrorsFile,
 }
+
+// nodeFiles are the entries that a node may send at the first look.
+var nodeFiles = append([]string{
+	evidence.AddrFile, evidence.RouteFile, evidence.PolicyFile, evidence.NeighFile, evidence.FDBFile, evidence.EthtoolFile,
+	evidence.UnameFile, evidence.ModulesFile, evidence.SubnetFile, evidence.SysctlFile, evidence.ConntrackFile,
+	evidence.NFTChainsFile, evidence.TWRecycleFile,
+}, countFiles...)
+
+// laterFiles are those at the second.
+var laterFiles = func() (list []string) {
+	for _, file := range countFiles {
+		list = append(list, evidence.Later(file))
+	}
+	return list
+}()
 
 func nodeDir(node string) string { return path.Dir(evidence.NodeFile(node, evidence.LinkFile)) }
 
 // unpack reads a node's tar stream and writes its entries into the node's folder under root, which must exist. A node is
-// not trusted: only regular files of known names, each once, within the bounds. What came before an error stays; each file
+// not trusted: only regular files of the names allowed, each once, within the bounds. What came before an error stays; each file
 // that is there is whole.
-func unpack(root *os.Root, node string, r io.Reader) error {
+func unpack(root *os.Root, node string, r io.Reader, allowed []string) error {
 	limited := &limitedReader{r, maxNode}
 	tr := tar.NewReader(limited)
 	var seen []string
@@ -45,7 +59,7 @@ func unpack(root *os.Root, node string, r io.Reader) error {
 			return fmt.Errorf("read tar stream: %w", err)
 		}
 		switch {
-		case !slices.Contains(nodeFiles, h.Name):
+		case !slices.Contains(allowed, h.Name):
 			return fmt.Errorf("tar stream has an entry %q, which is not a file of a node", h.Name)
 		case slices.Contains(seen, h.Name):
 			return fmt.Errorf("tar stream has %s twice", h.Name)

@@ -14,9 +14,9 @@ import (
 	"github.com/netfault/netfault/framework/probe"
 )
 
-// Take writes a bundle of the lab into dir, which must not exist or be empty, and returns the probes in it. First the nodes are read, side by side;
-// then the probes run, and the links are read again, so that what the probes made a counter do can be seen. Tool is the
-// program and its version.
+// Take writes a bundle of the lab into dir, which must not exist or be empty, and returns the probes in it. First the nodes are
+// read, side by side, and what Kubernetes says, where there is one; then the probes run, and what counts is read again, so that
+// what the probes made a counter do can be seen. Tool is the program and its version.
 func Take(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, error) {
 	var probes []evidence.Probe
 	var sources []collect.Source
@@ -33,13 +33,19 @@ func Take(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, e
 			return collect.WriteLeases(dir, leases)
 		},
 		func(dir string) error {
+			if l.API() == nil {
+				return nil
+			}
+			return kubernetes(ctx, l.API(), dir)
+		},
+		func(dir string) error {
 			var err error
 			if probes, err = probe.Run(ctx, l); err != nil {
 				return fmt.Errorf("probes: %w", err)
 			}
 			return collect.WriteProbes(dir, probes)
 		},
-		func(dir string) error { return collect.GatherLinksLater(ctx, dir, sources) },
+		func(dir string) error { return collect.GatherLater(ctx, dir, sources) },
 	)
 	return probes, err
 }
@@ -52,7 +58,7 @@ type source struct {
 
 func (s source) Node(ctx context.Context, w io.Writer) error { return s.run(ctx, w, "collect") }
 
-func (s source) Links(ctx context.Context, w io.Writer) error { return s.run(ctx, w, "links") }
+func (s source) Later(ctx context.Context, w io.Writer) error { return s.run(ctx, w, "later") }
 
 func (s source) run(ctx context.Context, w io.Writer, command string) error {
 	return s.Run(ctx, machine.Command{Argv: []string{s.agent, command}, Stdout: w})
