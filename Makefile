@@ -3,8 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 # netns, kind, or auto: kind where a container engine answers and a node image can be had, netns elsewhere.
 LAB ?= auto
-# Labels of the suite: all but the long one.
-FOCUS ?= !sigkill
+# Labels of the suite, such as a scenario's name; empty for all but the long one.
+FOCUS ?=
 VECTORS ?= framework/twrecycle/testdata/vectors.json
 RULESETS ?= 2000
 OUT := out/$(LAB)
@@ -13,6 +13,8 @@ export NETFAULT_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netfault
 # What a run as root needs to know of the user's settings: where Go is, and those of these that are set.
 SETTINGS := FLANNEL_VERSION NODE_IMAGE KIND_EXPERIMENTAL_PROVIDER CONTAINERS_CONF DOCKER_HOST DOCKER_CONFIG
 ENV := env PATH="$(PATH)" NETFAULT_CACHE=$(NETFAULT_CACHE) $(foreach v,$(SETTINGS),$(if $($(v)),$(v)="$($(v))"))
+# Nothing is printed of specs that are skipped, and picking none is an error.
+QUIET := --ginkgo.succinct --ginkgo.silence-skips --ginkgo.fail-on-empty
 GO_BUILD := CGO_ENABLED=0 go build -trimpath
 
 .DEFAULT_GOAL := help
@@ -35,17 +37,19 @@ node-image: ## build a kind node image without a container registry, for LAB=kin
 	@$(GO_BUILD) -o bin/ ./hack/node-image
 	@$(ENV) bin/node-image
 
-e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line; KEEP=1 keeps the lab of a failure); reports in out/LAB/
+e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KEEP=1 keeps the lab of a failure); reports in out/LAB/
 	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && $(MAKE) --no-print-directory suite LAB=$$lab
 
 suite: tools
-	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/$(LAB)
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@mkdir -p $(OUT)
-	@test "$(FOCUS)" != "!sigkill" || $(SUDO) $(ENV) bin/$(LAB).test -test.v | grep -E '^(---|ok|PASS|FAIL|    )'
+ifeq ($(FOCUS),)
+	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/$(LAB)
+	@$(SUDO) $(ENV) bin/$(LAB).test -test.v | grep -E '^(---|ok|PASS|FAIL|    )'
+endif
 	@color=; [ -t 1 ] || color=--ginkgo.no-color; \
-	$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all --ginkgo.succinct $$color \
-	  --ginkgo.fail-on-empty --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
+	$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
+	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json"
 
 test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no root needed
@@ -80,14 +84,14 @@ bench-kind: LAB = kind
 bench-kind: tools ## time a bare kind cluster beside the whole suite on one of the same configuration, step by step
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@CGO_ENABLED=0 go build -o bin/ ./hack/bench-kind
-	@$(SUDO) $(ENV) bin/bench-kind bin/e2e.test -test.run=TestScenarios -lab=kind --ginkgo.label-filter=fault --ginkgo.fail-on-empty --ginkgo.succinct --ginkgo.no-color
+	@$(SUDO) $(ENV) bin/bench-kind bin/e2e.test -test.run=TestScenarios -lab=kind --ginkgo.label-filter=fault $(QUIET) --ginkgo.no-color
 
-fixtures: tools ## record fixtures/bundles anew, from real runs of every scenario
+fixtures: tools ## record fixtures/bundles anew, from real runs of every scenario (FOCUS=stale-vtep: of that one, and no other's)
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
-	@rm -rf out/fixtures && mkdir -p out/fixtures
-	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -out=$(CURDIR)/out/fixtures -keep-bundles --ginkgo.label-filter=fault --ginkgo.fail-on-empty --ginkgo.succinct
-	@for s in out/fixtures/bundles/*; do for phase in healthy faulty healed; do \
-	  rm -rf fixtures/bundles/$${s##*/}/$$phase && mkdir -p fixtures/bundles/$${s##*/} && cp -r $$s/$$phase fixtures/bundles/$${s##*/}/; done; done
+	@$(SUDO) rm -rf out/fixtures && mkdir -p out/fixtures/bundles
+	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -out=$(CURDIR)/out/fixtures -record $(QUIET) --ginkgo.label-filter='fault$(if $(FOCUS), && ($(FOCUS)))'
+	@test -n "$$(ls out/fixtures/bundles)" || { echo "nothing was recorded: no scenario that FOCUS picks can come about here" >&2; exit 1; }
+	@for s in $$(ls out/fixtures/bundles); do rm -rf fixtures/bundles/$$s && cp -r out/fixtures/bundles/$$s fixtures/bundles/ || exit 1; done
 
 clean: ## remove what was built here (the built tools stay in the cache)
 	@$(SUDO) rm -rf bin out

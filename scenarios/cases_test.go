@@ -3,94 +3,57 @@ package scenarios_test
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
+	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/all"
-	"github.com/netfault/netfault/detectors/evidence"
-	"github.com/netfault/netfault/detectors/podsnat"
-	staledetector "github.com/netfault/netfault/detectors/stalevtep"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
 )
 
-// What detectors tell apart, set by hand on the lab, goes through the whole life of a fault: packets must be lost or changed,
-// the case must be named, and its own remedy must heal. These are tests of the detectors' remedies and not faults: nothing
-// in life brings them about in this way.
-var _ = Describe("case", Label("cases"), func() {
-	between12 := fault.Between(fault.Nth(0), fault.Nth(1))
-	withNode1 := fault.Crossing(fault.Nth(0))
-	DescribeTable("of stale-vtep heals by its remedy", func(ctx context.Context, want fault.Subject, mustFail fault.Which,
-		wreck func(context.Context, lab.Lab) error) {
-		liveThrough(ctx, staledetector.Detector, want, mustFail, wreck)
-	},
-		Entry("forwarding entry missing", fault.Subject{Case: staledetector.FDBMissing, Node: "n2", Peer: "n1"}, between12,
-			func(ctx context.Context, l lab.Lab) error {
-				return on(ctx, l, 1, "bridge fdb del %MAC dev flannel.1 dst %IP self")
-			}),
-		Entry("forwarding entry elsewhere", fault.Subject{Case: staledetector.FDBElsewhere, Node: "n2", Peer: "n1"}, between12,
-			func(ctx context.Context, l lab.Lab) error {
-				return on(ctx, l, 1, "bridge fdb replace %MAC dev flannel.1 dst 192.168.100.13 self permanent")
-			}),
-		Entry("neighbour missing", fault.Subject{Case: staledetector.NeighbourMissing, Node: "n2", Peer: "n1"}, between12,
-			func(ctx context.Context, l lab.Lab) error {
-				return on(ctx, l, 1, "ip neigh del 10.244.1.0 dev flannel.1")
-			}),
-		Entry("flannel.1 down", fault.Subject{Case: staledetector.VTEPDown, Node: "n1"}, withNode1,
-			func(ctx context.Context, l lab.Lab) error {
-				return on(ctx, l, 0, "ip link set dev flannel.1 down")
-			}),
-		Entry("flannel.1 missing", fault.Subject{Case: staledetector.VTEPMissing, Node: "n1"}, withNode1,
-			func(ctx context.Context, l lab.Lab) error {
-				if err := l.Flannel().Delete(ctx); err != nil {
-					return err
-				}
-				if err := on(ctx, l, 0, "ip link del dev flannel.1"); err != nil {
-					return err
-				}
-				return l.Flannel().Create(ctx, "n2", "n3")
-			}),
-	)
+// setCase is what a detector tells apart, set by hand on the lab. It goes through the whole life of a fault: packets must be
+// lost or changed, the case must be named, and its own remedy must heal. These are tests of the detectors' remedies and not
+// faults: nothing in life brings them about in this way. Each detector has a file of them.
+type setCase struct {
+	name string
+	// want is what must be reported, and all of it.
+	want fault.Subject
+	// mustFail says which probes must fail; nil if none.
+	mustFail fault.Which
+	set      func(context.Context, lab.Lab) error
+}
 
-	toNode1 := fault.And(fault.Kind(evidence.ProbePod), fault.From(fault.Nth(1)), fault.To(fault.Nth(0)))
-	DescribeTable("of pod-snat heals by its remedy", func(ctx context.Context, peer string, mustFail fault.Which, rules ...string) {
-		liveThrough(ctx, podsnat.Detector, fault.Subject{Case: podsnat.Rule, Node: "n2", Peer: peer}, mustFail,
-			func(ctx context.Context, l lab.Lab) error {
-				for _, r := range rules {
-					if err := on(ctx, l, 1, r); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-	},
-		Entry("one peer and one port", "n1", toNode1,
-			"iptables-nft -w -t nat -I POSTROUTING -s 10.244.2.0/24 -d 10.244.1.0/24 -p tcp -m tcp --dport 8080 -j MASQUERADE"),
-		Entry("a mark set in another table", "n1", toNode1,
-			"iptables-nft -w -t mangle -A PREROUTING -i cni0 -d 10.244.1.0/24 -p tcp -j MARK --set-xmark 0x80/0x80",
-			"iptables-nft -w -t nat -N HIDE",
-			"iptables-nft -w -t nat -A HIDE -m mark --mark 0x80/0x80 -j MASQUERADE",
-			"iptables-nft -w -t nat -I POSTROUTING -j HIDE"),
-		Entry("the other world, all peers", "",
-			fault.And(fault.Kind(evidence.ProbePod), fault.From(fault.Nth(1)), fault.Overlay),
-			"iptables-legacy -w -t nat -A POSTROUTING ! -d 10.244.2.0/24 -o flannel.1 -j SNAT --to-source 10.244.2.1"),
-	)
-})
+// setByHand are the cases that are brought about in this way, as DETECTOR/CASE.
+var setByHand []string
 
-// liveThrough takes what wreck does through the whole life of a fault.
-func liveThrough(ctx context.Context, d detectors.Detector, want fault.Subject, mustFail fault.Which,
-	wreck func(context.Context, lab.Lab) error) {
+// casesOf declares a spec for each of a detector's cases that are set by hand.
+func casesOf(d detectors.Detector, cases ...setCase) bool {
+	GinkgoHelper()
+	for _, c := range cases {
+		setByHand = append(setByHand, d.Name+"/"+c.want.Case)
+	}
+	return Describe("case of "+d.Name, Label("cases"), func() {
+		for _, c := range cases {
+			It(c.name+" heals by its remedy", Label(c.want.Case), func(ctx context.Context) { liveThrough(ctx, d, c) })
+		}
+	})
+}
+
+// liveThrough takes a case through the whole life of a fault.
+func liveThrough(ctx context.Context, d detectors.Detector, c setCase) {
 	GinkgoHelper()
 	life := &fault.Life{
 		Lab: theLab, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: silent{}, Bundles: filepath.Join(*outDir, "cases"),
 		Scenario: fault.Scenario{
-			Name: want.Case, Detector: d, MustFail: mustFail,
-			Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return wreck(ctx, l) },
-			Want:   func(lab.Lab) []fault.Subject { return []fault.Subject{want} },
+			Name: c.want.Case, Detector: d, MustFail: c.mustFail,
+			Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return c.set(ctx, l) },
+			Want:   func(lab.Lab) []fault.Subject { return []fault.Subject{c.want} },
 		},
 	}
 	undoOrKeep(theLab)
@@ -98,13 +61,60 @@ func liveThrough(ctx context.Context, d detectors.Detector, want fault.Subject, 
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// on runs a command on the i-th node, with %MAC and %IP replaced by those of the first node's flannel.1 and underlay.
-func on(ctx context.Context, l lab.Lab, i int, command string) error {
-	leases, err := l.Leases(ctx)
-	if err != nil {
-		return err
+// commands sets a case by commands on the i-th node, with %MAC and %IP replaced by those of the first node's flannel.1 and
+// underlay.
+func commands(i int, lines ...string) func(context.Context, lab.Lab) error {
+	return func(ctx context.Context, l lab.Lab) error {
+		leases, err := l.Leases(ctx)
+		if err != nil {
+			return err
+		}
+		of := strings.NewReplacer("%MAC", leases[0].VtepMAC, "%IP", leases[0].PublicIP)
+		for _, line := range lines {
+			if _, err := machine.Output(ctx, l.Nodes()[i], strings.Fields(of.Replace(line))...); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	argv := strings.Fields(strings.NewReplacer("%MAC", leases[0].VtepMAC, "%IP", leases[0].PublicIP).Replace(command))
-	_, err = machine.Output(ctx, l.Nodes()[i], argv...)
-	return err
+}
+
+// outOfReach are the cases that no lab of the suite can have, and why.
+var outOfReach = map[string]string{
+	"stale-vtep/observer-wide": "it takes more than 32 peers",
+}
+
+// Every case of a cause is brought about on a lab: by a scenario, whose fixture says so, or by hand.
+func TestEveryCaseIsBroughtAbout(t *testing.T) {
+	onLab := slices.Clone(setByHand)
+	forEachFixture(t, func(_ *testing.T, _ string, want []problem) {
+		for _, p := range want {
+			onLab = append(onLab, p.Detector+"/"+p.Case)
+		}
+	})
+	var known []string
+	for _, d := range all.Detectors() {
+		if d.Kind != detectors.Cause {
+			continue
+		}
+		for _, c := range d.Cases {
+			name := d.Name + "/" + c.Name
+			known = append(known, name)
+			_, excused := outOfReach[name]
+			switch brought := slices.Contains(onLab, name); {
+			case brought && excused:
+				t.Errorf("%s is brought about on a lab: take it out of outOfReach", name)
+			case !brought && !excused:
+				t.Errorf("%s is not brought about on any lab: set it by hand (casesOf, in cases_*_test.go), or make a scenario of it", name)
+			}
+		}
+	}
+	for name := range outOfReach {
+		onLab = append(onLab, name)
+	}
+	for _, name := range onLab {
+		if !slices.Contains(known, name) {
+			t.Errorf("there is no case %s of a cause", name)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,75 +13,101 @@ import (
 	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/stalevtep"
-	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/scenarios"
 )
 
-// recorded says what the detector must report on the bundles that `make fixtures` recorded from real runs.
-var recorded = map[string][]fault.Subject{
-	"stale-vtep":       {{Case: "observer-stale", Node: "n2", Peer: "n1"}},
-	"vtep-lease-drift": {{Case: "lease-stale", Node: "n2"}},
-	"dockerd-ip-masq":  {{Case: "dockerd", Node: "n1"}, {Case: "dockerd", Node: "n2"}, {Case: "dockerd", Node: "n3"}},
-	"tw-recycle":       {{Case: "behaviour", Node: "n1"}},
+// fixtures is the folder of the bundles that `make fixtures` recorded from real runs, a folder for each scenario.
+var fixtures = filepath.Join("..", "fixtures", "bundles")
+
+// forEachFixture calls test for each bundle of each fixture, with the problems that must be reported on it.
+func forEachFixture(t *testing.T, test func(t *testing.T, bundle string, want []problem)) {
+	folders, err := os.ReadDir(fixtures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		dir := filepath.Join(fixtures, folder.Name())
+		w, err := readWant(dir)
+		if err != nil {
+			t.Errorf("%v: `make fixtures FOCUS=%s` records it anew", err, folder.Name())
+		}
+		for bundle, want := range w {
+			t.Run(folder.Name()+"/"+bundle, func(t *testing.T) { test(t, filepath.Join(dir, bundle), want) })
+		}
+	}
+}
+
+// Each scenario has its fixture, with what must be said of each of the bundles there, and there are no others.
+func TestEveryScenarioHasItsFixture(t *testing.T) {
+	var names []string
+	for _, s := range scenarios.All() {
+		names = append(names, s.Name)
+		w, err := readWant(filepath.Join(fixtures, s.Name))
+		if err != nil {
+			t.Errorf("scenario %s has no recorded bundles (%v): run `make fixtures FOCUS=%s`", s.Name, err, s.Name)
+			continue
+		}
+		if !slices.ContainsFunc(slices.Collect(maps.Values(w)), func(want []problem) bool {
+			return slices.ContainsFunc(want, func(p problem) bool { return p.Detector == s.Detector.Name })
+		}) {
+			t.Errorf("no bundle of scenario %s shows its fault: run `make fixtures FOCUS=%s`", s.Name, s.Name)
+		}
+	}
+	found, err := filepath.Glob(filepath.Join(fixtures, "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range found {
+		name, bundle := filepath.Base(filepath.Dir(path)), filepath.Base(path)
+		if !slices.Contains(names, name) {
+			t.Errorf("%s: there is no scenario %s", path, name)
+			continue
+		}
+		w, _ := readWant(filepath.Dir(path)) // the error was told above
+		if _, ok := w[bundle]; !ok && bundle != wantFile {
+			t.Errorf("%s: %s says nothing of it: run `make fixtures FOCUS=%s`", path, wantFile, name)
+		}
+	}
 }
 
 func TestRecordedBundles(t *testing.T) {
-	for _, s := range scenarios.All() {
-		want, ok := recorded[s.Name]
-		if !ok {
-			t.Errorf("scenario %s has no recorded bundles: run make fixtures, and say here what must be reported", s.Name)
-		}
-		dir := filepath.Join("..", "fixtures", "bundles", s.Name)
-		for _, phase := range []string{"healthy", "healed"} {
-			t.Run(s.Name+"/"+phase, func(t *testing.T) {
-				for _, f := range judge(t, filepath.Join(dir, phase)).Findings {
-					if f.Verdict != detectors.Clean && f.Verdict != detectors.NotApplicable {
-						t.Errorf("%s: %s: %s", f.Detector, f.Verdict, f.Summary)
-					}
-				}
-			})
-		}
-		t.Run(s.Name+"/faulty", func(t *testing.T) {
-			var found []fault.Subject
-			for _, f := range judge(t, filepath.Join(dir, "faulty")).Findings {
-				switch {
-				case f.Detector == s.Detector.Name && f.Verdict == detectors.Problem:
-					found = append(found, fault.Subject{Case: f.Case, Node: f.Node, Peer: f.Peer})
-				case isCause(f.Detector) && f.Verdict != detectors.Clean && f.Verdict != detectors.NotApplicable:
-					t.Errorf("%s is not silent: %s: %s", f.Detector, f.Verdict, f.Summary)
-				}
+	forEachFixture(t, func(t *testing.T, bundle string, want []problem) {
+		found := []problem{}
+		for _, f := range judge(t, bundle).Findings {
+			switch {
+			case f.Verdict == detectors.Clean || f.Verdict == detectors.NotApplicable:
+			case isCause(f.Detector) && f.Verdict == detectors.Problem:
+				found = append(found, problem{f.Detector, f.Case, f.Node, f.Peer})
+			case isCause(f.Detector) || len(want) == 0:
+				t.Errorf("%s: %s: %s", f.Detector, f.Verdict, f.Summary)
 			}
-			if !slices.Equal(found, want) {
-				t.Errorf("%s reports %+v, want %+v", s.Detector.Name, found, want)
-			}
-		})
-	}
+		}
+		if !slices.Equal(found, want) {
+			t.Errorf("the detectors report %+v, want %+v", found, want)
+		}
+	})
 }
 
 // A bundle collected by hand has no probes and no lab: the verdict on the cause must be the same.
 func TestRecordedBundlesWithoutProbes(t *testing.T) {
-	for name := range recorded {
-		for phase, exit := range map[string]int{"healthy": 0, "faulty": 1} {
-			t.Run(name+"/"+phase, func(t *testing.T) {
-				dir := t.TempDir()
-				if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "fixtures", "bundles", name, phase))); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.Remove(filepath.Join(dir, evidence.ProbesFile)); err != nil {
-					t.Fatal(err)
-				}
-				report := judge(t, dir)
-				if got := report.ExitCode(detectors.FailOnUnknown); got != exit {
-					t.Errorf("exit code %d, want %d: %+v", got, exit, report.Findings)
-				}
-			})
+	forEachFixture(t, func(t *testing.T, bundle string, want []problem) {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(bundle)); err != nil {
+			t.Fatal(err)
 		}
-	}
+		if err := os.Remove(filepath.Join(dir, evidence.ProbesFile)); err != nil {
+			t.Fatal(err)
+		}
+		report := judge(t, dir)
+		if got, exit := report.ExitCode(detectors.FailOnUnknown), min(len(want), 1); got != exit {
+			t.Errorf("exit code %d, want %d: %+v", got, exit, report.Findings)
+		}
+	})
 }
 
 // Every file that is cut off must make the verdict unknown or leave it as it was; never clean where there is a fault.
 func TestTruncatedRecordedBundleIsNeverFine(t *testing.T) {
-	source := filepath.Join("..", "fixtures", "bundles", "stale-vtep", "faulty")
+	source := filepath.Join(fixtures, "stale-vtep", "faulty")
 	for _, file := range []string{"cluster/leases.json", "nodes/n1/ip-link.json", "nodes/n2/ip-neigh.json", "nodes/n2/bridge-fdb.json"} {
 		t.Run(strings.ReplaceAll(file, "/", " "), func(t *testing.T) {
 			dir := t.TempDir()

@@ -18,6 +18,7 @@ import (
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/undo"
+	"github.com/netfault/netfault/scenarios"
 )
 
 // The program is killed with SIGKILL at every line that it prints while it changes something; then `netfault reset` must
@@ -52,21 +53,19 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 		}
 	})
 
-	for scenario, pods := range map[string]lab.Attachment{
-		"stale-vtep": lab.CNIBridge, "vtep-lease-drift": lab.CNIBridge, "dockerd-ip-masq": lab.DockerBridge, "tw-recycle": lab.Routed,
-	} {
-		It("in the life of "+scenario+" leaves nothing that reset does not undo", func(ctx context.Context) {
+	for _, s := range scenarios.All() {
+		It("in the life of "+s.Name+" leaves nothing that reset does not undo", Label(s.Name), func(ctx context.Context) {
 			// A kind cluster takes longer for everything: there netfault is killed at its changes alone.
 			pick := changesAndSteps
 			if chosen == labs.KIND {
-				pods, pick = lab.CNIBridge, changes
+				pick = changes
 			}
-			netfault(ctx, "lab", "up", "--lab="+name, "--kind="+string(chosen), "--pods="+string(pods))
+			netfault(ctx, "lab", "up", "--lab="+name, "--kind="+string(chosen), "--pods="+string(podsFor(s)))
 			l, err := found.Open(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			before, err := undo.Record(ctx, l)
 			Expect(err).NotTo(HaveOccurred())
-			inject := []string{"fault", "inject", scenario, "--lab=" + name}
+			inject := []string{"fault", "inject", s.Name, "--lab=" + name}
 			heal := []string{"fault", "heal", "--lab=" + name}
 			skipUnavailable(ctx, inject)
 

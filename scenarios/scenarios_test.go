@@ -36,7 +36,7 @@ func lifeOf(s fault.Scenario, remedy string) {
 		entry := scenarioReport{Scenario: s.Name, Detector: s.Detector.Name, Remedy: remedy, Plan: steps}
 
 		BeforeAll(func(ctx context.Context) {
-			life.Lab, life.Bundles = labWith(ctx, s.Pods), filepath.Join(*outDir, "bundles")
+			life.Lab, life.Bundles = labWith(ctx, podsFor(s)), filepath.Join(*outDir, "bundles")
 			if remedy != "" {
 				life.Bundles = filepath.Join(*outDir, "bundles-other-remedies")
 			}
@@ -54,8 +54,13 @@ func lifeOf(s fault.Scenario, remedy string) {
 		AfterAll(func() {
 			entry.OK = entry.Skipped == "" && len(entry.Steps) == len(steps) && entry.Steps[len(steps)-1].OK
 			results = append(results, entry)
-			if entry.OK && !*keepBundles {
-				Expect(os.RemoveAll(filepath.Join(life.Bundles, s.Name))).To(Succeed())
+			bundles := filepath.Join(life.Bundles, s.Name)
+			switch {
+			case !entry.OK:
+			case *record && remedy == "":
+				Expect(makeFixture(bundles, wantOf(s, life.Lab))).To(Succeed())
+			default:
+				Expect(os.RemoveAll(bundles)).To(Succeed())
 			}
 		})
 		for _, step := range steps {

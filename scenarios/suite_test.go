@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,19 +17,17 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/netfault/netfault/framework/fault"
-	"github.com/netfault/netfault/framework/kstate"
 	"github.com/netfault/netfault/framework/lab"
-	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/tools"
 )
 
 var (
-	outDir      = flag.String("out", "", "folder for report.json and the bundles; without it, the suite is skipped")
-	labKind     = flag.String("lab", string(labs.Netns), "kind of lab: netns, kind or auto")
-	keepBundles = flag.Bool("keep-bundles", false, "keep the bundles of scenarios that passed, too")
-	keep        = flag.Bool("keep", false, "stop at the first failure, and keep the lab as it is then")
+	outDir  = flag.String("out", "", "folder for report.json and the bundles; without it, the suite is skipped")
+	labKind = flag.String("lab", string(labs.Netns), "kind of lab: netns, kind or auto")
+	record  = flag.Bool("record", false, "make fixtures of the bundles of scenarios that passed")
+	keep    = flag.Bool("keep", false, "stop at the first failure, and keep the lab as it is then")
 )
 
 // theLab is shared by all scenarios that can run on it, so that each must leave it as it was. Its pods hang on cni0.
@@ -69,21 +66,26 @@ func TestScenarios(t *testing.T) {
 	}
 	RegisterFailHandler(Fail)
 	suite, reporter := GinkgoConfiguration()
+	suite.LabelFilter = withoutLong(suite.LabelFilter)
 	suite.FailFast = suite.FailFast || *keep
 	RunSpecs(t, "netfault scenarios", suite, reporter)
+}
+
+// withoutLong leaves the long specs out of what FOCUS picks, unless it names them: they have their scenario's label, too.
+func withoutLong(focus string) string {
+	switch {
+	case focus == "":
+		return "!sigkill"
+	case strings.Contains(focus, "sigkill"):
+		return focus
+	}
+	return "(" + focus + ") && !sigkill"
 }
 
 var console = report.NewConsole(os.Stdout)
 
 var _ = BeforeSuite(func(ctx context.Context) {
-	progress := func(step string) { fmt.Println("  " + step) }
-	kind, why, err := labs.Choose(ctx, labs.Kind(*labKind), progress)
-	if err != nil {
-		Fail(err.Error())
-	}
-	fmt.Printf("\nlab of the kind %s: %s\n", kind, why)
-	chosen = kind
-	if kind == labs.Netns {
+	if chosen == labs.Netns {
 		checkOwnNetwork(ctx)
 	}
 	// Registered before any lab is made: removing what was never made is no error.
@@ -100,37 +102,18 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	})
 })
 
-// labsOwn is how something looks that a lab has made. Container engines and others change this machine's network while the
-// suite runs, which is theirs to do.
-var labsOwn = regexp.MustCompile(`flannel|cni0|veth-|underlay|KUBE-|POD-SNAT|10\.244\.|10\.96\.|192\.168\.100\.`)
-
-// checkOwnNetwork holds that the embedded labs leave nothing in this machine's own network, and none of its settings changed.
-func checkOwnNetwork(ctx context.Context) {
-	before, err := kstate.Record(ctx)
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func(ctx context.Context) {
-		after, err := kstate.Record(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		ours := slices.DeleteFunc(kstate.Diff(before, after), func(d kstate.Difference) bool {
-			return d.Kind != kstate.KindSysctl && !labsOwn.MatchString(d.String())
-		})
-		Expect(ours).To(BeEmpty(), "this machine's own network is not what it was")
-		for _, pods := range lab.Attachments {
-			if toKeep != nil && toKeep.Name() == string(labs.Netns)+":"+labName(pods) {
-				continue
-			}
-			Expect(netns.List()).NotTo(ContainElement(labName(pods)))
-		}
-	})
-}
-
 func labName(pods lab.Attachment) string { return fmt.Sprintf("e2e-%s-%d", pods, os.Getpid()) }
+
+// podsFor is how pods hang on the nodes of a lab of the chosen kind for the scenario.
+func podsFor(s fault.Scenario) lab.Attachment {
+	if s.Pods == "" || chosen == labs.KIND {
+		return lab.CNIBridge
+	}
+	return s.Pods
+}
 
 // labWith returns the suite's lab with pods that hang like this, which it makes if need be.
 func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
-	if pods == "" || chosen == labs.KIND {
-		pods = lab.CNIBridge
-	}
 	if l, ok := made[pods]; ok {
 		return l
 	}

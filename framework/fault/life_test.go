@@ -79,7 +79,7 @@ type fakeFlannel struct {
 	f *fake
 }
 
-func (fakeFlannel) Version() string                               { return "v0.0.0" }
+func (fakeFlannel) Version() string                              { return "v0.0.0" }
 func (l fakeFlannel) Starting(context.Context) ([]string, error) { return l.f.starting, nil }
 
 func (f *fake) probes() []evidence.Probe {
@@ -225,7 +225,9 @@ func TestLivesThatFail(t *testing.T) {
 		{"a journal is there already", func(f *fake, _ *Life) { f.journal = &undo.Journal{Scenario: "another"} }, "healthy", "another is in force"},
 		{"not healthy", func(f *fake, _ *Life) { f.broken = true }, "healthy", "2 of 3 probes failed"},
 		{"a false alarm before", func(f *fake, _ *Life) { f.says = map[int]detectors.Finding{1: reported} }, "healthy", "broken-link is not clean: problem: n1 is broken"},
-		{"nothing is injected", func(_ *fake, l *Life) { l.Scenario.Inject = func(context.Context, lab.Lab, func(string)) error { return nil } },
+		{"nothing is injected", func(_ *fake, l *Life) {
+			l.Scenario.Inject = func(context.Context, lab.Lab, func(string)) error { return nil }
+		},
 			"symptom", "passes but must fail"},
 		{"an injection that fails", func(_ *fake, l *Life) {
 			l.Scenario.Inject = func(context.Context, lab.Lab, func(string)) error { return errors.New("no such link") }
@@ -235,7 +237,9 @@ func TestLivesThatFail(t *testing.T) {
 		{"clean for a moment", func(f *fake, _ *Life) {
 			f.says = map[int]detectors.Finding{2: {Verdict: detectors.Clean, Judged: map[string]int{"nodes": 1}}}
 		}, "detected", "broken-link reports no problem, want broken on n1"},
-		{"unknown", func(f *fake, _ *Life) { f.says = map[int]detectors.Finding{2: {Verdict: detectors.Unknown, Summary: "too dark"}} }, "detected",
+		{"unknown", func(f *fake, _ *Life) {
+			f.says = map[int]detectors.Finding{2: {Verdict: detectors.Unknown, Summary: "too dark"}}
+		}, "detected",
 			"broken-link does not know: too dark"},
 		{"a symptom that nothing explains", func(_ *fake, l *Life) {
 			calls := 0

@@ -85,14 +85,22 @@ func SwitchOn(ctx context.Context, l lab.Lab, say func(string)) error {
 	return err
 }
 
-// Skew gives the two clients clocks that differ as those of the incident. All others have the machine's: today's kernels
-// draw a random offset for each connection, which the setting cannot live with either, and those of that time did not.
-func Skew(ctx context.Context, l lab.Lab, say func(string)) error {
+// OneClock gives every machine one clock for all its connections: today's kernels draw a random offset for each, which the
+// setting cannot live with, and those of that time did not.
+func OneClock(ctx context.Context, l lab.Lab, say func(string)) error {
 	say("net.ipv4.tcp_timestamps=2 everywhere: one clock for each machine, as in kernels that have the setting")
 	for _, m := range everyMachine(l) {
 		if _, err := machine.Output(ctx, m, "sysctl", "-q", "-w", "net.ipv4.tcp_timestamps=2"); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// Skew gives the two clients clocks that differ as those of the incident. All others have the machine's.
+func Skew(ctx context.Context, l lab.Lab, say func(string)) error {
+	if err := OneClock(ctx, l, say); err != nil {
+		return err
 	}
 	for _, c := range []struct {
 		client lab.Node

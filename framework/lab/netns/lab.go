@@ -196,7 +196,7 @@ func (l *Lab) claim() error {
 }
 
 func alreadyUp(name string) error {
-	return fmt.Errorf("lab %s is there already: `netfault lab down --name=%s` removes it", name, name)
+	return fmt.Errorf("lab %s is there already: `netfault lab down --lab=%s` removes it", name, name)
 }
 
 func newLab(r record) *Lab {

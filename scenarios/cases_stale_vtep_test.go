@@ -1,0 +1,44 @@
+package scenarios_test
+
+import (
+	"context"
+
+	staledetector "github.com/netfault/netfault/detectors/stalevtep"
+	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/lab"
+	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
+)
+
+var _ = casesOf(staledetector.Detector,
+	setCase{
+		"forwarding entry missing", fault.Subject{Case: staledetector.FDBMissing, Node: "n2", Peer: "n1"},
+		stalevtep.Scenario.MustFail, commands(1, "bridge fdb del %MAC dev flannel.1 dst %IP self"),
+	},
+	setCase{
+		"forwarding entry elsewhere", fault.Subject{Case: staledetector.FDBElsewhere, Node: "n2", Peer: "n1"},
+		stalevtep.Scenario.MustFail, commands(1, "bridge fdb replace %MAC dev flannel.1 dst 192.168.100.13 self permanent"),
+	},
+	setCase{
+		"neighbour missing", fault.Subject{Case: staledetector.NeighbourMissing, Node: "n2", Peer: "n1"},
+		stalevtep.Scenario.MustFail, commands(1, "ip neigh del 10.244.1.0 dev flannel.1"),
+	},
+	setCase{
+		"flannel.1 down", fault.Subject{Case: staledetector.VTEPDown, Node: "n1"},
+		withNode1, commands(0, "ip link set dev flannel.1 down"),
+	},
+	setCase{
+		"flannel.1 missing", fault.Subject{Case: staledetector.VTEPMissing, Node: "n1"},
+		withNode1, func(ctx context.Context, l lab.Lab) error {
+			if err := l.Flannel().Delete(ctx); err != nil {
+				return err
+			}
+			if err := commands(0, "ip link del dev flannel.1")(ctx, l); err != nil {
+				return err
+			}
+			return l.Flannel().Create(ctx, "n2", "n3")
+		},
+	},
+)
+
+// withNode1 picks the probes between the first node and the others.
+var withNode1 = fault.Crossing(fault.Nth(0))
