@@ -3,7 +3,6 @@ package kstate
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -204,104 +203,4 @@ func linkText(l Link) string {
 		}
 	}
 	return strings.Join(words, " ")
-}
-
-// diffIPTables tells the lines that differ of a table.
-func diffIPTables(want, got []Table) []Difference {
-	type key struct{ program, name string }
-	index := make(map[key]string)
-	for _, t := range got {
-		index[key{t.Program, t.Name}] = t.Text
-	}
-	var diffs []Difference
-	for _, w := range want {
-		k := key{w.Program, w.Name}
-		if d, differs := diffTable(w.Program+" "+w.Name, w.Text, index[k]); differs {
-			diffs = append(diffs, d)
-		}
-		delete(index, k)
-	}
-	for _, g := range got {
-		if text, extra := index[key{g.Program, g.Name}]; extra {
-			d, _ := diffTable(g.Program+" "+g.Name, "", text)
-			diffs = append(diffs, d)
-		}
-	}
-	return diffs
-}
-
-func diffTable(object, want, got string) (d Difference, differs bool) {
-	if want == got {
-		return d, false
-	}
-	d = Difference{Kind: KindIPTables, Object: object, Want: strings.Join(linesNotIn(want, got), "; "), Got: strings.Join(linesNotIn(got, want), "; ")}
-	if d.Want == "" && d.Got == "" {
-		d.Want, d.Got = firstMoved(ruleLines(want), ruleLines(got))
-	}
-	return d, true
-}
-
-// firstMoved tells where the order of the same lines first differs.
-func firstMoved(want, got []string) (string, string) {
-	for i := range min(len(want), len(got)) {
-		if want[i] != got[i] {
-			return want[i] + " first", "the same lines in another order, " + got[i] + " first"
-		}
-	}
-	return fmt.Sprintf("%d lines", len(want)), fmt.Sprintf("%d lines, some of them twice", len(got))
-}
-
-// ruleLines returns the chains and rules of a table.
-func ruleLines(text string) []string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		if line[0] == ':' || line[0] == '-' {
-			lines = append(lines, strings.TrimSpace(line))
-		}
-	}
-	return lines
-}
-
-func linesNotIn(a, b string) []string {
-	count := make(map[string]int)
-	for _, line := range ruleLines(b) {
-		count[line]++
-	}
-	var rest []string
-	for _, line := range ruleLines(a) {
-		if count[line]--; count[line] < 0 {
-			rest = append(rest, line)
-		}
-	}
-	return rest
-}
-
-func diffSysctls(want, got State) []Difference {
-	onBoth := func(key string) bool {
-		name := sysctlLink(key)
-		if name == "" {
-			return true
-		}
-		_, inWant := want.link(name)
-		_, inGot := got.link(name)
-		return inWant && inGot
-	}
-	var diffs []Difference
-	for _, key := range slices.Sorted(maps.Keys(want.Sysctls)) {
-		w := want.Sysctls[key]
-		g, there := got.Sysctls[key]
-		if there && w == g || !onBoth(key) {
-			continue
-		}
-		diffs = append(diffs, Difference{Kind: KindSysctl, Object: key, Want: valueText(w, true), Got: valueText(g, there)})
-	}
-	return diffs
-}
-
-// valueText tells an empty value from none.
-func valueText(v string, there bool) string {
-	if there && v == "" {
-		return `""`
-	}
-	return v
 }

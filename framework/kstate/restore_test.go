@@ -250,8 +250,10 @@ func TestRestoreAll(t *testing.T) {
 func TestRestoreFlannel(t *testing.T) {
 	node(t)
 	show := func() string {
+		// The kernel's own IPv6 routes come when duplicate address detection is over, which may be in the middle of this.
 		return scratchns.Run(t, "ip", "-d", "link", "show", "flannel.1") + scratchns.Run(t, "ip", "-4", "addr", "show", "flannel.1") +
-			scratchns.Run(t, "ip", "route", "show", "table", "all") + scratchns.Run(t, "ip", "neigh") +
+			scratchns.Run(t, "ip", "-4", "route", "show", "table", "all") + scratchns.Run(t, "ip", "-6", "route", "show", "proto", "boot") +
+			scratchns.Run(t, "ip", "neigh") +
 			scratchns.Run(t, "bridge", "fdb", "show", "dev", "flannel.1") + scratchns.Run(t, "ip", "rule")
 	}
 	before := show()

@@ -3,6 +3,8 @@ package kstate
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/netfault/netfault/framework/collect/procsys"
@@ -58,4 +60,34 @@ func (r *restorer) sysctls() error {
 func (r *restorer) readSysctls() (err error) {
 	r.got.Sysctls, err = readSysctls(r.ctx)
 	return err
+}
+
+func diffSysctls(want, got State) []Difference {
+	onBoth := func(key string) bool {
+		name := sysctlLink(key)
+		if name == "" {
+			return true
+		}
+		_, inWant := want.link(name)
+		_, inGot := got.link(name)
+		return inWant && inGot
+	}
+	var diffs []Difference
+	for _, key := range slices.Sorted(maps.Keys(want.Sysctls)) {
+		w := want.Sysctls[key]
+		g, there := got.Sysctls[key]
+		if there && w == g || !onBoth(key) {
+			continue
+		}
+		diffs = append(diffs, Difference{Kind: KindSysctl, Object: key, Want: valueText(w, true), Got: valueText(g, there)})
+	}
+	return diffs
+}
+
+// valueText tells an empty value from none.
+func valueText(v string, there bool) string {
+	if there && v == "" {
+		return `""`
+	}
+	return v
 }

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -175,30 +174,6 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	return l, nil
 }
 
-// claim makes the lab's folder, which nobody else can have made.
-func (l *Lab) claim() error {
-	if running, err := firstProcesses(l.record.Name); err != nil {
-		return err
-	} else if len(running) > 0 {
-		return alreadyUp(l.record.Name)
-	}
-	if err := os.MkdirAll(stateRoot, 0o755); err != nil {
-		return err
-	}
-	err := os.Mkdir(l.StateDir(), 0o755)
-	if errors.Is(err, fs.ErrExist) {
-		return alreadyUp(l.record.Name)
-	}
-	if err != nil {
-		return err
-	}
-	return l.record.write()
-}
-
-func alreadyUp(name string) error {
-	return fmt.Errorf("lab %s is there already: `netfault lab down --lab=%s` removes it", name, name)
-}
-
 func newLab(r record) *Lab {
 	l := &Lab{record: r}
 	for i := range r.Nodes {
@@ -308,72 +283,6 @@ func (l *Lab) keepLogs() string {
 	}
 	return " (logs are in " + kept + ")"
 }
-
-type programs struct {
-	agent, etcd, flanneld, coredns string
-	// dockerOptions is flannel's mk-docker-opts.sh.
-	dockerOptions string
-	// docker is nil where no dockerd can be had.
-	docker *tools.Docker
-}
-
-func (p programs) dockerName() string {
-	if p.docker == nil {
-		return lab.DockerRecorded
-	}
-	return p.docker.Version()
-}
-
-func findPrograms(flannelVersion string) (programs, error) {
-	flanneld, err := tools.Flanneld(flannelVersion)
-	if err != nil {
-		return programs{}, err
-	}
-	var p programs
-	var failed []error
-	for path, find := range map[*string]func() (string, error){
-		&p.agent: tools.Agent, &p.etcd: tools.Etcd().Find, &p.flanneld: flanneld.Find, &p.coredns: tools.CoreDNS().Find,
-	} {
-		found, err := find()
-		if err != nil {
-			failed = append(failed, err)
-		}
-		*path = found
-	}
-	if p.dockerOptions, err = flanneld.FindScript(); err != nil {
-		failed = append(failed, err)
-	}
-	// Recorded rules do in place of a dockerd that is not there, and the lab says so.
-	if docker, err := tools.FindDocker(); err == nil {
-		p.docker = &docker
-	}
-	return p, errors.Join(failed...)
-}
-
-// underlay addresses: the host outside, then the nodes.
-var (
-	underlay       = netip.MustParsePrefix("192.168.100.0/24")
-	outsideAddress = netip.MustParseAddr("192.168.100.2")
-	podNetwork     = netip.MustParsePrefix("10.244.0.0/16")
-	serviceNetwork = netip.MustParsePrefix("10.96.0.0/16")
-	dnsClusterIP   = netip.MustParseAddr("10.96.0.10")
-)
-
-func (n *node) address() netip.Addr { return nth(underlay, 11+n.index) }
-
-// subnet is the node's pod network. flannel leases it because the node remembers it, as after a restart.
-func (n *node) subnet() netip.Prefix {
-	return netip.PrefixFrom(nth(podNetwork, (n.index+1)<<8), 24)
-}
-
-func nth(p netip.Prefix, i int) netip.Addr {
-	b := p.Addr().As4()
-	host := int(b[2])<<8 + int(b[3]) + i
-	b[2], b[3] = byte(host>>8), byte(host)
-	return netip.AddrFrom4(b)
-}
-
-func withBits(a netip.Addr, bits int) string { return netip.PrefixFrom(a, bits).String() }
 
 // startLimit is how long any part of a lab may take to come up, on the slowest machine.
 const startLimit = 60 * time.Second

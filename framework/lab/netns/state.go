@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
@@ -46,64 +44,28 @@ func readRecord(name string) (record, error) {
 	return r, err
 }
 
-// firstProcesses returns the process IDs of the first processes of a lab's machines, by machine name, found by their
-// mark: their command line, and being the first of a PID namespace.
-func firstProcesses(lab string) (map[string]int, error) {
-	all, err := allFirstProcesses()
-	return all[lab], err
+// claim makes the lab's folder, which nobody else can have made.
+func (l *Lab) claim() error {
+	if running, err := firstProcesses(l.record.Name); err != nil {
+		return err
+	} else if len(running) > 0 {
+		return alreadyUp(l.record.Name)
+	}
+	if err := os.MkdirAll(stateRoot, 0o755); err != nil {
+		return err
+	}
+	err := os.Mkdir(l.StateDir(), 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return alreadyUp(l.record.Name)
+	}
+	if err != nil {
+		return err
+	}
+	return l.record.write()
 }
 
-// allFirstProcesses returns lab → machine → process ID.
-func allFirstProcesses() (map[string]map[string]int, error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, err
-	}
-	labs := map[string]map[string]int{}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		lab, machine, ok := mark(pid)
-		if !ok {
-			continue
-		}
-		if labs[lab] == nil {
-			labs[lab] = map[string]int{}
-		}
-		labs[lab][machine] = pid
-	}
-	return labs, nil
-}
-
-// mark reads the lab and machine from a process's command line. A process that is not the first of a PID namespace
-// below ours is never ours, whatever it is called.
-func mark(pid int) (lab, machine string, ok bool) {
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil {
-		return "", "", false
-	}
-	argv := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
-	if len(argv) < 4 || filepath.Base(argv[0]) != "netfault-agent" || argv[1] != "init" {
-		return "", "", false
-	}
-	lab, okLab := strings.CutPrefix(argv[2], "--lab=")
-	machine, okMachine := strings.CutPrefix(argv[3], "--machine=")
-	if !okLab || !okMachine {
-		return "", "", false
-	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return "", "", false
-	}
-	for text := range strings.Lines(string(status)) {
-		if ids, found := strings.CutPrefix(text, "NSpid:"); found {
-			inside := strings.Fields(ids)
-			return lab, machine, len(inside) > 1 && inside[len(inside)-1] == "1"
-		}
-	}
-	return "", "", false
+func alreadyUp(name string) error {
+	return fmt.Errorf("lab %s is there already: `netfault lab down --lab=%s` removes it", name, name)
 }
 
 // List returns the names of all labs that left a trace on this machine, whole or not, sorted.

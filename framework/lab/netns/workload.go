@@ -36,10 +36,6 @@ func (k podKind) service() string {
 	return "pod"
 }
 
-func (n *node) podAddress(k podKind) netip.Prefix {
-	return netip.PrefixFrom(nth(n.subnet(), int(k)), 24)
-}
-
 // service is the Service in front of the node's pod.
 func (n *node) service() lab.Service {
 	return lab.Service{
@@ -84,13 +80,6 @@ func (l *Lab) startWorkloads(ctx context.Context, p programs) error {
 		return err
 	})
 	return group.Wait()
-}
-
-// serve is the command line of a probe server.
-func (p programs) serve(name string) []string {
-	return []string{
-		p.agent, "serve", "--name=" + name, "--listen=:" + strconv.Itoa(lab.PodPort), "--listen-closing=:" + strconv.Itoa(lab.ClosingPort),
-	}
 }
 
 func (l *Lab) startPod(ctx context.Context, n *node, k podKind, mtu int, argv []string, files map[string]string) error {
