@@ -95,10 +95,6 @@ func bundles(t *testing.T, each func(t *testing.T, fsys fs.FS)) {
 	if err != nil || len(found) == 0 {
 		t.Fatal("no recorded bundles", err)
 	}
-	if more := os.Getenv("NETFAULT_BUNDLES"); more != "" {
-		others, _ := filepath.Glob(more)
-		found = append(found, others...)
-	}
 	for _, dir := range found {
 		info, err := os.Stat(dir)
 		if err != nil || !info.IsDir() {
