@@ -68,7 +68,7 @@ commands that heal it.`,
 		SilenceErrors: true,
 		Args:          noArgs,
 	}
-	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newCapture(), newReset(), newDoctor())
+	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newAnonymise(), newCapture(), newReset(), newDoctor())
 	return root
 }
 

@@ -38,21 +38,27 @@ func setOf(text string) map[string]bool {
 	return set
 }
 
-// shouted are names of states, flags, actions and counters: NOARP, RELATED, LOWER_UP, M-DOWN.
-var shouted = regexp.MustCompile(`^(INCOMPLETE|REACHABLE|STALE|DELAY|PROBE|FAILED|NOARP|PERMANENT|NONE|` +
-	`LOOPBACK|BROADCAST|MULTICAST|POINTOPOINT|UP|DOWN|LOWER_UP|NO-CARRIER|M-DOWN|PROMISC|ALLMULTI|DYNAMIC|MASTER|SLAVE|DORMANT|` +
-	`ECHO|TRAILERS|PORTSEL|AUTOMEDIA|NOTRAILERS|RUNNING|DEBUG|UNKNOWN|NOTPRESENT|LOWERLAYERDOWN|TESTING|` +
-	`NEW|ESTABLISHED|RELATED|INVALID|UNTRACKED|SNAT|DNAT|EXPECTED|SEEN_REPLY|ASSURED|CONFIRMED|` +
-	`SYN|ACK|FIN|RST|PSH|URG|ALL|SYN_SENT|SYN_SENT2|SYN_RECV|FIN_WAIT|CLOSE_WAIT|LAST_ACK|TIME_WAIT|CLOSE|LISTEN|` +
-	`LOCAL|UNICAST|ANYCAST|BLACKHOLE|UNREACHABLE|PROHIBIT|THROW|NAT|XRESOLVE|UNSPEC|ORIGINAL|REPLY|` +
-	`TCP|UDP|SCTP|COOKIE_WAIT|COOKIE_ECHOED|SHUTDOWN_SENT|SHUTDOWN_RECD|SHUTDOWN_ACK_SENT|` +
-	`ACCEPT|DROP|RETURN|QUEUE|REJECT|OPEN|REQUEST|RESPOND|PARTOPEN|CLOSEREQ|CLOSING|TIMEWAIT)$`)
+// shouted are names of states, flags and actions.
+var shouted = setOf(`
+	INCOMPLETE REACHABLE STALE DELAY PROBE FAILED NOARP PERMANENT NONE LOOPBACK BROADCAST MULTICAST POINTOPOINT UP DOWN
+	LOWER_UP NO-CARRIER M-DOWN PROMISC ALLMULTI DYNAMIC MASTER SLAVE DORMANT ECHO TRAILERS PORTSEL AUTOMEDIA NOTRAILERS
+	RUNNING DEBUG UNKNOWN NOTPRESENT LOWERLAYERDOWN TESTING NEW ESTABLISHED RELATED INVALID UNTRACKED SNAT DNAT EXPECTED
+	SEEN_REPLY ASSURED CONFIRMED SYN ACK FIN RST PSH URG ALL SYN_SENT SYN_SENT2 SYN_RECV FIN_WAIT CLOSE_WAIT LAST_ACK
+	TIME_WAIT CLOSE LISTEN LOCAL UNICAST ANYCAST BLACKHOLE UNREACHABLE PROHIBIT THROW NAT XRESOLVE UNSPEC ORIGINAL REPLY
+	TCP UDP SCTP COOKIE_WAIT COOKIE_ECHOED SHUTDOWN_SENT SHUTDOWN_RECD SHUTDOWN_ACK_SENT ACCEPT DROP RETURN QUEUE REJECT
+	OPEN REQUEST RESPOND PARTOPEN CLOSEREQ CLOSING TIMEWAIT
+`)
 
 // numeric are numbers, also hexadecimal, with what stands between several of them.
 var numeric = regexp.MustCompile(`^[+-]?(0x[0-9a-fA-F]+|[0-9]+(\.[0-9]+)?(%|ms|s|/sec|/second|/min|/minute|/hour|/day)?)([,:/ \t-](0x[0-9a-fA-F]+|[0-9]+))*$`)
 
 // isNumber reports whether s is a number or several, and no address: one may have nothing but decimal digits.
-func isNumber(s string) bool { return strings.Count(s, ":") < 2 && numeric.MatchString(s) }
+func isNumber(s string) bool {
+	if strings.Trim(s, "0123456789") == "" {
+		return s != ""
+	}
+	return strings.Count(s, ":") < 2 && numeric.MatchString(s)
+}
 
 // known reports whether s is a word, or several with commas between them, that means the same everywhere.
 func known(s string) bool {
@@ -60,7 +66,7 @@ func known(s string) bool {
 		return true
 	}
 	for part := range strings.SplitSeq(s, ",") {
-		if !keywords[part] && !shouted.MatchString(part) && !isNumber(part) {
+		if !keywords[part] && !shouted[part] && !isNumber(part) {
 			return false
 		}
 	}
