@@ -118,7 +118,8 @@ var phrases = setOf(`
 	ClusterIPs; before NodePort flanneld masq forward -> route Start of policies Return if profile profiles policy accepted Drop
 	matched passed packet VXLAN encapped originating workloads IPinIP Unknown interface source ip XLB
 	from portmap name: id: bridge CNI dnat setmark hostport requires hairpin pods loopback Kubernetes endpoints dst port and
-	protocol matching masquerading with not redirect service on via nodeport
+	protocol matching masquerading with not redirect service on via nodeport ip:port, ip:port,source solving hairpin purpose +
+	TCP UDP SCTP externalTrafficPolicy=local sourceRange external externalIPs allow
 `)
 
 // comment re-keys a rule's comment word by word: words of the programs that write rules stay, Services become others.

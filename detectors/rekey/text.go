@@ -94,11 +94,14 @@ func (n *Names) beforeAddress(word string) string {
 	return word
 }
 
+// maxAddress is more than the longest text of an address has, with what may be behind it in a sentence.
+const maxAddress = 64
+
 // address re-keys the address at the beginning of run. mask is how many bytes of rest belong to it, if it goes on to the
 // end of run: the length or the mask of its network.
 func (n *Names) address(run, rest string) (text string, length, mask int) {
 	end := 0
-	for end < len(run) && (isHex(run[end]) || run[end] == ':' || run[end] == '.') {
+	for end < len(run) && end < maxAddress && (isHex(run[end]) || run[end] == ':' || run[end] == '.') {
 		end++
 	}
 	if end == len(run) || !isAlnum(run[end]) && run[end] != '_' {
@@ -114,7 +117,7 @@ func (n *Names) address(run, rest string) (text string, length, mask int) {
 		}
 	}
 	end = 0
-	for end < len(run) && (run[end] >= '0' && run[end] <= '9' || run[end] == '.') {
+	for end < len(run) && end < maxAddress && (run[end] >= '0' && run[end] <= '9' || run[end] == '.') {
 		end++
 	}
 	if end < len(run) && (isAlnum(run[end]) || run[end] == '_') {
