@@ -90,6 +90,10 @@ func anonymise(ctx context.Context, from, to string) ([]rekey.LeftOut, error) {
 	if err := sameVerdicts(ctx, from, temp, names, left); err != nil {
 		return nil, err
 	}
+	// It is removed only if it is empty still.
+	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	return left, os.Rename(temp, to)
 }
 

@@ -39,8 +39,13 @@ var clusterFiles = map[string]treatment{
 		"ok": number, "answeredBy": text((*Names).pod), "seen": addressOf, "attempts": number, "error": text((*Names).prose),
 		"millis": number,
 	})))},
-	evidence.NodesFile: {rewrite: rewriteJSON(object(map[string]shape{
-		"apiVersion": keywordOf, "kind": keywordOf, "items": list1(kubeNode),
+	evidence.NodesFile:            {rewrite: rewriteJSON(items(kubeNode))},
+	"cluster/services.json":       {rewrite: rewriteJSON(items(kubeService))},
+	"cluster/endpointslices.json": {rewrite: rewriteJSON(items(kubeSlice))},
+	"cluster/pods.json":           {rewrite: rewriteJSON(items(kubePod))},
+	"cluster/daemonsets.json":     {rewrite: rewriteJSON(items(kubeDaemonSet))},
+	"cluster/kube-proxy.json": {rewrite: rewriteJSON(object(map[string]shape{
+		"data": object(map[string]shape{"config.conf": text((*Names).kubeProxy)}),
 	}))},
 }
 
@@ -92,8 +97,7 @@ func (n *Names) backendData(s string) string {
 
 // nodeFiles are the files under nodes/NODE/.
 var nodeFiles = map[string]treatment{
-	evidence.LinkFile:      {rewrite: rewriteLinks},
-	evidence.LinkLaterFile: {rewrite: rewriteLinks},
+	evidence.LinkFile: {rewrite: rewriteLinks},
 	evidence.AddrFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
 		"ifindex": number, "ifname": interfaced,
 		"addr_info": list1(object(map[string]shape{
@@ -128,8 +132,24 @@ var nodeFiles = map[string]treatment{
 	evidence.TWRecycleFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
 		"source": text((*Names).prose), "semantics": keywordOf, "value": number, "scope": text((*Names).pod), "dropped": number,
 	})))},
-	"collect-errors.txt": {rewrite: rewriteErrors, optional: true},
+	"ip-rule.json":        {rewrite: rewriteJSON(list1(policyRule))},
+	"nft-ruleset.json":    {rewrite: rewriteJSON(object(map[string]shape{"nftables": list1(shape{any: true})}))},
+	"ethtool.txt":         {rewrite: rewriteEthtool},
+	"snmp.txt":            {rewrite: counters},
+	"conntrack-stats.txt": {rewrite: rewriteConntrackStats},
+	"subnet.env":          {rewrite: rewriteSubnet},
+	"modules.txt":         {rewrite: rewriteModules},
+	"collect-errors.txt":  {rewrite: rewriteErrors, optional: true},
 }
+
+// policyRule is an entry of `ip -j rule`.
+var policyRule = object(map[string]shape{
+	"priority": number, "not": null, "src": addressOf, "srclen": number, "dst": addressOf, "dstlen": number, "tos": keywordOf,
+	"fwmark": keywordOf, "fwmask": keywordOf, "iif": interfaced, "oif": interfaced, "uid_start": number, "uid_end": number,
+	"ipproto": keywordOf, "sport": number, "sport_start": number, "sport_end": number, "dport": number, "dport_start": number,
+	"dport_end": number, "tun_id": number, "table": keywordOf, "suppress_prefixlen": number, "l3mdev": null, "goto": number,
+	"nop": null, "action": keywordOf, "protocol": keywordOf,
+})
 
 var counters = verbatim(`^[A-Za-z0-9]+:( [A-Za-z0-9_-]+)*$`, `names or numbers behind a protocol such as "TcpExt:"`)
 

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -21,13 +23,19 @@ type shape struct {
 	text func(*Names, string) string
 	// plain keeps numbers, true and false.
 	plain bool
+	// any re-keys whatever is there, each string by anyText.
+	any bool
 }
 
 func list1(s shape) shape                            { return shape{elements: &s} }
 func object(members map[string]shape) shape          { return shape{members: members} }
 func text(rewrite func(*Names, string) string) shape { return shape{text: rewrite} }
 
-var number = shape{plain: true}
+var (
+	number = shape{plain: true}
+	// null is a member that says something by being there.
+	null = shape{members: map[string]shape{}}
+)
 
 // rewriteJSON re-keys a file of one JSON value. Every value that is kept stays on its line.
 func rewriteJSON(s shape) rewriter {
@@ -73,7 +81,7 @@ func (s shape) kind() jsontext.Kind {
 
 // takes reports whether a value of that kind has the shape.
 func (s shape) takes(kind jsontext.Kind) bool {
-	return kind == 'n' || kind == s.kind() || s.plain && (kind == 't' || kind == 'f')
+	return s.any || kind == 'n' || kind == s.kind() || s.plain && (kind == 't' || kind == 'f')
 }
 
 type jsonRewriter struct {
@@ -81,6 +89,8 @@ type jsonRewriter struct {
 	in    []byte
 	dec   *jsontext.Decoder
 	out   []byte
+	// lengths are those of the networks whose addresses are members of the object being read, which stand beside them.
+	lengths map[string]int
 	// done is up to where the line breaks of in are in out.
 	done int64
 }
@@ -106,15 +116,25 @@ func (r *jsonRewriter) token() (jsontext.Token, error) {
 func (r *jsonRewriter) value(s shape) error {
 	switch r.dec.PeekKind() {
 	case '{':
-		return r.object(s.members)
+		if err := r.readLengths(); err != nil {
+			return err
+		}
+		return r.object(s)
 	case '[':
+		if s.any {
+			return r.array(s)
+		}
 		return r.array(*s.elements)
 	case '"':
 		t, err := r.token()
 		if err != nil {
 			return err
 		}
-		r.out, err = jsontext.AppendQuote(r.out, s.text(r.names, t.String()))
+		rewrite := s.text
+		if rewrite == nil {
+			rewrite = (*Names).keyword
+		}
+		r.out, err = jsontext.AppendQuote(r.out, rewrite(r.names, t.String()))
 		return err
 	}
 	t, err := r.token()
@@ -124,7 +144,54 @@ func (r *jsonRewriter) value(s shape) error {
 	return err
 }
 
-func (r *jsonRewriter) object(members map[string]shape) error {
+// lengthOf are the members that hold the length of the network whose address another member holds: in the JSON of
+// `ip -j rule` and of nft.
+var lengthOf = map[string]string{"src": "srclen", "dst": "dstlen", "addr": "len"}
+
+// readLengths looks ahead for them in the object that comes next.
+func (r *jsonRewriter) readLengths() error {
+	r.lengths = nil
+	if r.dec.StackDepth() > maxDepth {
+		return nil
+	}
+	var members map[string]jsontext.Value
+	start := r.dec.InputOffset()
+	rest := bytes.TrimLeft(r.in[start:], " \t\r\n,:")
+	ahead := jsontext.NewDecoder(bytes.NewReader(rest))
+	if !bytes.Contains(rest[:min(len(rest), maxAhead)], []byte(`len"`)) {
+		return nil
+	}
+	if err := json.UnmarshalDecode(ahead, &members); err != nil {
+		return err
+	}
+	for address, length := range lengthOf {
+		if bits, err := strconv.Atoi(string(members[length])); err == nil {
+			if r.lengths == nil {
+				r.lengths = map[string]int{}
+			}
+			r.lengths[address] = bits
+		}
+	}
+	return nil
+}
+
+// maxDepth is how deep the JSON of tools is at most, so that looking ahead takes no time of note.
+const maxDepth = 30
+
+// maxAhead is how far behind the beginning of an object the length of a network stands.
+const maxAhead = 512
+
+// addressWithLength re-keys the address of a network whose length stands beside it.
+func (n *Names) addressWithLength(s string, bits int) string {
+	a, err := netip.ParseAddr(s)
+	if err != nil || bits < 0 || bits > a.BitLen() {
+		return n.addressText(s)
+	}
+	return n.prefix(netip.PrefixFrom(a, bits)).Addr().String()
+}
+
+func (r *jsonRewriter) object(o shape) error {
+	lengths := r.lengths
 	if _, err := r.token(); err != nil {
 		return err
 	}
@@ -137,7 +204,14 @@ func (r *jsonRewriter) object(members map[string]shape) error {
 			return err
 		}
 		at, key := r.dec.InputOffset(), name.String()
-		if s, ok := members[key]; !ok || !s.takes(r.dec.PeekKind()) {
+		s, ok := o.members[key]
+		if o.any {
+			s, ok = shape{any: true, text: anyText(key)}, true
+		}
+		if bits, found := lengths[key]; found && s.text != nil {
+			s.text = func(n *Names, text string) string { return n.addressWithLength(text, bits) }
+		}
+		if !ok || !s.takes(r.dec.PeekKind()) {
 			if err := r.dec.SkipValue(); err != nil {
 				return err
 			}
@@ -152,7 +226,7 @@ func (r *jsonRewriter) object(members map[string]shape) error {
 			return err
 		}
 		r.out = append(r.out, ':')
-		if err := r.value(members[key]); err != nil {
+		if err := r.value(s); err != nil {
 			return err
 		}
 	}

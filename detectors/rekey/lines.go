@@ -165,3 +165,47 @@ var rewriteSubnet = rewriteLines(func(n *Names, line string) (string, error) {
 })
 
 var subnetKey = regexp.MustCompile(`^FLANNEL_[A-Z0-9_]+$`)
+
+// rewriteConntrackStats keeps what conntrack -S prints, or /proc/net/stat/nf_conntrack: counters and their names.
+var rewriteConntrackStats = rewriteLines(func(_ *Names, line string) (string, error) {
+	for _, field := range strings.Fields(line) {
+		name, value, named := strings.Cut(field, "=")
+		if !hexNumber.MatchString(field) && (!flowCounters[name] || named && !isNumber(value)) {
+			return "", errors.New("want what conntrack -S prints, or /proc/net/stat/nf_conntrack")
+		}
+	}
+	return line, nil
+})
+
+var (
+	hexNumber    = regexp.MustCompile(`^[0-9a-f]{8}$`)
+	flowCounters = setOf(`cpu searched found new invalid ignore delete delete_list insert insert_failed drop early_drop error icmp_error
+		search_restart clash_resolve chaintoolong entries expect_new expect_create expect_delete`)
+)
+
+// rewriteModules keeps which of the kernel's own modules for networks are loaded.
+var rewriteModules = rewriteLines(func(n *Names, line string) (string, error) {
+	if strings.HasPrefix(line, "#") {
+		if noModule.MatchString(line) {
+			return line, nil
+		}
+		return "#", nil
+	}
+	fields := strings.Fields(line)
+	if len(fields) < 5 || !isNumber(fields[1]) || !known(fields[4]) {
+		return "", errors.New("want a line of /proc/modules")
+	}
+	if !ownModule.MatchString(fields[0]) {
+		fields[0] = n.word("module", fields[0])
+	}
+	// How many use it may be "-", and so are their names.
+	if !isNumber(fields[2]) {
+		fields[2] = "-"
+	}
+	return strings.Join([]string{fields[0], fields[1], fields[2], "-", fields[4]}, " "), nil
+})
+
+var (
+	noModule  = regexp.MustCompile(`^# br_netfilter is not (in /proc/modules|loaded)$`)
+	ownModule = regexp.MustCompile(`^(br_netfilter|bridge|vxlan|veth|overlay|stp|llc|x_tables|(nf|nft|xt|ip|ip6|ipt|ip6t|ip_set)_[a-z0-9_]+)$`)
+)

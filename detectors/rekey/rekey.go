@@ -192,8 +192,13 @@ func knownFile(p string) (f file, reason string) {
 	if err := evidence.CheckNodeName(node); err != nil {
 		return file{}, "its folder is not named like a node"
 	}
-	if k, ok := nodeFiles[path.Join(parts[2:]...)]; ok {
-		return file{path: p, node: node, treatment: k}, ""
+	name := path.Join(parts[2:]...)
+	ext := path.Ext(name)
+	// FILE-later is FILE taken again.
+	for _, name := range []string{name, strings.TrimSuffix(strings.TrimSuffix(name, ext), "-later") + ext} {
+		if k, ok := nodeFiles[name]; ok {
+			return file{path: p, node: node, treatment: k}, ""
+		}
 	}
 	if len(parts) == 4 && parts[2] == capturesDir && strings.Contains(parts[3], ".pcap") && !strings.HasSuffix(parts[3], ".part") {
 		return file{path: p, node: node, treatment: treatment{rewrite: rewriteCapture}}, ""

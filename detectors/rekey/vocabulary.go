@@ -153,3 +153,41 @@ func (n *Names) version(s string) string {
 }
 
 var versionText = regexp.MustCompile(`^v?[0-9]+\.[0-9]+[A-Za-z0-9.+_~-]*$`)
+
+// anyText returns how a string that is a member of that name in the JSON of nft is re-keyed.
+func anyText(member string) func(*Names, string) string {
+	switch member {
+	case "table", "name", "chain", "target":
+		return (*Names).chain
+	case "comment":
+		return (*Names).comment
+	case "prefix":
+		return (*Names).prose
+	}
+	return (*Names).nftText
+}
+
+// nftText re-keys a string of a rule of nft: an interface, a set, an address, or a known word.
+func (n *Names) nftText(s string) string {
+	if n.links[s] {
+		return n.iface(s)
+	}
+	if set, ok := strings.CutPrefix(s, "@"); ok {
+		return "@" + n.set(set)
+	}
+	if nftWords[s] {
+		return s
+	}
+	return n.value(s)
+}
+
+// nftWords are those of nft's JSON (libnftables-json(5)) that are no words elsewhere.
+var nftWords = setOf(`
+	== != < > <= >= in lo saddr daddr sport dport protocol nexthdr flags type code id iifname oifname iif oif iifgroup oifgroup iiftype oiftype
+	nfproto l4proto nftrace priority skuid skgid day hour time state direction status expiration helper label zone original reply
+	established related new invalid untracked ether_addr ipv4_addr ipv6_addr inet_proto inet_service mark ct_id ifname vmap
+	tcp udp th hbh rt meta ct ip ip6 icmp icmpv6 ether arp vlan dnat snat fully-random random persistent port addr host net
+	second minute hour day packets bytes emerg alert crit err warn notice info debug audit fib_addr oifindex result constant
+	interval timeout dynamic performance memory expr fin syn rst psh ack urg ecn cwr seq ackseq doff window checksum urgptr length
+	icmpx port-unreachable admin-prohibited host-unreachable no-route addr-unreachable
+`)
