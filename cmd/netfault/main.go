@@ -22,9 +22,9 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 // errorCode is the exit code of every error but those of usage: 2, so that 1 always means "problem found".
 const errorCode = 2
 
-func main() { os.Exit(run()) }
+func main() { os.Exit(execute()) }
 
-func run() int {
+func execute() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root, begun := newRoot(), false
@@ -72,7 +72,7 @@ commands that heal it.`,
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newExplain(), newCapture(), newReset(), newDoctor())
+	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newExplain(), newAnonymise(), newCapture(), newReset(), newDoctor())
 	return root
 }
 
