@@ -41,6 +41,7 @@ const wantFile = "want"
 //	without nodes/n3                               so is the folder
 //	copy ../x.pcap nodes/n1/captures/eth0.pcap     a file that is no text
 //	cut nodes/n1/sysctl.txt                        a file ends in its middle
+//	hostile                                        it has texts that are no names, which a re-keyed bundle has not
 //	-- want --
 //	what Render writes of the findings
 //	-- nodes/n2/ip-neigh.json --
@@ -54,6 +55,7 @@ type testCase struct {
 	archive    *txtar.Archive
 	files      fstest.MapFS
 	want       string
+	hostile    bool
 }
 
 // cases reads testdata.
@@ -85,6 +87,8 @@ func readCase(path string) (testCase, error) {
 		switch {
 		case len(words) == 2 && words[0] == "base" && words[1] == "none":
 			c.files = fstest.MapFS{}
+		case len(words) == 1 && words[0] == "hostile":
+			c.hostile = true
 		case len(words) == 2 && words[0] == "without":
 			if !c.leaveOut(words[1]) {
 				return c, fmt.Errorf("%q: there is no such file", line)

@@ -38,6 +38,9 @@ func Run(t *testing.T, d detectors.Detector) {
 	t.Run("takes nothing missing for fine", func(t *testing.T) {
 		each(t, all, func(t *testing.T, c testCase) { absence(t, d, c) })
 	})
+	t.Run("goes by structure, not by names", func(t *testing.T) {
+		each(t, all, func(t *testing.T, c testCase) { renaming(t, d, c) })
+	})
 	t.Run("says the same twice", func(t *testing.T) {
 		each(t, all, func(t *testing.T, c testCase) { twice(t, d, c) })
 	})
