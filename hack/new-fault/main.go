@@ -60,7 +60,8 @@ func create(root, name, detector string) ([]string, error) {
 	if isNew {
 		detector = name
 	}
-	words := strings.NewReplacer("NAME", name, "PACKAGE", folder(name), "DETECTOR", detector, "FOLDER", folder(detector))
+	// A file within the template cannot have the mark that begins a file.
+	words := strings.NewReplacer("== want ==", "-- want --", "NAME", name, "PACKAGE", folder(name), "DETECTOR", detector, "FOLDER", folder(detector))
 	var made []string
 	for _, f := range txtar.Parse(template).Files {
 		if !isNew && strings.HasPrefix(f.Name, "detectors/") {

@@ -12,7 +12,7 @@ import (
 func copyOf(t *testing.T) string {
 	t.Helper()
 	out, err := exec.Command("git", "-C", "../..", "ls-files", "-co", "--exclude-standard", "-z", "--", "*.go", "go.mod", "go.sum", "detectors",
-		"scenarios", "framework", "docs", "fixtures/captures", "fixtures/bundles").Output()
+		"scenarios", "framework", "kind-configs", "docs", "fixtures").Output()
 	if err != nil {
 		t.Skipf("no git checkout: %v", err)
 	}
