@@ -41,7 +41,7 @@ func (l *Life) recognised(report detectors.Report) ([]string, error) {
 	want := l.Scenario.Want(l.Lab)
 	var found []Subject
 	var lines []string
-	explained := 0
+	symptoms := 0
 	for _, f := range report.Findings {
 		own := f.Detector == l.Scenario.Detector.Name
 		quiet := f.Verdict == detectors.Clean || f.Verdict == detectors.NotApplicable
@@ -49,7 +49,7 @@ func (l *Life) recognised(report detectors.Report) ([]string, error) {
 		case own && f.Verdict == detectors.Problem:
 			found = append(found, Subject{f.Case, f.Node, f.Peer})
 			lines = append(lines, f.Detector+": "+f.Summary)
-			explained += len(f.Explains)
+			symptoms += len(f.Explains)
 		case own && f.Verdict == detectors.Unknown:
 			return nil, fmt.Errorf("%s does not know: %s", f.Detector, f.Summary)
 		case !own && l.isCause(f.Detector) && !quiet:
@@ -59,13 +59,21 @@ func (l *Life) recognised(report detectors.Report) ([]string, error) {
 	if !slices.Equal(found, want) {
 		return nil, fmt.Errorf("%s reports %s, want %s", l.Scenario.Detector.Name, subjects(found), subjects(want))
 	}
-	if n := len(report.Unexplained); n > 0 {
-		return nil, fmt.Errorf("%d symptoms are left unexplained: %s", n, strings.Join(report.Unexplained[:min(n, 6)], "; "))
+	if err := explained(report); err != nil {
+		return nil, err
 	}
-	if explained > 0 {
-		lines = append(lines, fmt.Sprintf("which explains all %d symptoms", explained))
+	if symptoms > 0 {
+		lines = append(lines, fmt.Sprintf("which explains all %d symptoms", symptoms))
 	}
 	return lines, nil
+}
+
+// explained returns an error that names the symptoms that no finding explains.
+func explained(report detectors.Report) error {
+	if n := len(report.Unexplained); n > 0 {
+		return fmt.Errorf("%d symptoms are left unexplained: %s", n, strings.Join(report.Unexplained[:min(n, 6)], "; "))
+	}
+	return nil
 }
 
 func (l *Life) isCause(detector string) bool {

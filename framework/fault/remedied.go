@@ -27,14 +27,15 @@ func (l *Life) remedied(ctx context.Context) error {
 		return err
 	}
 	l.fresh = ""
-	if _, err := l.recognised(report); err != nil {
+	if err := explained(report); err != nil {
 		return err
 	}
-	var remedies int
+	problems, remedies := 0, 0
 	for _, f := range report.Findings {
 		if f.Detector != l.Scenario.Detector.Name || f.Verdict != detectors.Problem {
 			continue
 		}
+		problems++
 		l.say(f.Detector + ": " + f.Summary)
 		remedy, err := l.remedyOf(f)
 		if err != nil {
@@ -44,6 +45,9 @@ func (l *Life) remedied(ctx context.Context) error {
 			return err
 		}
 		remedies += len(remedy)
+	}
+	if problems == 0 {
+		return fmt.Errorf("%s reports no problem any more, so that there is no remedy to run", l.Scenario.Detector.Name)
 	}
 	if remedies == 0 {
 		return fmt.Errorf("%s names no remedy for what it reports", l.Scenario.Detector.Name)
