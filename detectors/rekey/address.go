@@ -37,6 +37,8 @@ type space struct {
 	// attempt counts the drawings.
 	attempt byte
 	memo    map[netip.Addr]netip.Addr
+	// frozen says that memo is not written to any more.
+	frozen bool
 }
 
 func prefixes(list ...string) (out []netip.Prefix) {
@@ -196,7 +198,9 @@ func (s *space) to(a netip.Addr) netip.Addr {
 	to, ok := s.memo[network]
 	if !ok {
 		to = s.trie(network)
-		s.memo[network] = to
+		if !s.frozen {
+			s.memo[network] = to
+		}
 	}
 	return join(to, a, s.depth)
 }

@@ -101,8 +101,8 @@ var nodeFiles = map[string]treatment{
 	evidence.AddrFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
 		"ifindex": number, "ifname": interfaced,
 		"addr_info": list1(object(map[string]shape{
-			"family": keywordOf, "local": addressOf, "prefixlen": number, "broadcast": addressOf, "address": addressOf, "scope": keywordOf,
-			"label": interfaced,
+			"family": keywordOf, "local": addressOf, "prefixlen": number, "broadcast": addressOf, "address": addressOf,
+			"scope": keywordOf, "label": interfaced,
 		})),
 	})))},
 	evidence.RouteFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
@@ -113,16 +113,16 @@ var nodeFiles = map[string]treatment{
 		"dst": addressOf, "dev": interfaced, "lladdr": addressOf, "state": keywordsOf,
 	})))},
 	evidence.FDBFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
-		"mac": addressOf, "ifname": interfaced, "dev": interfaced, "dst": addressOf, "flags": keywordsOf, "master": interfaced, "vlan": number,
-		"state": keywordOf,
+		"mac": addressOf, "ifname": interfaced, "dev": interfaced, "dst": addressOf, "flags": keywordsOf, "master": interfaced,
+		"vlan": number, "state": keywordOf,
 	})))},
 	evidence.NFTFile:      {rewrite: rewriteRules},
 	evidence.LegacyFile:   {rewrite: rewriteRules},
 	evidence.IPTablesFile: {rewrite: rewriteRules},
 	evidence.NFTChainsFile: {rewrite: rewriteJSON(object(map[string]shape{
 		"nftables": list1(object(map[string]shape{"chain": object(map[string]shape{
-			"family": keywordOf, "table": text((*Names).chain), "name": text((*Names).chain), "handle": number, "type": keywordOf, "hook": keywordOf,
-			"prio": number, "policy": keywordOf,
+			"family": keywordOf, "table": text((*Names).chain), "name": text((*Names).chain), "handle": number, "type": keywordOf,
+			"hook": keywordOf, "prio": number, "policy": keywordOf,
 		})})),
 	}))},
 	evidence.SysctlFile:    {rewrite: rewriteSysctl},
@@ -160,8 +160,8 @@ var rewriteLinks = rewriteJSON(list1(object(map[string]shape{
 	"linkinfo": object(map[string]shape{
 		"info_kind": keywordOf, "info_slave_kind": keywordOf,
 		"info_data": object(map[string]shape{
-			"id": number, "link": interfaced, "local": addressOf, "local6": addressOf, "remote": addressOf, "group": addressOf, "port": number,
-			"learning": number, "nf_call_iptables": number,
+			"id": number, "link": interfaced, "local": addressOf, "local6": addressOf, "remote": addressOf, "group": addressOf,
+			"port": number, "learning": number, "nf_call_iptables": number,
 		}),
 	}),
 	"stats64": object(map[string]shape{"rx": linkCounters, "tx": linkCounters}),

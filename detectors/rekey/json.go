@@ -205,8 +205,10 @@ func (r *jsonRewriter) object(o shape) error {
 		}
 		at, key := r.dec.InputOffset(), name.String()
 		s, ok := o.members[key]
+		written := key
 		if o.any {
 			s, ok = shape{any: true, text: anyText(key)}, true
+			written = r.names.nftMember(key)
 		}
 		if bits, found := lengths[key]; found && s.text != nil {
 			s.text = func(n *Names, text string) string { return n.addressWithLength(text, bits) }
@@ -222,7 +224,7 @@ func (r *jsonRewriter) object(o shape) error {
 		}
 		any = true
 		r.breaks(at)
-		if r.out, err = jsontext.AppendQuote(r.out, key); err != nil {
+		if r.out, err = jsontext.AppendQuote(r.out, written); err != nil {
 			return err
 		}
 		r.out = append(r.out, ':')

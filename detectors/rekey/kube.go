@@ -45,8 +45,8 @@ var (
 	kubeDaemonSet = kubeObject((*Names).kubeName, map[string]shape{
 		"spec": object(map[string]shape{"template": object(map[string]shape{"spec": object(map[string]shape{
 			"containers": list1(object(map[string]shape{
-				"name": text((*Names).kubeName), "image": text((*Names).image), "command": list1(text((*Names).argument)),
-				"args": list1(text((*Names).argument)),
+				"name": text((*Names).kubeName), "image": text((*Names).image),
+				"command": list1(text((*Names).argument)), "args": list1(text((*Names).argument)),
 			})),
 		})})}),
 		"status": object(map[string]shape{"desiredNumberScheduled": number, "numberReady": number}),
@@ -61,24 +61,24 @@ var kubePort = object(map[string]shape{
 // kubeName returns the new name of an object, the same that a rule's comment has, and remembers it for Text.
 func (n *Names) kubeName(s string) string {
 	to := n.service(s)
-	if _, node := n.nodes[s]; !n.collecting && to != s && !node {
-		n.words[s] = to
+	if _, node := n.nodes[s]; to != s && !node {
+		n.remember(s, to)
 	}
 	return to
 }
 
 func (n *Names) kubeNamespace(s string) string {
 	to := n.namespace(s)
-	if !n.collecting && to != s {
-		n.words[s] = to
+	if to != s {
+		n.remember(s, to)
 	}
 	return to
 }
 
 // images are those that run what netfault looks at, from where they are published.
 var images = regexp.MustCompile(`^((docker\.io|ghcr\.io|quay\.io|registry\.k8s\.io|k8s\.gcr\.io)/)?` +
-	`((flannel|flannel-io|flannelcni|coreos|rancher|coredns)/)?(flannel|flannel-cni-plugin|mirrored-flannelcni-flannel|kube-proxy|coredns)` +
-	`(:[A-Za-z0-9._-]+)?$`)
+	`((flannel|flannel-io|flannelcni|coreos|rancher|coredns)/)?` +
+	`(flannel|flannel-cni-plugin|mirrored-flannelcni-flannel|kube-proxy|coredns)(:[A-Za-z0-9._-]+)?$`)
 
 func (n *Names) image(s string) string {
 	if images.MatchString(s) {
@@ -105,7 +105,8 @@ func (n *Names) argument(s string) string {
 
 // kubeProxyLine is a line of kube-proxy's configuration with a key that detectors or people need.
 var kubeProxyLine = regexp.MustCompile(`^( *(?:apiVersion|kind|mode|clusterCIDR|iptables|ipvs|nftables|conntrack|masqueradeAll|masqueradeBit|` +
-	`maxPerCore|min|tcpBeLiberal|tcpCloseWaitTimeout|tcpEstablishedTimeout|strictARP|scheduler|minSyncPeriod|syncPeriod|detectLocalMode):) *(.*)$`)
+	`maxPerCore|min|tcpBeLiberal|tcpCloseWaitTimeout|tcpEstablishedTimeout|strictARP|scheduler|minSyncPeriod|syncPeriod|` +
+	`detectLocalMode):) *(.*)$`)
 
 // kubeProxy re-keys kube-proxy's configuration, which is YAML, line by line. Other lines are left out.
 func (n *Names) kubeProxy(s string) string {

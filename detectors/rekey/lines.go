@@ -133,7 +133,8 @@ var rewriteErrors = rewriteLines(func(n *Names, line string) (string, error) {
 	return name + ": could not be collected", nil
 })
 
-var collected = regexp.MustCompile(`^(ip|bridge|iptables|nft|sysctl|netstat|snmp|uname|conntrack|tw-recycle|ethtool|subnet|modules)[a-z-]*\.(json|txt|env)$`)
+var collected = regexp.MustCompile(`^(ip|bridge|iptables|nft|sysctl|netstat|snmp|uname|conntrack|tw-recycle|ethtool|subnet|modules)` +
+	`[a-z-]*\.(json|txt|env)$`)
 
 // rewriteEthtool re-keys the interface's name in what ethtool -k prints.
 var rewriteEthtool = rewriteLines(func(n *Names, line string) (string, error) {
@@ -179,8 +180,8 @@ var rewriteConntrackStats = rewriteLines(func(_ *Names, line string) (string, er
 
 var (
 	hexNumber    = regexp.MustCompile(`^[0-9a-f]{8}$`)
-	flowCounters = setOf(`cpu searched found new invalid ignore delete delete_list insert insert_failed drop early_drop error icmp_error
-		search_restart clash_resolve chaintoolong entries expect_new expect_create expect_delete`)
+	flowCounters = setOf(`cpu searched found new invalid ignore delete delete_list insert insert_failed drop early_drop error
+		icmp_error search_restart clash_resolve chaintoolong entries expect_new expect_create expect_delete`)
 )
 
 // rewriteModules keeps which of the kernel's own modules for networks are loaded.

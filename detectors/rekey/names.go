@@ -15,11 +15,13 @@ import (
 )
 
 // Names knows what everything in one bundle is called in the new one. It is not changed once Bundle has returned it, and may
-// then be used by several goroutines, but Text, which keeps what it has computed, by one at a time.
+// then be used by several goroutines at once.
 type Names struct {
 	key Key
 	// collecting is true while the bundle is read for the first time: then every name is noted, and is its own.
 	collecting bool
+	// frozen is true once the new bundle is written.
+	frozen bool
 
 	v4, v6 *space
 	macs   map[evidence.MAC]evidence.MAC
@@ -174,10 +176,20 @@ func (n *Names) word(kind, s string) string {
 	to, ok := n.words[s]
 	if !ok {
 		to = n.draw(kind, s)
-		n.words[s] = to
+		n.remember(s, to)
 	}
 	return to
 }
+
+// remember makes Text call s to.
+func (n *Names) remember(s, to string) {
+	if !n.collecting && !n.frozen {
+		n.words[s] = to
+	}
+}
+
+// freeze ends all remembering.
+func (n *Names) freeze() { n.frozen, n.v4.frozen, n.v6.frozen = true, true, true }
 
 // labPod is the name of a pod that the project's labs have on every node.
 var labPod = regexp.MustCompile(`^(pod|client|coredns)-(.+)$`)

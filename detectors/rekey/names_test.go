@@ -86,7 +86,7 @@ func randomAddrs(r *rand.Rand) (networks []string, addrs []netip.Addr) {
 // Two addresses have as many first bits in common as before; they keep their order; the first and last of a network stay
 // that; private addresses stay private; the last eight bits stay.
 func TestAddresses(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(20) {
 		networks, addrs := randomAddrs(rand.New(rand.NewPCG(seed, 1)))
 		_, names, left := rekeyed(t, cluster(t, networks, addrs, nil, "n1"), rekey.Key{byte(seed), 3})
 		if len(left) > 0 {
@@ -287,7 +287,7 @@ func TestText(t *testing.T) {
 			t.Errorf("%q became\n%q, want\n%q", old, got, want)
 		}
 	}
-	long := strings.Repeat("n1-", 20000) + strings.Repeat("1.", 20000) + strings.Repeat(":", 20000)
+	long := strings.Repeat("n1-", 2000) + strings.Repeat("1.", 2000) + strings.Repeat(":", 2000)
 	if got := names.Text(long); !strings.HasPrefix(got, n1+"-"+n1+"-") {
 		t.Errorf("a long run became %.40q…", got)
 	}

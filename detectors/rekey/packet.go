@@ -11,7 +11,8 @@ import (
 
 func linkKnown(link layers.LinkType) bool {
 	switch link {
-	case layers.LinkTypeEthernet, layers.LinkTypeLinuxSLL, layers.LinkTypeLinuxSLL2, layers.LinkTypeRaw, layers.LinkTypeIPv4, layers.LinkTypeIPv6:
+	case layers.LinkTypeEthernet, layers.LinkTypeLinuxSLL, layers.LinkTypeLinuxSLL2, layers.LinkTypeRaw, layers.LinkTypeIPv4,
+		layers.LinkTypeIPv6:
 		return true
 	}
 	return false

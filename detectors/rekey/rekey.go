@@ -97,6 +97,7 @@ func Bundle(ctx context.Context, fsys fs.FS, key Key, put func(file string, data
 			return nil, nil, err
 		}
 	}
+	n.freeze()
 	slices.SortStableFunc(left, func(a, b LeftOut) int { return strings.Compare(a.File, b.File) })
 	return n, left, nil
 }

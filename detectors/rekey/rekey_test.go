@@ -51,6 +51,9 @@ func TestCapturesAreJudgedAlike(t *testing.T) {
 			for what, data := range map[string][]byte{"whole": data, "cut off": data[:len(data)-5]} {
 				in := fstest.MapFS{evidence.CaptureFile("n1", name): {Data: data}}
 				for p, text := range whole {
+					if strings.HasSuffix(p, evidence.ConntrackFile) || strings.HasSuffix(p, evidence.SysctlFile) {
+						continue
+					}
 					in[p] = &fstest.MapFile{Data: []byte(text)}
 				}
 				report := judged(t, in)
@@ -176,7 +179,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s has not the same lines the second time", p)
 		}
 	}
-	if rekey.NewKey() == rekey.NewKey() {
+	if a, b := rekey.NewKey(), rekey.NewKey(); a == b {
 		t.Error("two new keys are the same")
 	}
 }

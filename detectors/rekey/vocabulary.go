@@ -50,12 +50,16 @@ var shouted = setOf(`
 `)
 
 // numeric are numbers, also hexadecimal, with what stands between several of them.
-var numeric = regexp.MustCompile(`^[+-]?(0x[0-9a-fA-F]+|[0-9]+(\.[0-9]+)?(%|ms|s|/sec|/second|/min|/minute|/hour|/day)?)([,:/ \t-](0x[0-9a-fA-F]+|[0-9]+))*$`)
+var numeric = regexp.MustCompile(`^[+-]?(0x[0-9a-fA-F]+|[0-9]+(\.[0-9]+)?(%|ms|s|/sec|/second|/min|/minute|/hour|/day)?)` +
+	`([,:/ \t-](0x[0-9a-fA-F]+|[0-9]+))*$`)
 
 // isNumber reports whether s is a number or several, and no address: one may have nothing but decimal digits.
 func isNumber(s string) bool {
 	if strings.Trim(s, "0123456789") == "" {
 		return s != ""
+	}
+	if s[0] > '9' {
+		return false
 	}
 	return strings.Count(s, ":") < 2 && numeric.MatchString(s)
 }
@@ -131,7 +135,8 @@ func (n *Names) chain(s string) string {
 }
 
 // commonSet are the sets that kube-proxy and Calico always call the same.
-var commonSet = regexp.MustCompile(`^(KUBE(-[A-Z0-9]+)+|cali40(all-ipam-pools|masq-ipam-pools|this-host|all-hosts-net|all-vxlan-net))$`)
+var commonSet = regexp.MustCompile(`^(KUBE(-[A-Z0-9]+)+|` +
+	`cali40(all-ipam-pools|masq-ipam-pools|this-host|all-hosts-net|all-vxlan-net))$`)
 
 // set returns the new name of a set of addresses.
 func (n *Names) set(s string) string {
@@ -167,6 +172,25 @@ func anyText(member string) func(*Names, string) string {
 	return (*Names).nftText
 }
 
+// nftMember keeps the names of members that nft has.
+func (n *Names) nftMember(s string) string {
+	if nftMembers[s] || known(s) || nftWords[s] || nftOperator.MatchString(s) {
+		return s
+	}
+	return n.word("member", s)
+}
+
+// nftOperator are the operators that are members: {"&": [A, B]}.
+var nftOperator = regexp.MustCompile(`^[&|^<>!=+*/%-]{1,2}$`)
+
+var nftMembers = setOf(`
+	metainfo json_schema_version version release_name table family name handle chain type hook prio policy dev rule expr comment
+	index match op left right payload base offset len field meta key dir elem map vmap range counter target log group snaplen
+	level prefix queue num rate burst per inv rate_unit burst_unit val type_flags value flow xt dup fwd synproxy secmark quota used
+	flowtable devices concat exthdr fib numgen mod mode jhash symhash seed osf tproxy lookup data stmt size auto-merge gc-interval
+	expires last continue notrack desc ruleset add
+`)
+
 // nftText re-keys a string of a rule of nft: an interface, a set, an address, or a known word.
 func (n *Names) nftText(s string) string {
 	if n.links[s] {
@@ -183,11 +207,11 @@ func (n *Names) nftText(s string) string {
 
 // nftWords are those of nft's JSON (libnftables-json(5)) that are no words elsewhere.
 var nftWords = setOf(`
-	== != < > <= >= in lo saddr daddr sport dport protocol nexthdr flags type code id iifname oifname iif oif iifgroup oifgroup iiftype oiftype
-	nfproto l4proto nftrace priority skuid skgid day hour time state direction status expiration helper label zone original reply
+	== != < > <= >= in lo saddr daddr sport dport protocol nexthdr flags type code id iifname oifname iif oif iifgroup oifgroup
+	iiftype oiftype nfproto l4proto nftrace priority skuid skgid day hour time state direction status expiration helper label zone original reply
 	established related new invalid untracked ether_addr ipv4_addr ipv6_addr inet_proto inet_service mark ct_id ifname vmap
 	tcp udp th hbh rt meta ct ip ip6 icmp icmpv6 ether arp vlan dnat snat fully-random random persistent port addr host net
-	second minute hour day packets bytes emerg alert crit err warn notice info debug audit fib_addr oifindex result constant
-	interval timeout dynamic performance memory expr fin syn rst psh ack urg ecn cwr seq ackseq doff window checksum urgptr length
+	second minute hour day packets bytes emerg alert crit err warn notice info debug audit fib_addr oifindex result
+	constant interval timeout dynamic performance memory expr fin syn rst psh ack urg ecn cwr seq ackseq doff window checksum urgptr length
 	icmpx port-unreachable admin-prohibited host-unreachable no-route addr-unreachable
 `)
