@@ -39,12 +39,12 @@ var clusterFiles = map[string]treatment{
 		"ok": number, "answeredBy": text((*Names).pod), "seen": addressOf, "attempts": number, "error": text((*Names).prose),
 		"millis": number,
 	})))},
-	evidence.NodesFile:            {rewrite: rewriteJSON(items(kubeNode))},
-	"cluster/services.json":       {rewrite: rewriteJSON(items(kubeService))},
-	"cluster/endpointslices.json": {rewrite: rewriteJSON(items(kubeSlice))},
-	"cluster/pods.json":           {rewrite: rewriteJSON(items(kubePod))},
-	"cluster/daemonsets.json":     {rewrite: rewriteJSON(items(kubeDaemonSet))},
-	"cluster/kube-proxy.json": {rewrite: rewriteJSON(object(map[string]shape{
+	evidence.NodesFile:          {rewrite: rewriteJSON(items(kubeNode))},
+	evidence.ServicesFile:       {rewrite: rewriteJSON(items(kubeService))},
+	evidence.EndpointSlicesFile: {rewrite: rewriteJSON(items(kubeSlice))},
+	evidence.PodsFile:           {rewrite: rewriteJSON(items(kubePod))},
+	evidence.DaemonSetsFile:     {rewrite: rewriteJSON(items(kubeDaemonSet))},
+	evidence.KubeProxyFile: {rewrite: rewriteJSON(object(map[string]shape{
 		"data": object(map[string]shape{"config.conf": text((*Names).kubeProxy)}),
 	}))},
 }
@@ -132,14 +132,14 @@ var nodeFiles = map[string]treatment{
 	evidence.TWRecycleFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
 		"source": text((*Names).prose), "semantics": keywordOf, "value": number, "scope": text((*Names).pod), "dropped": number,
 	})))},
-	"ip-rule.json":        {rewrite: rewriteJSON(list1(policyRule))},
-	"nft-ruleset.json":    {rewrite: rewriteJSON(object(map[string]shape{"nftables": list1(shape{any: true})}))},
-	"ethtool.txt":         {rewrite: rewriteEthtool},
-	"snmp.txt":            {rewrite: counters},
-	"conntrack-stats.txt": {rewrite: rewriteConntrackStats},
-	"subnet.env":          {rewrite: rewriteSubnet},
-	"modules.txt":         {rewrite: rewriteModules},
-	"collect-errors.txt":  {rewrite: rewriteErrors, optional: true},
+	evidence.PolicyFile:         {rewrite: rewriteJSON(list1(policyRule))},
+	evidence.NFTRulesetFile:     {rewrite: rewriteJSON(object(map[string]shape{"nftables": list1(shape{any: true})}))},
+	evidence.EthtoolFile:        {rewrite: rewriteEthtool},
+	evidence.SNMPFile:           {rewrite: counters},
+	evidence.ConntrackStatsFile: {rewrite: rewriteConntrackStats},
+	evidence.SubnetFile:         {rewrite: rewriteSubnet},
+	evidence.ModulesFile:        {rewrite: rewriteModules},
+	"collect-errors.txt":        {rewrite: rewriteErrors, optional: true},
 }
 
 // policyRule is an entry of `ip -j rule`.
