@@ -10,7 +10,6 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/internal/flannel"
-	"github.com/netfault/netfault/detectors/internal/parallel"
 	"github.com/netfault/netfault/detectors/internal/rules"
 	"github.com/netfault/netfault/detectors/iptables"
 )
@@ -77,20 +76,16 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 		return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: "there is one node only: no traffic passes between nodes"}}
 	}
 	cluster.DoubtUncollected(&why, "")
-	judged := make([]node, 0, len(cluster.Leases))
+	var judged []node
+	var names []string
 	for _, l := range cluster.Leases {
 		if cluster.Collected(l.Node) {
-			judged = append(judged, node{lease: l})
+			judged, names = append(judged, node{lease: l}), append(names, l.Node)
 		}
 	}
-	parallel.Do(len(judged), func(_, i int) {
-		if ctx.Err() == nil {
-			judged[i].judge(b, cluster.Leases)
-			judged[i].done = true
-		}
-	})
+	flannel.EachNode(ctx, names, &why, func(i int, _ string) { judged[i].judge(b, cluster.Leases) })
 	var found []detectors.Finding
-	ruleCount, undone := 0, 0
+	ruleCount := 0
 	for i := range judged {
 		n := &judged[i]
 		if n.finding != nil {
@@ -99,13 +94,7 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 		for _, l := range n.doubts {
 			why.Add(n.name(), l)
 		}
-		if !n.done {
-			undone++
-		}
 		ruleCount += n.ruleCount
-	}
-	if undone > 0 {
-		why.Add("", detectors.Line{File: "nodes", Text: fmt.Sprintf("stopped before %d of %d nodes were judged: %v", undone, len(judged), context.Cause(ctx))})
 	}
 	found = append(found, why.Findings()...)
 	if len(found) > 0 {
@@ -124,7 +113,6 @@ type node struct {
 	paths podPaths
 	*rules.Node
 	ruleCount int
-	done      bool
 
 	finding *detectors.Finding
 	doubts  []detectors.Line

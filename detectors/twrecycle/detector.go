@@ -11,7 +11,6 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/internal/flannel"
-	"github.com/netfault/netfault/detectors/internal/parallel"
 )
 
 var (
@@ -71,14 +70,11 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	nodes := cluster.Nodes
 	settings := make([]setting, len(nodes))
 	captured := make([][]capturedTrace, len(nodes))
-	parallel.Do(len(nodes), func(_, i int) {
-		if ctx.Err() == nil {
-			settings[i] = readSetting(b, nodes[i])
-			captured[i] = traceCaptures(ctx, b, nodes[i])
-		}
+	flannel.EachNode(ctx, nodes, &why, func(i int, node string) {
+		settings[i] = readSetting(b, node)
+		captured[i] = traceCaptures(ctx, b, node)
 	})
 	if ctx.Err() != nil {
-		why.Add("", detectors.Line{File: "nodes", Text: "stopped: " + context.Cause(ctx).Error()})
 		return why.Findings()
 	}
 	j := judge{b: b, settings: map[string]*setting{}, leases: cluster.Leases, captures: slices.Concat(captured...)}

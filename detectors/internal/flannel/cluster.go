@@ -4,14 +4,17 @@ package flannel
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+	"sync/atomic"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/internal/parallel"
 )
 
 // Cluster is what a bundle says of the cluster as a whole.
@@ -73,6 +76,21 @@ func (c *Cluster) DoubtUncollected(why *detectors.Doubts, backend string) {
 		if !leased && !c.Collected(node) {
 			why.Add(node, detectors.Line{File: path.Join("nodes", node), Text: "the bundle is about " + node + ", but has no folder of it"})
 		}
+	}
+}
+
+// EachNode calls judge for each of the nodes, several side by side, with its place among them, until ctx ends. It adds to why how
+// many were not judged then.
+func EachNode(ctx context.Context, nodes []string, why *detectors.Doubts, judge func(i int, node string)) {
+	var judged atomic.Int64
+	parallel.Do(len(nodes), func(_, i int) {
+		if ctx.Err() == nil {
+			judge(i, nodes[i])
+			judged.Add(1)
+		}
+	})
+	if undone := len(nodes) - int(judged.Load()); undone > 0 {
+		why.Add("", detectors.Line{File: "nodes", Text: fmt.Sprintf("stopped before %d of %d nodes were judged: %v", undone, len(nodes), context.Cause(ctx))})
 	}
 }
 
