@@ -70,6 +70,9 @@ func anonymise(ctx context.Context, from, to string) ([]rekey.LeftOut, error) {
 	if _, err := root.Stat("nodes"); err != nil {
 		return nil, fmt.Errorf("%s is no evidence bundle: it has no folder named nodes", from)
 	}
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(to)), 0o755); err != nil {
+		return nil, err
+	}
 	temp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(to)), ".netfault-anonymise-")
 	if err != nil {
 		return nil, err
