@@ -38,23 +38,18 @@ func (l *Life) detected(ctx context.Context) error {
 // recognised returns a line for each finding of the scenario's detector, or an error if they are not what they must be,
 // another detector of a cause speaks up, or a symptom is left that they do not explain.
 func (l *Life) recognised(report detectors.Report) ([]string, error) {
+	own, err := l.onlyOwn(report)
+	if err != nil {
+		return nil, err
+	}
 	want := l.Scenario.Want(l.Lab)
 	var found []Subject
 	var lines []string
 	symptoms := 0
-	for _, f := range report.Findings {
-		own := f.Detector == l.Scenario.Detector.Name
-		quiet := f.Verdict == detectors.Clean || f.Verdict == detectors.NotApplicable
-		switch {
-		case own && f.Verdict == detectors.Problem:
-			found = append(found, Subject{f.Case, f.Node, f.Peer})
-			lines = append(lines, f.Detector+": "+f.Summary)
-			symptoms += len(f.Explains)
-		case own && f.Verdict == detectors.Unknown:
-			return nil, fmt.Errorf("%s does not know: %s", f.Detector, f.Summary)
-		case !own && l.isCause(f.Detector) && !quiet:
-			return nil, fmt.Errorf("%s is not silent: %s: %s", f.Detector, f.Verdict, f.Summary)
-		}
+	for _, f := range own {
+		found = append(found, Subject{f.Case, f.Node, f.Peer})
+		lines = append(lines, f.Detector+": "+f.Summary)
+		symptoms += len(f.Explains)
 	}
 	if !slices.Equal(found, want) {
 		return nil, fmt.Errorf("%s reports %s, want %s", l.Scenario.Detector.Name, subjects(found), subjects(want))
@@ -66,6 +61,25 @@ func (l *Life) recognised(report detectors.Report) ([]string, error) {
 		lines = append(lines, fmt.Sprintf("which explains all %d symptoms", symptoms))
 	}
 	return lines, nil
+}
+
+// onlyOwn returns the problems of the scenario's detector, or an error if it does not know, or another detector of a cause
+// speaks up.
+func (l *Life) onlyOwn(report detectors.Report) ([]detectors.Finding, error) {
+	var problems []detectors.Finding
+	for _, f := range report.Findings {
+		own := f.Detector == l.Scenario.Detector.Name
+		quiet := f.Verdict == detectors.Clean || f.Verdict == detectors.NotApplicable
+		switch {
+		case own && f.Verdict == detectors.Problem:
+			problems = append(problems, f)
+		case own && f.Verdict == detectors.Unknown:
+			return nil, fmt.Errorf("%s does not know: %s", f.Detector, f.Summary)
+		case !own && l.isCause(f.Detector) && !quiet:
+			return nil, fmt.Errorf("%s is not silent: %s: %s", f.Detector, f.Verdict, f.Summary)
+		}
+	}
+	return problems, nil
 }
 
 // explained returns an error that names the symptoms that no finding explains.

@@ -39,7 +39,8 @@ func (l *Life) take(ctx context.Context, name string, seen Seen) ([]evidence.Pro
 	return probes, nil
 }
 
-// judge runs the detectors over the bundle that was taken last. No evidence is judged twice: what is wrong then is wrong.
+// judge runs the detectors over the bundle that was taken last. Evidence is never taken again for another verdict: what is
+// wrong then is wrong.
 func (l *Life) judge(ctx context.Context) (detectors.Report, error) {
 	if l.fresh == "" {
 		return detectors.Report{}, errors.New("nothing was collected since the lab was changed")

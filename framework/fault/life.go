@@ -10,8 +10,8 @@ import (
 	"github.com/netfault/netfault/framework/lab"
 )
 
-// Life runs the steps of one scenario on one lab. Plan lists them; each is one method in a file of its name. Steps keep nothing between them but the undo
-// journal on disk and the evidence, so that Inject and Heal may run in different processes.
+// Life runs the steps of one scenario on one lab. Plan lists them; each is a method of its name. Steps keep nothing between
+// them but the undo journal on disk and the evidence, so that Inject and Heal may run in different processes.
 type Life struct {
 	Lab       lab.Lab
 	Scenario  Scenario

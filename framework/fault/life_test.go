@@ -39,8 +39,10 @@ type fake struct {
 	judged   int
 	// says replaces what the detector finds at its nth judgement.
 	says map[int]detectors.Finding
-	// heals says that the remedy works.
-	heals bool
+	// heals says that the remedy works, and wishes that what is tried first does, too.
+	heals, wishes bool
+	// onlyExercise says that no probe shows the fault.
+	onlyExercise bool
 }
 
 type fakeMachine struct {
@@ -56,7 +58,7 @@ func (m fakeMachine) Run(_ context.Context, c machine.Command) error {
 	if text == m.f.refused {
 		return errors.New("refused")
 	}
-	if c.Argv[0] == "mend" && m.f.heals {
+	if c.Argv[0] == "mend" && m.f.heals || c.Argv[0] == "wish" && m.f.wishes {
 		m.f.broken = false
 	}
 	return nil
@@ -86,7 +88,7 @@ func (f *fake) probes() []evidence.Probe {
 	var all []evidence.Probe
 	for _, ends := range [][2]string{{"n1", "n2"}, {"n2", "n1"}, {"n2", "n2"}} {
 		p := evidence.Probe{Kind: evidence.ProbePod, From: ends[0], To: ends[1], Source: "10.0.0.1", Seen: "10.0.0.1", OK: true}
-		if f.broken && ends[0] != ends[1] {
+		if f.broken && !f.onlyExercise && ends[0] != ends[1] {
 			p.OK, p.Seen, p.Error = false, "", "timeout"
 		}
 		all = append(all, p)
@@ -148,6 +150,33 @@ func (f *fake) detector() detectors.Detector {
 var reported = detectors.Finding{
 	Verdict: detectors.Problem, Case: "broken", Node: "n1", Summary: "n1 is broken",
 	Remedy: []detectors.Command{{Node: "n1", Argv: []string{"mend", "link"}}},
+}
+
+// busybody is of another cause, and speaks up from its nth judgement on.
+func (*fake) busybody(from int) detectors.Detector {
+	judged := 0
+	return detectors.Detector{
+		Name: "busybody", Kind: detectors.Cause, Cases: []detectors.Case{{Name: "me-too"}},
+		Detect: func(context.Context, *evidence.Bundle) []detectors.Finding {
+			if judged++; judged < from {
+				return []detectors.Finding{{Verdict: detectors.Clean, Judged: map[string]int{"nodes": 2}}}
+			}
+			return []detectors.Finding{{Verdict: detectors.Problem, Case: "me-too", Node: "n2", Summary: "me too"}}
+		},
+	}
+}
+
+// exercise is traffic that breaks where n1 is broken.
+func (f *fake) exercise(context.Context, lab.Lab) (Seen, error) {
+	if f.broken {
+		return Seen{Broken: []string{"a call"}}, nil
+	}
+	return Seen{}, nil
+}
+
+// aWish is what people try first.
+func aWish(lab.Lab) []Attempt {
+	return []Attempt{{Name: "a wish", Commands: []detectors.Command{{Node: "n1", Argv: []string{"wish"}}}}}
 }
 
 // symptomOf is a detector of a symptom that reports what it is told.
@@ -252,6 +281,24 @@ func TestLivesThatFail(t *testing.T) {
 			}
 			l.Detectors = append(l.Detectors, d)
 		}, "detected", "1 symptoms are left unexplained: symptom/lost/n2/n1"},
+		{"a false alarm beside it", func(f *fake, l *Life) { l.Detectors = append(l.Detectors, f.busybody(2)) }, "detected",
+			"busybody is not silent: problem: me too"},
+		{"a false alarm after what was tried", func(f *fake, l *Life) {
+			l.Scenario.Attempts = aWish
+			l.Detectors = append(l.Detectors, f.busybody(3))
+		}, "remedied", "busybody is not silent: problem: me too"},
+		{"unknown after what was tried", func(f *fake, l *Life) {
+			l.Scenario.Attempts = aWish
+			f.says = map[int]detectors.Finding{3: {Verdict: detectors.Unknown, Summary: "too dark"}}
+		}, "remedied", "broken-link does not know: too dark"},
+		{"traffic of its own that an attempt heals", func(f *fake, l *Life) {
+			l.Scenario.MustFail, l.Scenario.Attempts, l.Scenario.Exercise = nil, aWish, f.exercise
+			f.onlyExercise, f.wishes = true, true
+		}, "tried", "a wish: with flannel v0.0.0: everything works, and must not"},
+		{"nothing that could stay broken", func(f *fake, l *Life) {
+			l.Scenario.MustFail, l.Scenario.Attempts = nil, aWish
+			f.onlyExercise = true
+		}, "tried", "the scenario has neither probes that must fail nor traffic of its own"},
 		{"no remedy", func(f *fake, _ *Life) {
 			bare := reported
 			bare.Remedy = nil
@@ -344,9 +391,7 @@ func TestHealIsASecondLife(t *testing.T) {
 func TestTriedStandsInThePlanOnce(t *testing.T) {
 	f := newFake()
 	l := f.life(t)
-	l.Scenario.Attempts = func(lab.Lab) []Attempt {
-		return []Attempt{{Name: "a wish", Commands: []detectors.Command{{Node: "n1", Argv: []string{"wish"}}}}}
-	}
+	l.Scenario.Attempts = aWish
 	has := func() bool { return slices.ContainsFunc(l.Plan(), func(s Step) bool { return s.Name == "tried" }) }
 	if !has() {
 		t.Error("the plan leaves out what is tried")
@@ -362,6 +407,19 @@ func TestTriedStandsInThePlanOnce(t *testing.T) {
 		}
 		if !slices.Equal(f.ran, []string{"n1# wish", "n1# mend link"}) {
 			t.Errorf("commands are %q", f.ran)
+		}
+	})
+}
+
+// A fault that no probe shows goes through what is tried by its own traffic.
+func TestTriedWithTrafficOfItsOwn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := newFake()
+		f.onlyExercise = true
+		l := f.life(t)
+		l.Scenario.MustFail, l.Scenario.Attempts, l.Scenario.Exercise = nil, aWish, f.exercise
+		if _, err := l.Run(t.Context(), l.Plan()...); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/netfault/netfault/framework/machine"
 )
 
-// remedied judges the state as it is after what was tried, and runs what the findings say.
+// remedied judges the state as it is after what was tried, and runs what the findings say. The fault may show in another case
+// by then, but no other detector of a cause may speak up.
 func (l *Life) remedied(ctx context.Context) error {
 	if l.fresh == "" {
 		seen, err := l.exercise(ctx, true)
@@ -27,15 +28,18 @@ func (l *Life) remedied(ctx context.Context) error {
 		return err
 	}
 	l.fresh = ""
+	problems, err := l.onlyOwn(report)
+	if err != nil {
+		return err
+	}
 	if err := explained(report); err != nil {
 		return err
 	}
-	problems, remedies := 0, 0
-	for _, f := range report.Findings {
-		if f.Detector != l.Scenario.Detector.Name || f.Verdict != detectors.Problem {
-			continue
-		}
-		problems++
+	if len(problems) == 0 {
+		return fmt.Errorf("%s reports no problem any more, so that there is no remedy to run", l.Scenario.Detector.Name)
+	}
+	remedies := 0
+	for _, f := range problems {
 		l.say(f.Detector + ": " + f.Summary)
 		remedy, err := l.remedyOf(f)
 		if err != nil {
@@ -45,9 +49,6 @@ func (l *Life) remedied(ctx context.Context) error {
 			return err
 		}
 		remedies += len(remedy)
-	}
-	if problems == 0 {
-		return fmt.Errorf("%s reports no problem any more, so that there is no remedy to run", l.Scenario.Detector.Name)
 	}
 	if remedies == 0 {
 		return fmt.Errorf("%s names no remedy for what it reports", l.Scenario.Detector.Name)

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -14,27 +15,40 @@ func (l *Life) tried(ctx context.Context) error {
 		if err := l.runCommands(ctx, a.Commands); err != nil {
 			return err
 		}
-		mustFail := a.MustFail
-		if mustFail == nil {
-			mustFail = l.Scenario.MustFail
+		broken, err := l.stays(ctx, a)
+		if err != nil {
+			return fmt.Errorf("%s: with flannel %s: %w", a.Name, l.Lab.Flannel().Version(), err)
 		}
-		// What fails must go on failing for a while, since a remedy may take a moment to act.
-		pace := time.NewTicker(holdPace)
-		defer pace.Stop()
-		for deadline := time.Now().Add(holdFor); ; <-pace.C {
-			results, err := l.in().probe(ctx, l.Lab)
-			if err != nil {
-				return err
-			}
-			broken, err := l.asExpected(results, mustFail)
-			if err != nil {
-				return fmt.Errorf("%s: with flannel %s: %w", a.Name, l.Lab.Flannel().Version(), err)
-			}
-			if time.Now().After(deadline) {
-				l.say(fmt.Sprintf("does not heal with flannel %s: %d probes fail, such as %s", l.Lab.Flannel().Version(), len(broken), broken[0]))
-				break
-			}
-		}
+		l.say(fmt.Sprintf("does not heal with flannel %s: %d fail, such as %s", l.Lab.Flannel().Version(), len(broken), broken[0]))
 	}
 	return nil
+}
+
+// stays returns what fails after an attempt, a line each: probes, or the scenario's own traffic. Probes must go on failing for a
+// while, since a remedy may take a moment to act.
+func (l *Life) stays(ctx context.Context, a Attempt) ([]string, error) {
+	mustFail := a.MustFail
+	if mustFail == nil {
+		mustFail = l.Scenario.MustFail
+	}
+	pace := time.NewTicker(holdPace)
+	defer pace.Stop()
+	for deadline := time.Now().Add(holdFor); ; <-pace.C {
+		results, err := l.in().probe(ctx, l.Lab)
+		if err != nil {
+			return nil, err
+		}
+		broken, err := l.asExpected(results, mustFail)
+		if err != nil {
+			return nil, err
+		}
+		if time.Now().Before(deadline) {
+			continue
+		}
+		seen, err := l.exercise(ctx, true)
+		if broken = append(broken, seen.Broken...); err == nil && len(broken) == 0 {
+			err = errors.New("the scenario has neither probes that must fail nor traffic of its own, so that nothing can stay broken")
+		}
+		return broken, err
+	}
 }
