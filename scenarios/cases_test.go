@@ -105,7 +105,7 @@ func TestEveryCaseIsBroughtAbout(t *testing.T) {
 			case brought && excused:
 				t.Errorf("%s is brought about on a lab: take it out of outOfReach", name)
 			case !brought && !excused:
-				t.Errorf("%s is not brought about on any lab: set it by hand (casesOf, in cases_*_test.go), or make a scenario of it", name)
+				t.Errorf("%s is not brought about on any lab: record the scenario that does (make fixtures FOCUS=SCENARIO), make one, or set it by hand (casesOf, in cases_*_test.go)", name)
 			}
 		}
 	}

@@ -63,7 +63,7 @@ func absence(t *testing.T, d detectors.Detector, c testCase) {
 		for how, files := range spoilt {
 			after := judge(t.Context(), d, files)
 			if after[0].Verdict == detectors.Clean || after[0].Verdict == detectors.NotApplicable {
-				t.Errorf("%s %s: %s: %s", file, how, after[0].Verdict, after[0].Summary)
+				t.Errorf("%s %s: %s: %s%s", file, how, after[0].Verdict, after[0].Summary, hints[how])
 			}
 			for _, f := range before {
 				if f.Verdict == detectors.Problem && how != "exchanged" && !stays(f, after) {
@@ -72,6 +72,11 @@ func absence(t *testing.T, d detectors.Detector, c testCase) {
 			}
 		}
 	}
+}
+
+// hints say what a detector may do about it.
+var hints = map[string]string{
+	"exchanged": " (with another node's: see by what is in it that it is not this node's, or say Nameless in Needs)",
 }
 
 // twin is the same file of another node, "" if there is none.

@@ -179,7 +179,8 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s has not the same lines the second time", p)
 		}
 	}
-	if a, b := rekey.NewKey(), rekey.NewKey(); a == b {
+	first := rekey.NewKey()
+	if second := rekey.NewKey(); first == second {
 		t.Error("two new keys are the same")
 	}
 }

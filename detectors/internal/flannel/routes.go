@@ -35,6 +35,9 @@ func (r Route) Text() string {
 		return fmt.Sprintf("no route to %s: judged as if it were by %s", r.Dst, r.Dev)
 	}
 	text := r.Dst.String()
+	if r.Dst.Bits() == 0 {
+		text = "default"
+	}
 	if r.Gateway != "" {
 		text += " via " + r.Gateway
 	}
