@@ -3,8 +3,11 @@ package kind
 import (
 	"archive/tar"
 	"bytes"
+	"debug/elf"
+	"fmt"
 	"io"
 	"runtime"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -14,6 +17,19 @@ import (
 
 // agentImageName is the image of the lab's pods. It exists in the nodes only, and in no registry.
 const agentImageName = "localhost/netfault/agent:lab"
+
+// checkStatic returns an error if a program needs others to run, such as a C library: in the pods there is nothing beside it.
+func checkStatic(program string) error {
+	f, err := elf.Open(program)
+	if err != nil {
+		return fmt.Errorf("%s: %w", program, err)
+	}
+	defer f.Close()
+	if slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
+		return fmt.Errorf("%s needs a C library, which pods do not have: build it with `make build` (CGO_ENABLED=0)", program)
+	}
+	return nil
+}
 
 // agentImage is an image of nothing but netfault-agent, as an archive.
 func agentImage(program []byte) ([]byte, error) {

@@ -111,6 +111,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkStatic(agent); err != nil {
+		return nil, err
+	}
 	l, log, err := prepare(ctx, &o)
 	if err != nil {
 		return nil, err

@@ -324,3 +324,24 @@ func ignoreExit(err error) error {
 	}
 	return err
 }
+
+// A program that needs a C library cannot run in the lab's pods, which have none.
+func TestCheckStatic(t *testing.T) {
+	dir := t.TempDir()
+	source := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	static := filepath.Join(dir, "static")
+	build := exec.Command("go", "build", "-o", static, source)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v: %s", err, out)
+	}
+	if err := checkStatic(static); err != nil {
+		t.Error(err)
+	}
+	if err := checkStatic("/bin/sh"); err == nil || !strings.Contains(err.Error(), "make build") {
+		t.Errorf("/bin/sh, which needs a C library: %v", err)
+	}
+}
