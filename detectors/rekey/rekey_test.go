@@ -107,6 +107,9 @@ func telling(files map[string]string, nodes []string) (addrs, macs, names map[st
 
 func TestNothingOfTheOldIsLeft(t *testing.T) {
 	bundles(t, func(t *testing.T, fsys fs.FS) {
+		if !strings.HasSuffix(t.Name(), "/faulty") {
+			return // of one lab, the bundles have the same names in the same places
+		}
 		nodes, err := evidence.New(fsys).Nodes()
 		if err != nil {
 			t.Fatal(err)
@@ -147,9 +150,9 @@ func TestNothingOfTheOldIsLeft(t *testing.T) {
 // The same key gives the same bundle, another gives others; a bundle that is re-keyed can be re-keyed again.
 func TestKeys(t *testing.T) {
 	fsys := os.DirFS("../../fixtures/bundles/tw-recycle/faulty")
-	once, _, _ := rekeyed(t, fsys, keys(1)[0])
-	again, _, _ := rekeyed(t, fsys, keys(1)[0])
-	other, _, _ := rekeyed(t, fsys, keys(1)[1])
+	once, _, _ := rekeyed(t, fsys, keys(2)[0])
+	again, _, _ := rekeyed(t, fsys, keys(2)[0])
+	other, _, _ := rekeyed(t, fsys, keys(2)[1])
 	differ := 0
 	for p, f := range once {
 		if again[p] == nil || !bytes.Equal(f.Data, again[p].Data) {
@@ -162,7 +165,7 @@ func TestKeys(t *testing.T) {
 	if differ < len(once)/2 {
 		t.Errorf("only %d of %d files differ with another key", differ, len(once))
 	}
-	twice, _, left := rekeyed(t, once, keys(1)[1])
+	twice, _, left := rekeyed(t, once, keys(2)[1])
 	if len(left) > 0 {
 		t.Errorf("left out the second time: %v", left)
 	}
