@@ -7,7 +7,6 @@ import (
 	"unicode"
 
 	"github.com/netfault/netfault/detectors"
-	"github.com/netfault/netfault/detectors/evidence"
 )
 
 // quotations holds that every quotation that has a line stands in its file at that line: the addresses that its text begins with
@@ -70,18 +69,11 @@ var remark = regexp.MustCompile(` \([^()]*\)$`)
 // telling are the words of a quotation that must stand in its file: the addresses and, of lines of text, the keys and rules.
 func telling(l detectors.Line) []string {
 	text := remark.ReplaceAllString(l.Text, "")
-	if _, quoted, ok := strings.Cut(l.Text, ": the first of them"); ok {
-		text = quoted
-	}
 	if strings.HasPrefix(text, "the first of them: ") || strings.HasPrefix(text, "undecided for ") {
 		return nil // a sentence on the entry, which the next line quotes
 	}
 	if strings.HasSuffix(l.File, ".json") {
-		words := addresses.FindAllString(text, -1)
-		if l.File == evidence.ProbesFile {
-			return words
-		}
-		return words
+		return addresses.FindAllString(text, -1)
 	}
 	if i := strings.Index(text, "-A "); i >= 0 {
 		return strings.Fields(text[i:])

@@ -17,14 +17,7 @@ var (
 )
 
 // Detector reports each pair of ends between which a probe got no answer.
-var Detector = detectors.Detector{
-	Name:  "dns-reachability",
-	Kind:  detectors.Symptom,
-	About: "pods get answers from the cluster's DNS",
-	Cases: []detectors.Case{
-		{Name: probes.Unanswered, Severity: detectors.Critical, About: "a probe got no answer, or not that of the server it was for"},
-	},
-	Needs:   probes.Needs,
-	Writeup: detectors.Writeup{English: english, Chinese: chinese},
-	Detect:  probes.Reachability(evidence.ProbeDNS, "pod on %s gets no answer from the cluster DNS on %s").Detect,
-}
+var Detector = probes.Reachability(evidence.ProbeDNS,
+	"pods get answers from the cluster's DNS",
+	"pod on %s gets no answer from the cluster DNS on %s",
+	detectors.Writeup{English: english, Chinese: chinese})

@@ -17,14 +17,7 @@ var (
 )
 
 // Detector reports each pair of ends between which a probe got no answer.
-var Detector = detectors.Detector{
-	Name:  "egress-reachability",
-	Kind:  detectors.Symptom,
-	About: "pods reach hosts outside the cluster",
-	Cases: []detectors.Case{
-		{Name: probes.Unanswered, Severity: detectors.Critical, About: "a probe got no answer, or not that of the server it was for"},
-	},
-	Needs:   probes.Needs,
-	Writeup: detectors.Writeup{English: english, Chinese: chinese},
-	Detect:  probes.Reachability(evidence.ProbeEgress, "pod on %s gets no answer from %s outside the cluster").Detect,
-}
+var Detector = probes.Reachability(evidence.ProbeEgress,
+	"pods reach hosts outside the cluster",
+	"pod on %s gets no answer from %s outside the cluster",
+	detectors.Writeup{English: english, Chinese: chinese})

@@ -17,14 +17,7 @@ var (
 )
 
 // Detector reports each pair of ends between which a probe got no answer.
-var Detector = detectors.Detector{
-	Name:  "pod-reachability",
-	Kind:  detectors.Symptom,
-	About: "pods on one node reach pods on another by their address",
-	Cases: []detectors.Case{
-		{Name: probes.Unanswered, Severity: detectors.Critical, About: "a probe got no answer, or not that of the server it was for"},
-	},
-	Needs:   probes.Needs,
-	Writeup: detectors.Writeup{English: english, Chinese: chinese},
-	Detect:  probes.Reachability(evidence.ProbePod, "pod on %s gets no answer from pod on %s").Detect,
-}
+var Detector = probes.Reachability(evidence.ProbePod,
+	"pods on one node reach pods on another by their address",
+	"pod on %s gets no answer from pod on %s",
+	detectors.Writeup{English: english, Chinese: chinese})

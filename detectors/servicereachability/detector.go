@@ -17,14 +17,7 @@ var (
 )
 
 // Detector reports each pair of ends between which a probe got no answer.
-var Detector = detectors.Detector{
-	Name:  "service-reachability",
-	Kind:  detectors.Symptom,
-	About: "pods reach a Service whose pod is on another node",
-	Cases: []detectors.Case{
-		{Name: probes.Unanswered, Severity: detectors.Critical, About: "a probe got no answer, or not that of the server it was for"},
-	},
-	Needs:   probes.Needs,
-	Writeup: detectors.Writeup{English: english, Chinese: chinese},
-	Detect:  probes.Reachability(evidence.ProbeService, "pod on %s gets no answer from the Service of the pod on %s").Detect,
-}
+var Detector = probes.Reachability(evidence.ProbeService,
+	"pods reach a Service whose pod is on another node",
+	"pod on %s gets no answer from the Service of the pod on %s",
+	detectors.Writeup{English: english, Chinese: chinese})

@@ -83,8 +83,23 @@ func (s Symptom) Detect(_ context.Context, b *evidence.Bundle) []detectors.Findi
 // Unanswered is the case of all detectors that look for answers.
 const Unanswered = "no-answer"
 
-// Reachability is the symptom that probes of a kind get no answer; failed is the summary, with a %s for each end.
-func Reachability(kind, failed string) Symptom {
+// Reachability is the detector of the symptom that probes of a kind get no answer; failed is the summary, with a %s for each
+// end.
+func Reachability(kind, about, failed string, w detectors.Writeup) detectors.Detector {
+	return detectors.Detector{
+		Name:  kind + "-reachability",
+		Kind:  detectors.Symptom,
+		About: about,
+		Cases: []detectors.Case{
+			{Name: Unanswered, Severity: detectors.Critical, About: "a probe got no answer, or not that of the server it was for"},
+		},
+		Needs:   Needs,
+		Writeup: w,
+		Detect:  unanswered(kind, failed).Detect,
+	}
+}
+
+func unanswered(kind, failed string) Symptom {
 	return Symptom{
 		Kind: kind, Case: Unanswered, Effect: detectors.Lost, Right: "all were answered",
 		Judge: func(p evidence.Probe) detectors.Finding {
