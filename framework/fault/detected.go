@@ -13,11 +13,7 @@ import (
 // it is taken anew.
 func (l *Life) detected(ctx context.Context) error {
 	if l.fresh == "" {
-		seen, err := l.exercise(ctx, true)
-		if err != nil {
-			return err
-		}
-		if _, err := l.take(ctx, faultyBundle, seen); err != nil {
+		if err := l.look(ctx, faultyBundle, true); err != nil {
 			return err
 		}
 	}
@@ -69,13 +65,12 @@ func (l *Life) onlyOwn(report detectors.Report) ([]detectors.Finding, error) {
 	var problems []detectors.Finding
 	for _, f := range report.Findings {
 		own := f.Detector == l.Scenario.Detector.Name
-		quiet := f.Verdict == detectors.Clean || f.Verdict == detectors.NotApplicable
 		switch {
 		case own && f.Verdict == detectors.Problem:
 			problems = append(problems, f)
 		case own && f.Verdict == detectors.Unknown:
 			return nil, fmt.Errorf("%s does not know: %s", f.Detector, f.Summary)
-		case !own && l.isCause(f.Detector) && !quiet:
+		case !own && l.isCause(f.Detector) && !isQuiet(f):
 			return nil, fmt.Errorf("%s is not silent: %s: %s", f.Detector, f.Verdict, f.Summary)
 		}
 	}
@@ -88,6 +83,11 @@ func explained(report detectors.Report) error {
 		return fmt.Errorf("%d symptoms are left unexplained: %s", n, strings.Join(report.Unexplained[:min(n, 6)], "; "))
 	}
 	return nil
+}
+
+// isQuiet reports whether a finding says that nothing is wrong.
+func isQuiet(f detectors.Finding) bool {
+	return f.Verdict == detectors.Clean || f.Verdict == detectors.NotApplicable
 }
 
 func (l *Life) isCause(detector string) bool {

@@ -39,6 +39,16 @@ func (l *Life) take(ctx context.Context, name string, seen Seen) ([]evidence.Pro
 	return probes, nil
 }
 
+// look sends the scenario's own traffic and takes a bundle of what is then.
+func (l *Life) look(ctx context.Context, name string, faulty bool) error {
+	seen, err := l.exercise(ctx, faulty)
+	if err != nil {
+		return err
+	}
+	_, err = l.take(ctx, name, seen)
+	return err
+}
+
 // judge runs the detectors over the bundle that was taken last. Evidence is never taken again for another verdict: what is
 // wrong then is wrong.
 func (l *Life) judge(ctx context.Context) (detectors.Report, error) {

@@ -15,11 +15,7 @@ import (
 // by then, but no other detector of a cause may speak up.
 func (l *Life) remedied(ctx context.Context) error {
 	if l.fresh == "" {
-		seen, err := l.exercise(ctx, true)
-		if err != nil {
-			return err
-		}
-		if _, err := l.take(ctx, "remedied", seen); err != nil {
+		if err := l.look(ctx, "remedied", true); err != nil {
 			return err
 		}
 	}
