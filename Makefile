@@ -7,6 +7,8 @@ LAB ?= auto
 FOCUS ?=
 VECTORS ?= framework/twrecycle/testdata/vectors.json
 RULESETS ?= 2000
+# How many commands `make chaos` ends.
+N ?= 200
 OUT := out/$(LAB)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export NETFAULT_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netfault
@@ -18,7 +20,7 @@ QUIET := --ginkgo.succinct --ginkgo.silence-skips --ginkgo.fail-on-empty
 GO_BUILD := CGO_ENABLED=0 go build -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools node-image e2e suite test conformance evaluator lint bench bench-kind fixtures clean check-lab
+.PHONY: help build tools node-image e2e suite test conformance evaluator lint chaos bench bench-kind fixtures clean check-lab
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -51,6 +53,12 @@ endif
 	$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
 	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json"
+
+chaos: LAB := $(if $(filter auto,$(LAB)),netns,$(LAB))
+chaos: check-lab tools ## end netfault N times in random ways at random moments, and reset once each time (LAB=netns or kind; SEED=... repeats the choices)
+	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
+	@mkdir -p out/chaos
+	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=5h -lab=$(LAB) -out=$(CURDIR)/out/chaos -rounds=$(N) $(if $(SEED),--ginkgo.seed=$(SEED)) $(QUIET) --ginkgo.no-color --ginkgo.label-filter=chaos
 
 test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no root needed
 	@command -v gcc >/dev/null || { echo "the race detector needs gcc; make tools installs it" >&2; exit 1; }

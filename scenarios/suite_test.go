@@ -71,15 +71,21 @@ func TestScenarios(t *testing.T) {
 	RunSpecs(t, "netfault scenarios", suite, reporter)
 }
 
-// withoutLong leaves the long specs out of what FOCUS picks, unless it names them: they have their scenario's label, too.
+// longLabels are those of specs that take long, and kill netfault on labs of their own.
+var longLabels = []string{"sigkill", "chaos"}
+
+// withoutLong leaves the long specs out of what FOCUS picks, unless it names them: some have their scenario's label, too.
 func withoutLong(focus string) string {
-	switch {
-	case focus == "":
-		return "!sigkill"
-	case strings.Contains(focus, "sigkill"):
-		return focus
+	var terms []string
+	if focus != "" {
+		terms = append(terms, "("+focus+")")
 	}
-	return "(" + focus + ") && !sigkill"
+	for _, label := range longLabels {
+		if !strings.Contains(focus, label) {
+			terms = append(terms, "!"+label)
+		}
+	}
+	return strings.Join(terms, " && ")
 }
 
 var console = report.NewConsole(os.Stdout)
@@ -143,14 +149,14 @@ func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
 var _ = BeforeEach(func(ctx context.Context) {
 	fmt.Println()
 	r := CurrentSpecReport()
-	is := func(label string) bool { return slices.Contains(r.Labels(), label) }
-	if !is("fault") {
-		if chosen == labs.KIND && !is("sigkill") {
+	long := slices.ContainsFunc(longLabels, func(label string) bool { return slices.Contains(r.Labels(), label) })
+	if !slices.Contains(r.Labels(), "fault") {
+		if chosen == labs.KIND && !long {
 			Skip("the tests of the harness run on the embedded lab: make e2e LAB=netns")
 		}
 		fmt.Println(r.FullText())
 	}
-	if !is("sigkill") {
+	if !long {
 		theLab = labWith(ctx, lab.CNIBridge)
 	}
 })

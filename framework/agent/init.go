@@ -49,11 +49,13 @@ func Init(o InitOptions) error {
 	if err != nil {
 		return err
 	}
-	return http.Serve(listener, newInitHandler(o, self))
+	f := &family{}
+	go f.reapForever()
+	return http.Serve(listener, newInitHandler(o, self, f))
 }
 
-func newInitHandler(o InitOptions, self string) http.Handler {
-	m := &manager{services: map[string]*service{}}
+func newInitHandler(o InitOptions, self string, f *family) http.Handler {
+	m := &manager{services: map[string]*service{}, family: f}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /name", func(w http.ResponseWriter, _ *http.Request) { reply(w, o.Machine, nil) })
 	mux.HandleFunc("GET /services", func(w http.ResponseWriter, _ *http.Request) { reply(w, m.list(), nil) })
@@ -76,7 +78,7 @@ func newInitHandler(o InitOptions, self string) http.Handler {
 			reply(w, nil, err)
 			return
 		}
-		pid, err := spawn(self, o.Lab, child)
+		pid, err := spawn(self, o.Lab, child, f)
 		reply(w, pid, err)
 	})
 	return mux
@@ -103,7 +105,7 @@ func MachineCommand(agent, lab string, m Machine) *exec.Cmd {
 }
 
 // spawn starts a machine and returns the process ID of its first process in this machine.
-func spawn(self, lab string, m Machine) (int, error) {
+func spawn(self, lab string, m Machine, f *family) (int, error) {
 	if err := os.MkdirAll(m.LogDir, 0o755); err != nil {
 		return 0, err
 	}
@@ -114,9 +116,9 @@ func spawn(self, lab string, m Machine) (int, error) {
 	defer log.Close()
 	cmd := MachineCommand(self, lab, m)
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	if err := f.start(cmd, cmd.Start); err != nil {
 		return 0, err
 	}
-	go func() { _ = cmd.Wait() }()
+	go func() { _ = f.wait(cmd) }()
 	return cmd.Process.Pid, nil
 }

@@ -21,6 +21,7 @@ const stopGrace = 3 * time.Second
 type manager struct {
 	mu       sync.Mutex
 	services map[string]*service
+	family   *family
 }
 
 // service is one process, started and stopped under its own lock, so that a slow stop does not hold up the others.
@@ -29,8 +30,9 @@ type service struct {
 	spec Service
 	cmd  *exec.Cmd
 	// done is closed once the process is gone; nil before the first start.
-	done chan struct{}
-	exit string
+	done   chan struct{}
+	exit   string
+	family *family
 }
 
 func (m *manager) list() []Status {
@@ -53,7 +55,7 @@ func (m *manager) put(spec Service) (Status, error) {
 	m.mu.Lock()
 	s, ok := m.services[spec.Name]
 	if !ok {
-		s = &service{}
+		s = &service{family: m.family}
 		m.services[spec.Name] = s
 	}
 	m.mu.Unlock()
@@ -156,17 +158,16 @@ func (s *service) start() error {
 		defer ready.close()
 		cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+ready.path)
 	}
+	start := cmd.Start
 	if s.spec.Pod != nil {
-		err = startPod(cmd, *s.spec.Pod)
-	} else {
-		err = cmd.Start()
+		start = func() error { return startPod(cmd, *s.spec.Pod) }
 	}
-	if err != nil {
+	if err := s.family.start(cmd, start); err != nil {
 		return fmt.Errorf("start %s: %w", s.spec.Name, err)
 	}
 	s.cmd, s.done = cmd, make(chan struct{})
 	go func(done chan struct{}) {
-		waitErr := cmd.Wait()
+		waitErr := s.family.wait(cmd)
 		s.exit = exitText(waitErr)
 		close(done)
 	}(s.done)
@@ -185,7 +186,7 @@ func (s *service) startPost(env []string, log *os.File) error {
 	}
 	post := exec.Command(s.spec.StartPost[0], s.spec.StartPost[1:]...)
 	post.Env, post.Dir, post.Stdout, post.Stderr = env, "/", log, log
-	if err := post.Run(); err != nil {
+	if err := s.family.run(post); err != nil {
 		return fmt.Errorf("%s, after the start of %s: %w: see its log, %s", s.spec.StartPost[0], s.spec.Name, err, log.Name())
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/probe"
 	"github.com/netfault/netfault/framework/tools"
+	"github.com/netfault/netfault/framework/wait"
 )
 
 // decoyVariable makes this test a process that only waits for the end of its standard input.
@@ -140,6 +141,24 @@ func TestRemoveLeavesStrangersAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-gone
+}
+
+// What a command of the machine has left behind is taken away when it ends, as the first process of any machine does it.
+func TestOrphansAreReaped(t *testing.T) {
+	l := up(t, "orphans")
+	n1 := l.Nodes()[0]
+	out, err := machine.Output(t.Context(), n1, "sh", "-c", "sleep 0.1 >/dev/null & echo $!")
+	if err != nil {
+		t.Fatal(err)
+	}
+	orphan := "/proc/" + strings.TrimSpace(string(out))
+	err = wait.Until(t.Context(), 10*time.Second, "the end of the orphan", func(ctx context.Context) error {
+		_, err := machine.Output(ctx, n1, "test", "!", "-e", orphan)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func TestRunTellsWhatFailed(t *testing.T) {
