@@ -21,7 +21,7 @@ const AnyOther = "*"
 
 // Breakage says which connections are broken, in the terms of cluster/probes.json.
 type Breakage struct {
-	// Kinds are kinds of probes: pod, service, nodeport, dns, egress.
+	// Kinds are kinds of probes: pod, service, nodeport, dns, egress, large.
 	Kinds  []string `json:"kinds"`
 	Effect Effect   `json:"effect"`
 	// From and To are nodes, or AnyOther; for egress, To is the host outside.
@@ -30,7 +30,7 @@ type Breakage struct {
 }
 
 // overlay are the kinds of probes whose packets flannel carries from node to node.
-var overlay = []string{evidence.ProbePod, evidence.ProbeService, evidence.ProbeNodePort, evidence.ProbeDNS}
+var overlay = []string{evidence.ProbePod, evidence.ProbeService, evidence.ProbeNodePort, evidence.ProbeDNS, evidence.ProbeLarge}
 
 // LostBetween are the connections that fail when packets from one node's pods to another's are lost: those of either
 // direction, as answers are packets too.

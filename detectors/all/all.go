@@ -5,6 +5,7 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/dnsreachability"
 	"github.com/netfault/netfault/detectors/egressreachability"
+	"github.com/netfault/netfault/detectors/largereachability"
 	"github.com/netfault/netfault/detectors/nodeportreachability"
 	"github.com/netfault/netfault/detectors/podreachability"
 	"github.com/netfault/netfault/detectors/podsnat"
@@ -18,6 +19,7 @@ import (
 var list = []detectors.Detector{
 	dnsreachability.Detector,
 	egressreachability.Detector,
+	largereachability.Detector,
 	nodeportreachability.Detector,
 	podreachability.Detector,
 	podsnat.Detector,

@@ -225,6 +225,8 @@ const (
 	ProbeNodePort = "nodeport"
 	ProbeDNS      = "dns"
 	ProbeEgress   = "egress"
+	// ProbeLarge is a connection from pod to pod whose packets are as large as the pods' interfaces let them be.
+	ProbeLarge = "large"
 )
 
 // Probe is one entry of cluster/probes.json: one connection that was tried, and what both ends saw.

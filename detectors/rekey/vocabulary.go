@@ -14,7 +14,7 @@ var keywords = setOf(`
 	unreachable prohibit blackhole nat anycast xresolve ether loopback sit tunnel tunnel6 void ppp infiniband vxlan veth vlan
 	bond team dummy tun tap wireguard macvlan macvtap ipvlan ifb geneve vrf ip6tnl gretap nlmon self master permanent
 	reachable stale noarp extern_learn offload onlink linkdown pervasive dead sticky router proxy trap unresolved managed
-	pod service nodeport dns egress etcd annotation host-gw ali-vpc alloc gce aws-vpc tencent-vpc ipsec extension true false
+	pod service nodeport dns egress large etcd annotation host-gw ali-vpc alloc gce aws-vpc tencent-vpc ipsec extension true false
 	null set comment multiport mark connmark conntrack state addrtype statistic limit mac iprange physdev owner
 	recent rpfilter socket tcpmss length ttl hl string u32 bpf cgroup connlimit hashlimit time pkttype realm policy
 	src dst src,dst dst,dst dst,src src,src dst,dst,src src,src,dst nth random icmp-port-unreachable

@@ -28,7 +28,8 @@ const probeAttempts = 2
 
 // Target is one probe to make.
 type Target struct {
-	// Kind, From and To go into the result as they are; Kind evidence.ProbeDNS makes the probe a DNS query.
+	// Kind, From and To go into the result as they are. Kind evidence.ProbeDNS makes the probe a DNS query, and
+	// evidence.ProbeLarge one whose packets are as large as they may be.
 	Kind string `json:"kind"`
 	From string `json:"from"`
 	To   string `json:"to"`
@@ -92,8 +93,11 @@ func probe(ctx context.Context, t Target) evidence.Probe {
 func attempt(ctx context.Context, t Target, p *evidence.Probe) error {
 	ctx, cancel := context.WithTimeout(ctx, ProbeDeadline/probeAttempts)
 	defer cancel()
-	if t.Kind == evidence.ProbeDNS {
+	switch t.Kind {
+	case evidence.ProbeDNS:
 		return askDNS(ctx, t, p)
+	case evidence.ProbeLarge:
+		return askLarge(ctx, t, p)
 	}
 	return askHTTP(ctx, t, p)
 }
@@ -128,8 +132,13 @@ func askHTTP(ctx context.Context, t Target, p *evidence.Probe) error {
 		return err
 	}
 	defer resp.Body.Close()
+	return answered(resp.Body, t, p)
+}
+
+// answered reads the answer and checks who gave it.
+func answered(body io.Reader, t Target, p *evidence.Probe) error {
 	var answer Answer
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(&answer); err != nil {
+	if err := json.NewDecoder(io.LimitReader(body, 1<<16)).Decode(&answer); err != nil {
 		return fmt.Errorf("answer: %w", err)
 	}
 	p.AnsweredBy, p.Seen = answer.Name, answer.Seen

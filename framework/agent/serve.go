@@ -59,6 +59,10 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// An error here means that the caller has gone.
+	if r.URL.Path == largePath {
+		_ = answerLarge(w, answer)
+		return
+	}
 	_ = json.NewEncoder(w).Encode(answer)
 }
 

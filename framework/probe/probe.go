@@ -27,8 +27,8 @@ import (
 const startsPerSecond = 1000
 
 // Run makes all probes of the lab side by side, each client in one process: from every pod to every Service, to the pods
-// of all other nodes, to the cluster's DNS and to the host outside; from a second pod to the one on the same node; and
-// from the host outside to every Service's NodePort on every node. Results are sorted by kind, from and to.
+// of all other nodes (with small packets and with large ones), to the cluster's DNS and to the host outside; from a second pod to
+// the one on the same node; and from the host outside to every Service's NodePort on every node. Results are sorted by kind, from and to.
 func Run(ctx context.Context, l lab.Lab) ([]evidence.Probe, error) {
 	clients := map[machine.Machine][]agent.Target{l.Outside().Machine: nodePortTargets(l)}
 	for _, n := range l.Nodes() {
@@ -71,7 +71,7 @@ func podTargets(l lab.Lab, from lab.Node) []agent.Target {
 			Kind: evidence.ProbeService, From: from.Name(), To: to.Name(), Address: join(service.ClusterIP, service.Port), Expect: to.Pod.Name(),
 		})
 		if to.Name() != from.Name() {
-			targets = append(targets, podTarget(from, to))
+			targets = append(targets, podTarget(from, to), largeTarget(from, to))
 		}
 	}
 	first := l.Nodes()[0].Pod.Service
@@ -90,6 +90,12 @@ func podTarget(from, to lab.Node) agent.Target {
 	return agent.Target{
 		Kind: evidence.ProbePod, From: from.Name(), To: to.Name(), Address: join(to.Pod.Address, lab.PodPort), Expect: to.Pod.Name(),
 	}
+}
+
+func largeTarget(from, to lab.Node) agent.Target {
+	t := podTarget(from, to)
+	t.Kind = evidence.ProbeLarge
+	return t
 }
 
 func nodePortTargets(l lab.Lab) []agent.Target {

@@ -1,0 +1,9 @@
+package largereachability
+
+import (
+	"testing"
+
+	"github.com/netfault/netfault/detectors/detectortest"
+)
+
+func TestDetector(t *testing.T) { detectortest.Run(t, Detector) }
