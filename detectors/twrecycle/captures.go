@@ -62,7 +62,12 @@ type sign struct {
 	*capturedTrace
 	addr     netip.AddrPort
 	listener *recycle.Listener
+	// kind is which SYNs it drops; where it is both, those with an older timestamp.
+	kind recycle.Kind
 }
+
+// dropped counts the SYNs of a tally that are of the sign's kind.
+func (s sign) dropped(t recycle.Tally) recycle.Held { return *t.Held(s.kind) }
 
 // signs returns the listeners with strong signs, in the order of the captures and of their addresses.
 func (j *judge) signs() []sign {
@@ -71,8 +76,11 @@ func (j *judge) signs() []sign {
 		c := &j.captures[i]
 		for _, addr := range listeners(c.trace) {
 			l := c.trace.Listeners[addr]
-			if s, _ := l.Judge(); s == recycle.StrongSign {
-				all = append(all, sign{c, addr, l})
+			for _, k := range recycle.Kinds {
+				if s, _ := l.Judge(k); s == recycle.StrongSign {
+					all = append(all, sign{c, addr, l, k})
+					break
+				}
 			}
 		}
 	}
@@ -87,13 +95,13 @@ func listeners(t *recycle.Trace) []netip.AddrPort {
 func (s sign) sources() []netip.Addr {
 	var all []netip.Addr
 	for addr, src := range s.listener.Sources {
-		if src.Backward.Unanswered > 0 {
+		if s.dropped(src.Tally).Unanswered > 0 {
 			all = append(all, addr)
 		}
 	}
 	slices.SortFunc(all, func(a, b netip.Addr) int {
 		x, y := s.listener.Sources[a], s.listener.Sources[b]
-		return cmp.Or(cmp.Compare(y.Backward.Unanswered, x.Backward.Unanswered), a.Compare(b))
+		return cmp.Or(cmp.Compare(s.dropped(y.Tally).Unanswered, s.dropped(x.Tally).Unanswered), a.Compare(b))
 	})
 	return all
 }
@@ -130,10 +138,13 @@ func (j *judge) addDoubts(nodes []string, why *detectors.Doubts) {
 		}
 		for _, addr := range listeners(t) {
 			l := t.Listeners[addr]
-			if s, lack := l.Judge(); s == recycle.WeakSign && !known[addr.Addr()] {
-				sum := l.Sum()
-				add(fmt.Sprintf("%d of %d requests to %s with an older timestamp stayed unanswered: %s; capture all of TCP for some minutes more",
-					sum.Backward.Unanswered, sum.Backward.Total(), addr, lack))
+			for _, k := range recycle.Kinds {
+				if s, lack := l.Judge(k); s == recycle.WeakSign && !known[addr.Addr()] {
+					sum := l.Sum()
+					held := sum.Held(k)
+					add(fmt.Sprintf("%d of %d requests to %s %s stayed unanswered: %s; capture all of TCP for some minutes more",
+						held.Unanswered, held.Total(), addr, k, lack))
+				}
 			}
 		}
 	}

@@ -67,6 +67,8 @@ func TestRecordedCaptures(t *testing.T) {
 		"recycle":             behaviour,
 		"recycle-wrap":        behaviour,
 		"recycle-hasty":       behaviour,
+		"recycle-bare":        behaviour,
+		"bare-answered":       clean,
 		"repeated":            unknown,
 		"middle":              unknown,
 		"two-ports":           unknown,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/twrecycle/internal/recycle"
 )
 
 // maxSources is the most sources and listeners whose counts a finding quotes one by one.
@@ -49,7 +50,7 @@ func (j *judge) behaviour(o owner, signs []sign) detectors.Finding {
 	for _, s := range signs[1:] {
 		// A capture on the listener's own node tells more than one elsewhere, and then the one with more in it.
 		here, there := s.node == o.node, main.node == o.node
-		if here && !there || here == there && s.listener.Sum().Backward.Unanswered > main.listener.Sum().Backward.Unanswered {
+		if here && !there || here == there && s.dropped(s.listener.Sum()).Unanswered > main.dropped(main.listener.Sum()).Unanswered {
 			main = s
 		}
 	}
@@ -65,12 +66,17 @@ func (j *judge) behaviour(o owner, signs []sign) detectors.Finding {
 	}
 	others := sum.Forward
 	others.Answered += sum.First.Answered
-	f.Summary = detectors.OneLine(fmt.Sprintf("%s drops SYNs of %s whose TCP timestamp is older than the last: "+
+	which := "whose TCP timestamp is older than the last"
+	if main.kind == recycle.Bare {
+		which = "that have no TCP timestamp while the last had one"
+	}
+	held := main.dropped(sum)
+	f.Summary = detectors.OneLine(fmt.Sprintf("%s drops SYNs of %s %s: "+
 		"%d of %d unanswered, but %d of %d others answered, within %.0f s%s",
-		main.addr, from, sum.Backward.Unanswered, sum.Backward.Total(), others.Answered, others.Total(),
+		main.addr, from, which, held.Unanswered, held.Total(), others.Answered, others.Total(),
 		src.End.Sub(src.Begin).Seconds(), j.settingNote(o, main.addr.Addr())))
 	f.Expected = "every SYN answered, whatever its timestamp"
-	f.Actual = fmt.Sprintf("%d of %d SYNs with an older timestamp unanswered", sum.Backward.Unanswered, sum.Backward.Total())
+	f.Actual = fmt.Sprintf("%d of %d SYNs %s unanswered", held.Unanswered, held.Total(), main.kind)
 
 	f.Evidence = append(f.Evidence, countLine(main, sources[0]))
 	for _, text := range src.Table() {
@@ -118,8 +124,12 @@ func countLine(s sign, from netip.Addr) detectors.Line {
 	text := fmt.Sprintf("%s to %s, %s to %s UTC: %d SYNs with an older timestamp: %d unanswered (%d of them repeated), %d answered; "+
 		"%d with a newer one: %d unanswered; %d without one to compare with: %d unanswered",
 		from, s.addr, src.Begin.UTC().Format(time.TimeOnly), src.End.UTC().Format(time.TimeOnly),
-		src.Backward.Total(), src.Backward.Unanswered, src.Repeated, src.Backward.Answered,
+		src.Backward.Total(), src.Backward.Unanswered, src.Backward.Repeated, src.Backward.Answered,
 		src.Forward.Total(), src.Forward.Unanswered, src.First.Total(), src.First.Unanswered)
+	if src.Bare.Total() > 0 {
+		text += fmt.Sprintf("; %d without timestamps while the last had one: %d unanswered (%d of them repeated)",
+			src.Bare.Total(), src.Bare.Unanswered, src.Bare.Repeated)
+	}
 	if src.NoTS.Total() > 0 {
 		text += fmt.Sprintf("; %d without timestamps: %d unanswered", src.NoTS.Total(), src.NoTS.Unanswered)
 	}
@@ -178,7 +188,11 @@ func (j *judge) bareSettings(nodes []string) []detectors.Finding {
 		}
 		f.Evidence = append(append(f.Evidence, s.emulatedLines()...), counted...)
 		does := "SYNs of clients that share an address will be dropped"
-		if count > 0 {
+		switch {
+		case s.harmless():
+			f.Evidence = append(f.Evidence, s.timestampsLine())
+			does = fmt.Sprintf("it drops nothing as long as %s is 0, as it is there, and does so once that is switched on", timestampsKey)
+		case count > 0:
 			f.Severity = detectors.Critical
 			does = fmt.Sprintf("%d SYNs were dropped for timestamps older than the last of their source", count)
 		}

@@ -10,11 +10,14 @@ import (
 	"github.com/netfault/netfault/detectors/evidence"
 )
 
-const settingKey = "net.ipv4.tcp_tw_recycle"
+const (
+	settingKey    = "net.ipv4.tcp_tw_recycle"
+	timestampsKey = "net.ipv4.tcp_timestamps"
+)
 
 // keyNeighbours stand before and after settingKey in the list of every kernel that shows it, so that a list with both
 // is whole where it matters.
-var keyNeighbours = [2]string{"net.ipv4.tcp_timestamps", "net.ipv4.tcp_window_scaling"}
+var keyNeighbours = [2]string{timestampsKey, "net.ipv4.tcp_window_scaling"}
 
 // settingState is what is known of the kernel's setting.
 type settingState uint8
@@ -34,6 +37,11 @@ type setting struct {
 	value string
 	// pos is the place of the line with the value.
 	pos evidence.Pos
+	// withoutTimestamps says that net.ipv4.tcp_timestamps is 0 beside it, and timestampsPos where. The kernel then sees no
+	// timestamp in any SYN (tcp_parse_options in net/ipv4/tcp_input.c of Linux 3.10 to 4.11, whose setting is one for the whole
+	// machine), and drops none but for a minute after it was switched off.
+	withoutTimestamps bool
+	timestampsPos     evidence.Pos
 	// release is the kernel's, if known.
 	release evidence.Release
 	// emulated are the namespaces in which something stands in for the setting, and is on.
@@ -82,6 +90,8 @@ func (s *setting) readSysctl(b *evidence.Bundle) {
 		case set.Key == settingKey:
 			s.value, s.pos = set.Value, set.Pos
 			values++
+		case set.Key == timestampsKey:
+			s.withoutTimestamps, s.timestampsPos = set.Value == "0", set.Pos
 		}
 		for i, key := range keyNeighbours {
 			neighbours[i] = neighbours[i] || set.Key == key
@@ -122,6 +132,16 @@ func (s *setting) line() detectors.Line {
 	default:
 		return detectors.Line{File: file, At: s.pos, Text: detectors.OneLine(fmt.Sprintf("%s = %s, %s", settingKey, s.value, s.scope()))}
 	}
+}
+
+// harmless reports whether the kernel's setting drops nothing, as there are no timestamps to compare.
+func (s *setting) harmless() bool {
+	return s.state == settingOn && s.withoutTimestamps && len(s.emulated) == 0
+}
+
+// timestampsLine quotes that there are none.
+func (s *setting) timestampsLine() detectors.Line {
+	return detectors.Line{File: evidence.NodeFile(s.node, evidence.SysctlFile), At: s.timestampsPos, Text: timestampsKey + " = 0"}
 }
 
 // scope says in which network namespaces of a node the kernel's setting is in force.

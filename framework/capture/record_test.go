@@ -188,6 +188,20 @@ var recordings = []struct {
 			n.pass()
 		})
 	}},
+	// Older has no timestamps at all: el7's and 4.x kernels drop its SYNs, too.
+	{"recycle-bare", func(n *network, record func(Filter, func())) {
+		n.skew()
+		n.recycle()
+		n.older.run("sysctl -qw net.ipv4.tcp_timestamps=0")
+		n.pod.serve(listenerAddr)
+		record(Openings, func() {
+			for range 3 {
+				n.pass()
+				n.hang(2, patient)
+			}
+			n.pass()
+		})
+	}},
 	// Six tries, but two requests.
 	{"repeated", func(n *network, record func(Filter, func())) {
 		n.skew()
@@ -270,6 +284,16 @@ var recordings = []struct {
 	// As a kernel without the setting answers.
 	{"backward-answered", func(n *network, record func(Filter, func())) {
 		n.skew()
+		n.pod.serve(listenerAddr)
+		record(TCP, func() {
+			if got := n.ask(listenerAddr, 5, patient); got != 10 {
+				n.pod.t.Errorf("%d of 10 answered", got)
+			}
+		})
+	}},
+	{"bare-answered", func(n *network, record func(Filter, func())) {
+		n.skew()
+		n.older.run("sysctl -qw net.ipv4.tcp_timestamps=0")
 		n.pod.serve(listenerAddr)
 		record(TCP, func() {
 			if got := n.ask(listenerAddr, 5, patient); got != 10 {

@@ -257,9 +257,11 @@ func FuzzTrace(f *testing.F) {
 		s.trace.End()
 		sum := 0
 		for _, l := range s.trace.Listeners {
-			l.Judge()
+			for _, k := range Kinds {
+				l.Judge(k)
+			}
 			all := l.Sum()
-			sum += all.First.Total() + all.Forward.Total() + all.Backward.Total() + all.NoTS.Total()
+			sum += all.First.Total() + all.Forward.Total() + all.Backward.Total() + all.Bare.Total() + all.NoTS.Total()
 			for _, src := range l.Sources {
 				src.Table()
 			}

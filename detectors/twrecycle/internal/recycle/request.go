@@ -9,12 +9,14 @@ import (
 type tsOrder uint8
 
 const (
-	// tsUnknown: the SYN has no timestamp, or the capture kept too little of it.
+	// tsUnknown: the SYN has no timestamp, and nothing to be held against it; or the capture kept too little of it.
 	tsUnknown tsOrder = iota
 	// tsFirst: no connection of the source was answered within recordLife.
 	tsFirst
 	tsForward
 	tsBackward
+	// tsBare: the SYN has no timestamp, and its source has a connection that was answered within recordLife.
+	tsBare
 )
 
 // outcome is what became of a request.
@@ -51,7 +53,9 @@ type request struct {
 	lastTSVal uint32
 	tries     int
 	outcome   outcome
-	// late says that a backward request was answered at last, when no timestamp was held against it any more.
+	// timestamps says that the SYN has any.
+	timestamps bool
+	// late says that a backward or bare request was answered at last, when no timestamp was held against it any more.
 	late bool
 }
 

@@ -18,6 +18,8 @@ type script struct {
 	listener netip.AddrPort
 	port     uint16
 	seq      uint32
+	// kind is which requests end judges.
+	kind Kind
 }
 
 var (
@@ -51,6 +53,8 @@ type connection struct {
 	s        *script
 	src, dst netip.AddrPort
 	seq, ts  uint32
+	// bare is one without timestamps.
+	bare bool
 }
 
 // ask sends a SYN with the timestamp.
@@ -58,8 +62,18 @@ func (s *script) ask(ts uint32) *connection {
 	s.t.Helper()
 	s.port++
 	s.seq += 100_003
-	c := &connection{s, netip.AddrPortFrom(s.client, s.port), s.listener, s.seq, ts}
+	c := &connection{s: s, src: netip.AddrPortFrom(s.client, s.port), dst: s.listener, seq: s.seq, ts: ts}
 	s.see(evidence.Segment{Src: c.src, Dst: c.dst, SYN: true, Seq: c.seq, Timestamps: true, TSVal: ts})
+	return c
+}
+
+// askBare sends a SYN without one.
+func (s *script) askBare() *connection {
+	s.t.Helper()
+	s.port++
+	s.seq += 100_003
+	c := &connection{s: s, src: netip.AddrPortFrom(s.client, s.port), dst: s.listener, seq: s.seq, bare: true}
+	s.see(evidence.Segment{Src: c.src, Dst: c.dst, SYN: true, Seq: c.seq})
 	return c
 }
 
@@ -67,8 +81,10 @@ func (s *script) ask(ts uint32) *connection {
 func (c *connection) again(d time.Duration) *connection {
 	c.s.t.Helper()
 	c.s.wait(d)
-	c.ts += uint32(d.Milliseconds())
-	c.s.see(evidence.Segment{Src: c.src, Dst: c.dst, SYN: true, Seq: c.seq, Timestamps: true, TSVal: c.ts})
+	if !c.bare {
+		c.ts += uint32(d.Milliseconds())
+	}
+	c.s.see(evidence.Segment{Src: c.src, Dst: c.dst, SYN: true, Seq: c.seq, Timestamps: !c.bare, TSVal: c.ts})
 	return c
 }
 
@@ -80,7 +96,7 @@ func (c *connection) answer() *connection {
 
 func (c *connection) answerFrom(src, dst netip.AddrPort) *connection {
 	c.s.t.Helper()
-	c.s.see(evidence.Segment{Src: src, Dst: dst, SYN: true, ACK: true, AckSeq: c.seq + 1, Timestamps: true, TSVal: 7, TSEcr: c.ts})
+	c.s.see(evidence.Segment{Src: src, Dst: dst, SYN: true, ACK: true, AckSeq: c.seq + 1, Timestamps: !c.bare, TSVal: 7, TSEcr: c.ts})
 	return c
 }
 
@@ -104,7 +120,7 @@ func (s *script) end() (Strength, string) {
 	if l == nil {
 		s.t.Fatal("no request to the listener")
 	}
-	return l.Judge()
+	return l.Judge(s.kind)
 }
 
 // sum ends the capture and returns the counts of the one listener.

@@ -20,7 +20,7 @@ type requestTable struct {
 }
 
 func (t *requestTable) add(r *request) {
-	drop := r.order == tsBackward && r.outcome == unanswered
+	drop := (r.order == tsBackward || r.order == tsBare) && r.outcome == unanswered
 	if t.last != nil && t.last.order == r.order && t.last.outcome == r.outcome {
 		t.alike++
 	} else {
@@ -59,7 +59,7 @@ func (t *requestTable) append(line string) {
 func requestText(r *request) string {
 	text := fmt.Sprintf("%s port %d to %s, ", r.at.UTC().Format("15:04:05.000"), r.src.Port(), r.dst)
 	switch {
-	case r.order == tsUnknown:
+	case r.order == tsUnknown || r.order == tsBare:
 		text += "no TSval"
 	case r.order == tsBackward:
 		text += fmt.Sprintf("TSval %d (older by %d)", r.tsval, r.behind)

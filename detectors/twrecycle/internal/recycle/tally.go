@@ -9,7 +9,7 @@ import (
 
 // The rule by which a listener's counts show that SYNs are dropped for their timestamps.
 const (
-	// minBackward is how many backward requests must have stayed unanswered.
+	// minBackward is how many backward requests (or bare ones: the rule is the same for both) must have stayed unanswered.
 	minBackward = 3
 	// forwardLoss is the part of the forward requests that may stay unanswered, for other reasons: one in 20.
 	forwardLoss = 20
@@ -42,35 +42,98 @@ func (c *Count) addAll(o Count) {
 	c.Unanswered += o.Unanswered
 }
 
+// Held counts requests of one kind against which the kernel would hold a record.
+type Held struct {
+	Count
+	// Repeated counts those that stayed unanswered though they were repeated.
+	Repeated int
+	// Switches counts the times that a forward request was answered after one of these was not.
+	Switches int
+	// returned counts those that stayed unanswered after such a switch.
+	returned int
+	// dropped says that the last request that tells was one of these, and unanswered.
+	dropped bool
+}
+
+func (h *Held) add(r *request) {
+	h.Count.add(r.outcome)
+	if r.outcome != unanswered {
+		return
+	}
+	h.dropped = true
+	if r.tries > 1 {
+		h.Repeated++
+	}
+	if h.Switches > 0 {
+		h.returned++
+	}
+}
+
+// passed notes that a forward request was answered.
+func (h *Held) passed() {
+	if h.dropped {
+		h.dropped = false
+		h.Switches++
+	}
+}
+
+func (h *Held) addAll(o Held) {
+	h.Count.addAll(o.Count)
+	h.Repeated += o.Repeated
+	h.Switches += o.Switches
+	h.returned += o.returned
+}
+
 // Tally counts the requests of one source to one listener, or of all.
 type Tally struct {
-	First, Forward, Backward, NoTS Count
-	// Repeated counts the backward requests that stayed unanswered though they were repeated.
-	Repeated int
-	// Switches counts the times that a forward request was answered after a backward one was not.
-	Switches int
-	// returned counts the backward requests that stayed unanswered after such a switch.
-	returned int
+	First, Forward, NoTS Count
+	// Backward have a timestamp that is older than the record of their source, and Bare have none though there is a record.
+	Backward, Bare Held
 	// Begin and End are the times of the first and the last request.
 	Begin, End time.Time
+}
+
+// Held returns those of the kind.
+func (t *Tally) Held(k Kind) *Held {
+	if k == Bare {
+		return &t.Bare
+	}
+	return &t.Backward
 }
 
 func (t *Tally) addAll(o Tally) {
 	t.First.addAll(o.First)
 	t.Forward.addAll(o.Forward)
-	t.Backward.addAll(o.Backward)
 	t.NoTS.addAll(o.NoTS)
-	t.Repeated += o.Repeated
-	t.Switches += o.Switches
-	t.returned += o.returned
+	t.Backward.addAll(o.Backward)
+	t.Bare.addAll(o.Bare)
+}
+
+// Kind is a kind of requests that is dropped.
+type Kind uint8
+
+const (
+	// Older have an older timestamp than the last of their source.
+	Older Kind = iota
+	// Bare have none, though the last of their source has.
+	Bare
+)
+
+// Kinds are both, the one that every kernel drops first.
+var Kinds = []Kind{Older, Bare}
+
+// String says which requests are meant, after "SYNs".
+func (k Kind) String() string {
+	if k == Bare {
+		return "without a timestamp"
+	}
+	return "with an older timestamp"
 }
 
 // Source is one client address at one listener.
 type Source struct {
 	Tally
-	// dropped says that the last request that tells was backward and unanswered.
-	dropped bool
-	table   requestTable
+	table requestTable
 }
 
 // Listener is one address and port that answers connections.
@@ -96,21 +159,14 @@ func (l *Listener) count(r *request) {
 		s.NoTS.add(r.outcome)
 	case tsForward:
 		s.Forward.add(r.outcome)
-		if s.dropped && r.outcome == answered {
-			s.dropped = false
-			s.Switches++
+		if r.outcome == answered {
+			s.Backward.passed()
+			s.Bare.passed()
 		}
 	case tsBackward:
-		s.Backward.add(r.outcome)
-		if r.outcome == unanswered {
-			s.dropped = true
-			if r.tries > 1 {
-				s.Repeated++
-			}
-			if s.Switches > 0 {
-				s.returned++
-			}
-		}
+		s.Backward.add(r)
+	case tsBare:
+		s.Bare.add(r)
 	}
 	s.table.add(r)
 }
@@ -128,7 +184,7 @@ func (l *Listener) Sum() Tally {
 type Strength uint8
 
 const (
-	// NoSign: no backward request stayed unanswered, or others stayed so just as well.
+	// NoSign: no request of the kind stayed unanswered, or others stayed so just as well.
 	NoSign Strength = iota
 	// WeakSign: it may be this fault, but there is too little to tell.
 	WeakSign
@@ -136,11 +192,11 @@ const (
 	StrongSign
 )
 
-// Judge applies the rule; where that leaves it open, lack is what the capture lacks.
-func (l *Listener) Judge() (s Strength, lack string) {
+// Judge applies the rule to requests of a kind; where that leaves it open, lack is what the capture lacks.
+func (l *Listener) Judge(k Kind) (s Strength, lack string) {
 	t := l.Sum()
-	b, f := t.Backward, t.Forward
-	chance := chanceOf(b, f)
+	b, f := t.Held(k), t.Forward
+	chance := chanceOf(b.Count, f)
 	switch {
 	case b.Unanswered == 0:
 		return NoSign, ""
@@ -148,19 +204,19 @@ func (l *Listener) Judge() (s Strength, lack string) {
 		return NoSign, ""
 	case b.Unanswered < minBackward:
 		return WeakSign, fmt.Sprintf("want %d such requests", minBackward)
-	case t.Switches == 0:
+	case b.Switches == 0:
 		return WeakSign, "want one with a newer timestamp that was answered after one of them"
 	case f.Unanswered*forwardLoss > f.Total():
 		return WeakSign, fmt.Sprintf("%d of %d with a newer timestamp stayed unanswered, too", f.Unanswered, f.Total())
 	case b.Answered > 0 && (b.Unanswered < minMixed || chance > mixedChance):
-		return WeakSign, fmt.Sprintf("%d of %d with an older timestamp were answered", b.Answered, b.Total())
-	case t.Repeated == 0 && !l.followed && t.returned == 0:
+		return WeakSign, fmt.Sprintf("%d of %d %s were answered", b.Answered, b.Total(), k)
+	case b.Repeated == 0 && !l.followed && b.returned == 0:
 		return WeakSign, "none was repeated, so that they may have been answered on another way"
 	}
 	return StrongSign, ""
 }
 
-// chanceOf is the probability that at least as many of the unanswered requests are backward as there are, if answers have
+// chanceOf is the probability that at least as many of the unanswered requests are backward (or bare) as there are, if answers have
 // nothing to do with timestamps (Fisher's exact test, one-sided).
 func chanceOf(backward, forward Count) float64 {
 	all, n := backward.Total()+forward.Total(), backward.Total()

@@ -2,7 +2,8 @@
 // unanswered for their TCP timestamps, as Linux did with net.ipv4.tcp_tw_recycle=1.
 //
 // A request is a SYN with its repetitions. It is backward if its timestamp is older than the newest one of a connection
-// that the same listener's address answered to the same source address within the last 60 seconds.
+// that the same listener's address answered to the same source address within the last 60 seconds, and bare if there is such a
+// connection and the SYN has no timestamp at all, which el7's and 4.x kernels drop as well.
 package recycle
 
 import (
@@ -105,7 +106,7 @@ func (t *Trace) syn(f flow, s *evidence.Segment) error {
 	}
 	r := &request{
 		flow: f, seq: s.Seq, at: s.Time, order: order, tsval: s.TSVal, behind: behind,
-		lastAt: s.Time, lastOrder: order, lastTSVal: s.TSVal, tries: 1,
+		lastAt: s.Time, lastOrder: order, lastTSVal: s.TSVal, tries: 1, timestamps: s.Timestamps,
 	}
 	t.live[f], t.bySeq[s.Seq] = r, r
 	t.queue = append(t.queue, r)
@@ -114,13 +115,19 @@ func (t *Trace) syn(f flow, s *evidence.Segment) error {
 }
 
 // order compares the timestamp of a SYN with the record of its source, as tcp_peer_is_proven() does in
-// net/ipv4/tcp_metrics.c, and says by how much it is behind.
+// net/ipv4/tcp_metrics.c, and says by how much it is behind. (3.10.0 answers bare ones; 3.10.0-1160.el7 and 4.x do not.)
 func (t *Trace) order(f flow, s *evidence.Segment) (o tsOrder, behind uint32) {
-	if !s.Timestamps {
+	if s.OptionsCut {
 		return tsUnknown, 0
 	}
 	r, ok := t.records[ends{f.src.Addr(), f.dst.Addr()}]
-	if !ok || s.Time.Unix()-r.second >= recordLife {
+	fresh := ok && s.Time.Unix()-r.second < recordLife
+	switch {
+	case !s.Timestamps && fresh:
+		return tsBare, 0
+	case !s.Timestamps:
+		return tsUnknown, 0
+	case !fresh:
 		return tsFirst, 0
 	}
 	if d := int32(r.tsval - s.TSVal); d > tsWindow {
@@ -133,7 +140,7 @@ func (t *Trace) synAck(f flow, s *evidence.Segment) {
 	r := t.live[f]
 	if r == nil || r.seq+1 != s.AckSeq {
 		// An answer whose addresses are translated on the way still acknowledges the client's number and echoes its timestamp.
-		if r = t.bySeq[s.AckSeq-1]; r == nil || !s.Timestamps || s.TSEcr != r.lastTSVal && s.TSEcr != r.tsval {
+		if r = t.bySeq[s.AckSeq-1]; r == nil || !r.echoedBy(s) {
 			return
 		}
 	}
@@ -150,9 +157,17 @@ func (t *Trace) synAck(f flow, s *evidence.Segment) {
 			r.outcome = caughtUp
 		}
 	}
-	if r.lastOrder != tsUnknown {
+	if r.order == tsBare && r.lastOrder != tsBare {
+		r.outcome, r.late = unanswered, true
+	}
+	if r.timestamps {
 		t.remember(r.flow, r.lastTSVal, s.Time)
 	}
+}
+
+// echoedBy reports whether an answer has the request's timestamp or, as the request, none.
+func (r *request) echoedBy(s *evidence.Segment) bool {
+	return r.timestamps == s.Timestamps && (!r.timestamps || s.TSEcr == r.lastTSVal || s.TSEcr == r.tsval)
 }
 
 // remember writes a record as tcp_remember_stamp() does: the kernel does so when the connection closes, and only if the

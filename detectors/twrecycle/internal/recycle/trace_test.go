@@ -22,37 +22,37 @@ func TestRequestsAndWhatBecameOfThem(t *testing.T) {
 			s.wait(second).ask(2000).answer()
 			s.wait(second).ask(500)
 			s.wait(second).ask(600).answer()
-		}, Tally{First: Count{1, 0}, Forward: Count{1, 0}, Backward: Count{1, 1}}},
+		}, Tally{First: Count{1, 0}, Forward: Count{1, 0}, Backward: Held{Count: Count{1, 1}}}},
 
 		{"an older one that is answered is held against nobody", func(s *script) {
 			s.ask(1000).answer()
 			s.wait(second).ask(500).answer()
 			s.wait(second).ask(600)
-		}, Tally{First: Count{1, 0}, Backward: Count{1, 1}}},
+		}, Tally{First: Count{1, 0}, Backward: Held{Count: Count{1, 1}}}},
 
 		{"one tick back is no way back", func(s *script) {
 			s.ask(1000).answer()
 			s.wait(second).ask(999)
 			s.wait(second).ask(998)
-		}, Tally{First: Count{1, 0}, Forward: Count{0, 1}, Backward: Count{0, 1}}},
+		}, Tally{First: Count{1, 0}, Forward: Count{0, 1}, Backward: Held{Count: Count{0, 1}}}},
 
 		{"the clock wraps", func(s *script) {
 			s.ask(0xffff_ff00).answer()
 			s.wait(second).ask(0x100).answer()
 			s.wait(second).ask(0xffff_ff80)
-		}, Tally{First: Count{1, 0}, Forward: Count{1, 0}, Backward: Count{0, 1}}},
+		}, Tally{First: Count{1, 0}, Forward: Count{1, 0}, Backward: Held{Count: Count{0, 1}}}},
 
 		{"half of the clock's range ahead is behind", func(s *script) {
 			s.ask(0).answer()
 			s.wait(second).ask(0x7fff_ffff)
 			s.wait(second).ask(0x8000_0001)
-		}, Tally{First: Count{1, 0}, Forward: Count{0, 1}, Backward: Count{0, 1}}},
+		}, Tally{First: Count{1, 0}, Forward: Count{0, 1}, Backward: Held{Count: Count{0, 1}}}},
 
 		{"held for less than 60 s", func(s *script) {
 			s.ask(1000).answer()
 			s.wait(59 * second).ask(500)
 			s.wait(second).ask(500)
-		}, Tally{First: Count{1, 1}, Backward: Count{0, 1}}},
+		}, Tally{First: Count{1, 1}, Backward: Held{Count: Count{0, 1}}}},
 
 		{"seconds are whole", func(s *script) {
 			s.wait(990 * time.Millisecond).ask(1000).answer()
@@ -63,22 +63,22 @@ func TestRequestsAndWhatBecameOfThem(t *testing.T) {
 			s.ask(1000).answer()
 			s.wait(40 * second).ask(1000).answer()
 			s.wait(40 * second).ask(500)
-		}, Tally{First: Count{1, 0}, Forward: Count{1, 0}, Backward: Count{0, 1}}},
+		}, Tally{First: Count{1, 0}, Forward: Count{1, 0}, Backward: Held{Count: Count{0, 1}}}},
 
 		{"repeated SYNs are one request", func(s *script) {
 			s.ask(9000).answer()
 			s.ask(500).again(second).again(2 * second).again(4 * second)
-		}, Tally{First: Count{1, 0}, Backward: Count{0, 1}, Repeated: 1}},
+		}, Tally{First: Count{1, 0}, Backward: Held{Count: Count{0, 1}, Repeated: 1}}},
 
 		{"one SYN seen on two links is one try", func(s *script) {
 			s.ask(1000).answer()
 			s.ask(500).again(time.Millisecond)
-		}, Tally{First: Count{1, 0}, Backward: Count{0, 1}}},
+		}, Tally{First: Count{1, 0}, Backward: Held{Count: Count{0, 1}}}},
 
 		{"an answer at the second try is one", func(s *script) {
 			s.ask(9000).answer()
 			s.ask(500).again(second).answer()
-		}, Tally{First: Count{1, 0}, Backward: Count{1, 0}}},
+		}, Tally{First: Count{1, 0}, Backward: Held{Count: Count{1, 0}}}},
 
 		{"an answer when the client's clock has caught up tells nothing", func(s *script) {
 			s.ask(1000).answer()
@@ -88,14 +88,14 @@ func TestRequestsAndWhatBecameOfThem(t *testing.T) {
 		{"an answer when the newer timestamp is forgotten is none", func(s *script) {
 			s.ask(1e6).answer()
 			s.ask(500).again(second).again(2 * second).again(4 * second).again(8 * second).again(16 * second).again(32 * second).answer()
-		}, Tally{First: Count{1, 0}, Backward: Count{0, 1}, Repeated: 1}},
+		}, Tally{First: Count{1, 0}, Backward: Held{Count: Count{0, 1}, Repeated: 1}}},
 
 		{"a new request from an old port", func(s *script) {
 			s.ask(1000).answer()
 			c := s.ask(500)
 			s.wait(2 * second)
 			s.see(evidence.Segment{Src: c.src, Dst: c.dst, SYN: true, Seq: c.seq + 77, Timestamps: true, TSVal: 600})
-		}, Tally{First: Count{1, 0}, Backward: Count{0, 2}}},
+		}, Tally{First: Count{1, 0}, Backward: Held{Count: Count{0, 2}}}},
 
 		{"refused is no answer of a listener", func(s *script) {
 			s.ask(1000).answer()
@@ -115,13 +115,13 @@ func TestRequestsAndWhatBecameOfThem(t *testing.T) {
 			c.answerFrom(node, c.src)
 			c = s.wait(second).ask(500)
 			c.answerFrom(node, netip.MustParseAddrPort("10.9.1.2:5"))
-		}, Tally{First: Count{1, 0}, Backward: Count{1, 0}}},
+		}, Tally{First: Count{1, 0}, Backward: Held{Count: Count{1, 0}}}},
 
 		{"a number that agrees by chance is no translated answer", func(s *script) {
 			s.ask(1000).answer()
 			c := s.ask(500)
 			s.see(evidence.Segment{Src: c.dst, Dst: netip.MustParseAddrPort("10.9.1.2:5"), SYN: true, ACK: true, AckSeq: c.seq + 1, Timestamps: true, TSEcr: 9})
-		}, Tally{First: Count{1, 0}, Backward: Count{0, 1}}},
+		}, Tally{First: Count{1, 0}, Backward: Held{Count: Count{0, 1}}}},
 
 		{"the capture begins in the middle", func(s *script) {
 			s.ask(500)
@@ -129,19 +129,21 @@ func TestRequestsAndWhatBecameOfThem(t *testing.T) {
 			s.wait(second).ask(600)
 			s.wait(second).ask(2000).answer()
 			s.wait(second).ask(700)
-		}, Tally{First: Count{1, 2}, Backward: Count{0, 1}}},
+		}, Tally{First: Count{1, 2}, Backward: Held{Count: Count{0, 1}}}},
 
 		{"the timestamp of the client's FIN is the newest", func(s *script) {
 			c := s.ask(1000).answer()
 			c.ts = 9000
 			c.send(evidence.Segment{FIN: true})
 			s.wait(second).ask(5000)
-		}, Tally{First: Count{1, 0}, Backward: Count{0, 1}}},
+		}, Tally{First: Count{1, 0}, Backward: Held{Count: Count{0, 1}}}},
 
 		{"no timestamp", func(s *script) {
 			s.ask(1000).answer()
 			s.see(evidence.Segment{Src: netip.AddrPortFrom(oneClient, 5), Dst: oneListener, SYN: true, Seq: 5})
-		}, Tally{First: Count{1, 0}, NoTS: Count{0, 1}}},
+		}, Tally{First: Count{1, 0}, Bare: Held{Count: Count{0, 1}}}},
+
+		{"no timestamp, and none remembered", func(s *script) { s.askBare() }, Tally{NoTS: Count{0, 1}}},
 
 		{"another client address", func(s *script) {
 			s.ask(1000).answer()
@@ -154,7 +156,7 @@ func TestRequestsAndWhatBecameOfThem(t *testing.T) {
 			s.ask(1000).answer()
 			s.listener = oneListener
 			s.ask(500)
-		}, Tally{Backward: Count{0, 1}}},
+		}, Tally{Backward: Held{Count: Count{0, 1}}}},
 
 		{"another address", func(s *script) {
 			s.listener = netip.MustParseAddrPort("10.244.1.3:8080")
@@ -166,7 +168,10 @@ func TestRequestsAndWhatBecameOfThem(t *testing.T) {
 		s := newScript(t)
 		test.play(s)
 		got := s.sum()
-		got.Switches, got.returned = 0, 0
+		for _, k := range Kinds {
+			h := got.Held(k)
+			*h = Held{Count: h.Count, Repeated: h.Repeated}
+		}
 		if got != test.want {
 			t.Errorf("%s: got %+v\nwant %+v", test.name, got, test.want)
 		}
@@ -180,7 +185,7 @@ func TestEndOfTheCapture(t *testing.T) {
 	s.wait(999 * time.Millisecond)
 	s.ask(2000).answer()
 	s.trace.End()
-	if got := s.trace.Listeners[oneListener].Sum().Backward; got != (Count{}) {
+	if got := s.trace.Listeners[oneListener].Sum().Backward.Count; got != (Count{}) {
 		t.Errorf("a SYN that was watched for less than a second counts: %+v", got)
 	}
 
@@ -190,7 +195,7 @@ func TestEndOfTheCapture(t *testing.T) {
 	s.wait(time.Second)
 	s.ask(2000).answer()
 	s.trace.End()
-	if got := s.trace.Listeners[oneListener].Sum().Backward; got != (Count{0, 1}) {
+	if got := s.trace.Listeners[oneListener].Sum().Backward.Count; got != (Count{0, 1}) {
 		t.Errorf("a SYN that was watched for a second does not count: %+v", got)
 	}
 }
@@ -220,7 +225,7 @@ func TestTraceForgets(t *testing.T) {
 	if len(tr.queue) > 500 || len(tr.live) > 500 || len(tr.bySeq) > 500 || len(tr.records) > 500 {
 		t.Errorf("kept %d requests, %d connections, %d numbers, %d records", len(tr.queue), len(tr.live), len(tr.bySeq), len(tr.records))
 	}
-	if got, want := s.sum(), (Tally{First: Count{5_000, 0}, Backward: Count{0, 5_000}}); got.First != want.First || got.Backward != want.Backward {
+	if got, want := s.sum(), (Tally{First: Count{5_000, 0}, Backward: Held{Count: Count{0, 5_000}}}); got.First != want.First || got.Backward.Count != want.Backward.Count {
 		t.Errorf("got %+v", got)
 	}
 }
