@@ -23,6 +23,8 @@ type Query struct {
 	// LocalRoutes is the routing table "local", by which addrtype conditions are judged; nil if it is not known. A machine
 	// always has some.
 	LocalRoutes []LocalRoute
+	// Sets says what is known of the entries of ipsets, by their names. iptables-save does not print them.
+	Sets map[string]KnownSet
 	// Only, if it is not nil, restricts the question to one packet.
 	Only *Packet
 }
@@ -40,7 +42,7 @@ const (
 	Established
 )
 
-// Side is a set of addresses behind one interface. No address may be in two of the same list.
+// Side is a set of addresses behind one interface, by which the machine also sends to them. No address may be in two of the same list.
 type Side struct {
 	Addrs []netip.Prefix
 	// Except are not among them.
@@ -155,7 +157,7 @@ func evaluate(q Query, order hookOrder, worlds []*Rules) []Outcome {
 
 // ask carries the packets of q through all rules, and returns their smallest box.
 func (w *walker) ask(q Query) box {
-	w.state = q.State
+	w.state, w.sets = q.State, q.Sets
 	if q.LocalRoutes != nil {
 		w.types = newTypeTable(q.LocalRoutes)
 	}

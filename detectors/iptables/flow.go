@@ -62,12 +62,16 @@ func (t tracking) state() ctState {
 // maxDoubts is how many reasons are kept for one flow; more say nothing new.
 const maxDoubts = 4
 
-// with returns the doubts and one more.
+// with returns the doubts and more. Where they are too many, the latest are kept: what decides comes late.
 func with(doubts []Doubt, more ...Doubt) []Doubt {
 	for _, d := range more {
-		if len(doubts) < maxDoubts && !slices.Contains(doubts, d) {
-			doubts = append(slices.Clip(doubts), d)
+		if slices.Contains(doubts, d) {
+			continue
 		}
+		if len(doubts) == maxDoubts {
+			doubts = doubts[1:]
+		}
+		doubts = append(slices.Clip(doubts), d)
 	}
 	return doubts
 }

@@ -139,6 +139,14 @@ func (w *walker) matchOne(r *Rule, m *match, f *flow) (yes, no []flow) {
 		return f.decide((state&m.states != 0) != m.not)
 	case matchAddrType:
 		return w.matchAddrType(r, m.addr, f)
+	case matchSet:
+		return w.matchSet(r, m, f)
+	case matchRPFilter:
+		if f.in == "" {
+			return f.both(Doubt{r, "not known: the way back to the machine's own addresses"})
+		}
+		// A Side's addresses are behind its interface: the way back leads there.
+		return f.decide(!m.not)
 	}
 	panic(fmt.Sprintf("match kind %d", m.kind))
 }

@@ -19,8 +19,11 @@ func (p *parser) readOptions(r *Rule) {
 		case "-m":
 			module, _ = p.next()
 			understood = knownModule(module)
-			if module == "addrtype" {
+			switch module {
+			case "addrtype":
 				r.matches = append(r.matches, match{kind: matchAddrType, addr: &addrType{}})
+			case "rpfilter":
+				r.matches = append(r.matches, match{kind: matchRPFilter})
 			}
 		case "-j", "-g":
 			p.readTarget(r, word == "-g")
@@ -90,7 +93,7 @@ func (p *parser) readInterface(m *ifMatch, not bool) bool {
 // nothing that -p does not ask for.
 func knownModule(name string) bool {
 	switch name {
-	case "comment", "tcp", "udp", "sctp", "dccp", "multiport", "mark", "connmark", "conntrack", "state", "addrtype":
+	case "comment", "tcp", "udp", "sctp", "dccp", "multiport", "mark", "connmark", "conntrack", "state", "addrtype", "set", "rpfilter":
 		return true
 	}
 	return false
@@ -123,6 +126,13 @@ func (p *parser) readMatch(r *Rule, module, option string, not bool) bool {
 		return p.readStates(r, not)
 	case "addrtype --src-type", "addrtype --dst-type", "addrtype --limit-iface-in", "addrtype --limit-iface-out":
 		return p.readAddrType(r, option, not)
+	case "set --match-set":
+		return p.readSet(r, not)
+	case "rpfilter --invert":
+		r.matches[len(r.matches)-1].not = true
+		return true
+	case "rpfilter --loose", "rpfilter --validmark", "rpfilter --accept-local":
+		return true
 	}
 	return false
 }

@@ -43,10 +43,6 @@ func (w *walker) stop(e final, flows []flow) {
 func (w *walker) endUnknown(why Doubt, flows ...flow) {
 	for i := range flows {
 		flows[i].doubts = with(flows[i].doubts, why)
-		// The last doubt is the one that ends it: it must be among those that are kept.
-		if !slices.Contains(flows[i].doubts, why) {
-			flows[i].doubts = append(slices.Clone(flows[i].doubts[:maxDoubts-1]), why)
-		}
 	}
 	w.end(Unknown, nil, "", flows...)
 }
@@ -106,11 +102,31 @@ func undecided(first, second []final) (out []final) {
 	for _, a := range first {
 		for _, b := range second {
 			if common := a.box.and(&b.box); !common.empty() {
-				out = append(out, final{box: common, verdict: Unknown, doubts: with(a.doubts, b.doubts...)})
+				out = append(out, final{box: common, verdict: Unknown, doubts: decisiveFirst(a, b)})
 			}
 		}
 	}
 	return out
+}
+
+// decisiveFirst returns the doubts of two ends of the same packets, those on the rule that decides at the front, and what was
+// met later before what was met earlier: that is more likely to have made the difference.
+func decisiveFirst(a, b final) []Doubt {
+	var all []Doubt
+	add := func(doubts []Doubt, of func(Doubt) bool) {
+		for _, d := range slices.Backward(doubts) {
+			if of(d) && !slices.Contains(all, d) {
+				all = append(all, d)
+			}
+		}
+	}
+	for _, e := range []final{a, b} {
+		add(e.doubts, func(d Doubt) bool { return e.rule != nil && d.Rule == e.rule })
+	}
+	for _, e := range []final{a, b} {
+		add(e.doubts, func(Doubt) bool { return true })
+	}
+	return all[:min(len(all), maxDoubts)]
 }
 
 // group puts the ends together that differ in their packets only.

@@ -47,7 +47,10 @@ COMMIT
 func TestParseKeepsWhatIsNotUnderstood(t *testing.T) {
 	for rule, want := range map[string]string{
 		`-A POSTROUTING -m statistic --mode random --probability 0.5 -j ACCEPT`:           "-m statistic --mode random --probability 0.5",
-		`-A POSTROUTING -m set ! --match-set A src -m mark --mark 0x1 -j ACCEPT`:          "-m set ! --match-set A src",
+		`-A POSTROUTING -m set ! --match-set A src -m mark --mark 0x1 -j ACCEPT`:          "",
+		`-A POSTROUTING -m set --match-set A mac,dst -j ACCEPT`:                           "--match-set A mac,dst",
+		`-A POSTROUTING -m set --match-set A dst --packets-gt 3 -j ACCEPT`:                "--packets-gt 3",
+		`-A POSTROUTING -m rpfilter --loose --validmark --accept-local --invert -j DROP`:  "",
 		`-A POSTROUTING -s 10.0.0.0/255.0.255.0 -j ACCEPT`:                                "-s 10.0.0.0/255.0.255.0",
 		`-A POSTROUTING -s 2001:db8::/32 -j ACCEPT`:                                       "-s 2001:db8::/32",
 		`-A POSTROUTING -p nonsense -j ACCEPT`:                                            "-p nonsense",

@@ -148,6 +148,8 @@ const (
 	matchConnmark
 	matchState
 	matchAddrType
+	matchSet
+	matchRPFilter
 )
 
 // match is one condition of a rule beyond those of iptables itself.
@@ -160,6 +162,7 @@ type match struct {
 	value, mask uint32
 	states      ctState
 	addr        *addrType
+	ipset       *ipset
 }
 
 // addrType is the condition of `-m addrtype`.

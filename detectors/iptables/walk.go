@@ -9,6 +9,7 @@ type walker struct {
 	// filtering says that it matters which rule or policy stops a packet, not only what passes.
 	filtering bool
 	types     *typeTable
+	sets      map[string]KnownSet
 	at        place
 	// accepted are the flows that the present base chain lets pass, and done those that have come to their end.
 	accepted []flow
@@ -81,7 +82,7 @@ func (w *walker) chain(c *chain, flows []flow) (back []flow) {
 		on, returned := w.apply(r, matched)
 		back = append(back, returned...)
 		flows = append(flows, on...)
-		if r.unclear != "" && len(on) > 0 {
+		if r.mayDoubt() && len(on) > 0 {
 			flows = dedupe(flows)
 		}
 		if len(flows) > many {

@@ -8,6 +8,7 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/internal/flannel"
+	"github.com/netfault/netfault/detectors/internal/rules"
 	"github.com/netfault/netfault/detectors/iptables"
 )
 
@@ -87,7 +88,17 @@ func (n *node) readPaths(b *evidence.Bundle, peers []evidence.Lease) bool {
 		n.paths.routes = append(n.paths.routes, route)
 	}
 	n.paths.query.To = to.List()
+	n.paths.query.Sets = rules.Sets(append(prefixes(peers), own))
 	return len(n.paths.peers) > 0
+}
+
+// prefixes are the pod networks of leases.
+func prefixes(leases []evidence.Lease) []netip.Prefix {
+	var all []netip.Prefix
+	for _, l := range leases {
+		all = append(all, netip.MustParsePrefix(l.PodCIDR))
+	}
+	return all
 }
 
 // routesOfItsOwn reports whether a backend of flannel makes a route for each lease. The others leave it to the cloud, which
