@@ -1,10 +1,12 @@
 package evidence
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"path"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -19,6 +21,7 @@ var (
 	errEmpty    = errors.New("the file is empty, as a failed command leaves it")
 	errTooLong  = fmt.Errorf("an entry is longer than %d bytes", maxEntry)
 	errShort    = errors.New("cut short: the file ends in the middle of the JSON")
+	errText     = errors.New("text, not JSON, as `ip -j` of Linux 4.14 to 4.16 prints it: see docs/EVIDENCE.md, Old nodes")
 	errTrailing = errors.New("something follows the end of the JSON value")
 )
 
@@ -28,6 +31,8 @@ type decoder struct {
 	limit limitReader
 	// at is the place of the element that array has come to.
 	at Pos
+	// original is the place in the file of one in what the decoder reads, nil if that is the file itself.
+	original func(Pos) Pos
 }
 
 // limitReader fails with errTooLong when more than left bytes are read before left is raised again.
@@ -53,16 +58,28 @@ func (b *Bundle) decode(file string, read func(*decoder) error) error {
 	}
 	defer f.Close()
 	d := &decoder{limit: limitReader{r: f, left: maxEntry}}
+	if path.Base(file) == RouteFile {
+		old := newOldRoutes(f)
+		d.limit.r, d.original = old, old.original
+	}
 	d.Decoder = jsontext.NewDecoder(&d.limit)
 	if d.PeekKind() == jsontext.KindInvalid {
 		if _, err := d.ReadToken(); err == io.EOF {
 			return fileError(file, errEmpty)
+		} else if err != nil && isText(d.UnreadBuffer()) {
+			return fileError(file, errText)
 		}
 	}
 	if err := read(d); err != nil {
 		return fileError(file, readable(err))
 	}
 	return fileError(file, d.end())
+}
+
+// isText reports whether something begins as a line of `ip` does without -j: with a word or an address.
+func isText(b []byte) bool {
+	b = bytes.TrimLeft(b, " \t\r\n")
+	return len(b) > 0 && (b[0] >= 'a' && b[0] <= 'z' || b[0] >= '0' && b[0] <= '9') && !bytes.HasPrefix(b, []byte("null"))
 }
 
 // end returns an error unless the file ends here.
@@ -117,7 +134,11 @@ func (d *decoder) place() Pos {
 		}
 		before++
 	}
-	return Pos(d.InputOffset() + int64(before) + 1)
+	at := Pos(d.InputOffset() + int64(before) + 1)
+	if d.original != nil {
+		return d.original(at)
+	}
+	return at
 }
 
 // arrayIn calls each as array does, for the member with that name of the object that comes next, which command prints. The

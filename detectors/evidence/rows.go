@@ -112,10 +112,13 @@ func (b *Bundle) Neighbours(node string) iter.Seq2[*NeighbourRow, error] {
 
 // FDB yields the forwarding entries of a node, from FDBFile, each in the same row. An error is yielded last.
 func (b *Bundle) FDB(node string) iter.Seq2[*FDBRow, error] {
-	cols := []column{{name: `"mac"`}, {name: `"ifname"`}, {name: `"dst"`}}
+	cols := []column{{name: `"mac"`}, {name: `"ifname"`}, {name: `"dst"`}, {name: `"dev"`}}
 	return rows(b, node, FDBFile, cols, func(row *FDBRow, cols []column, at Pos) error {
 		row.Pos = at
 		row.MAC, row.Dev, row.Dst = cols[0].value, cols[1].value, cols[2].value
+		if row.Dev == nil {
+			row.Dev = cols[3].value // iproute2 4.14 to 4.16 (bridge/fdb.c, print_fdb)
+		}
 		if len(row.MAC) == 0 || len(row.Dev) == 0 {
 			return errors.New("an entry lacks mac or ifname")
 		}

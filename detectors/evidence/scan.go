@@ -54,6 +54,9 @@ func scanRows(r io.Reader, buf []byte, cols []column, each func(at Pos) error) e
 	if err != nil {
 		return err
 	}
+	if c != '[' && isText(s.buf[s.pos:s.end]) {
+		return errText
+	}
 	if c != '[' {
 		return s.unexpected(s.pos, "want an array")
 	}

@@ -93,8 +93,13 @@ func (p Pair) Detach(ifindex int) error {
 		return err
 	}
 	for _, filter := range ours {
-		if err := netlink.FilterDel(filter); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("%s: detach %s: %w", name, p.Name, err)
+		if err := netlink.FilterDel(filter); err != nil {
+			// Another process may take the same away at this moment, the qdisc included: the error is then another one
+			// (ENOENT or EINVAL, net/sched/cls_api.c of Linux 6.18), and what counts is that it is gone.
+			if left, listErr := p.filters(link); listErr != nil || len(left) > 0 {
+				return errors.Join(fmt.Errorf("%s: detach %s: %w", name, p.Name, err), listErr)
+			}
+			break
 		}
 	}
 	clsact, err := clsactOf(link)
@@ -111,6 +116,9 @@ func (p Pair) Detach(ifindex int) error {
 		}
 	}
 	if err := netlink.QdiscDel(clsact); err != nil {
+		if left, listErr := clsactOf(link); left == nil && listErr == nil {
+			return nil
+		}
 		return fmt.Errorf("%s: remove the clsact qdisc: %w", name, err)
 	}
 	return nil

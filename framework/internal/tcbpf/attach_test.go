@@ -1,0 +1,62 @@
+package tcbpf
+
+import (
+	"errors"
+	"runtime"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+
+	"github.com/netfault/netfault/framework/internal/scratchns"
+)
+
+// passing is a collection whose programs let every packet pass.
+func passing() *ebpf.CollectionSpec {
+	program := func() *ebpf.ProgramSpec {
+		return &ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "GPL", Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}}
+	}
+	return &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{"ingress": program(), "egress": program()}}
+}
+
+// A node and its pod are restored side by side, and both take away what is attached in the pod.
+func TestDetachSideBySide(t *testing.T) {
+	scratchns.Enter(t)
+	scratchns.Script(t, "ip link add eth0 type veth peer name peer\nip link set eth0 up")
+	link, err := netlink.LinkByName("eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := netns.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	index, p := link.Attrs().Index, Pair{Name: "nf_test", Priority: 1}
+	for range 100 {
+		if err := p.Attach(index, passing(), func(map[string]*ebpf.Map) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		const n = 4
+		begin, done := make(chan struct{}), make(chan error, n)
+		for range n {
+			go func() {
+				runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+				err := netns.Set(here)
+				<-begin
+				done <- errors.Join(err, p.Detach(index))
+			}()
+		}
+		close(begin)
+		for range n {
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if left, err := clsactOf(link); left != nil || err != nil {
+			t.Fatalf("the clsact qdisc is left: %v, %v", left, err)
+		}
+	}
+}
