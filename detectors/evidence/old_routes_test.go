@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -63,4 +64,40 @@ func FuzzOldRoutes(f *testing.F) {
 			t.Errorf("%s became %s", in, got)
 		}
 	})
+}
+
+func TestOldBridgeAndText(t *testing.T) {
+	b := New(fstest.MapFS{
+		NodeFile("old", FDBFile):    {Data: []byte(`[{"mac":"02:00:00:00:00:01","dev":"flannel.1","dst":"192.168.7.1","state":"permanent"}]`)},
+		NodeFile("text", FDBFile):   {Data: []byte("02:00:00:00:00:01 dev flannel.1 dst 192.168.7.1 self permanent\n")},
+		NodeFile("text", NeighFile): {Data: []byte("10.244.1.0 dev flannel.1 lladdr 02:00:00:00:00:01 PERMANENT\n")},
+		NodeFile("text", RouteFile): {Data: []byte("default via 192.168.7.254 dev eth0\n")},
+		NodeFile("text", LinkFile):  {Data: []byte("1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536\n")},
+	})
+	for row, err := range b.FDB("old") {
+		if err != nil || string(row.Dev) != "flannel.1" {
+			t.Errorf("got %+v, %v", row, err)
+		}
+	}
+	var errs []error
+	for _, err := range b.FDB("text") {
+		errs = append(errs, err)
+	}
+	for _, err := range b.Neighbours("text") {
+		errs = append(errs, err)
+	}
+	for _, err := range b.Routes("text") {
+		errs = append(errs, err)
+	}
+	for _, err := range b.Links("text", LinkFile) {
+		errs = append(errs, err)
+	}
+	if len(errs) != 4 {
+		t.Fatalf("got %v", errs)
+	}
+	for _, err := range errs {
+		if !errors.Is(err, errText) {
+			t.Errorf("got %v", err)
+		}
+	}
 }
