@@ -138,8 +138,8 @@ func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
 	return l
 }
 
-// Steps of a scenario tell about themselves; the other specs are announced here. Those that kill netfault make labs of their
-// own.
+// Steps of a scenario tell about themselves; the other specs are announced here. Those that end netfault by a
+// signal make labs of their own.
 var _ = BeforeEach(func(ctx context.Context) {
 	fmt.Println()
 	r := CurrentSpecReport()
@@ -150,7 +150,7 @@ var _ = BeforeEach(func(ctx context.Context) {
 		}
 		fmt.Println(r.FullText())
 	}
-	if !is("sigkill") {
+	if !is("sigkill") && !is("signals") {
 		theLab = labWith(ctx, lab.CNIBridge)
 	}
 })

@@ -152,17 +152,22 @@ func newLabDown() *cobra.Command {
 func newLabShell() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
-		Use:   "shell MACHINE [-- COMMAND ARG...]",
+		Use:   "shell [--lab=NAME] MACHINE [--] [COMMAND ARG...]",
 		Short: "Enter a node, a pod or the host outside, or run one command there",
 		Long: `Enter a machine of the lab: a node (n1), its pod (pod-n1), or the host outside the cluster (host). The machine has its
-own network, processes, /run, /proc and /sys, and shares all other files with this machine. The exit code is the
-command's.`,
+own network, processes, /run, /proc and /sys, and shares all other files with this machine. What comes after the machine's
+name is the command, flags and all; --lab comes before it. SIGTERM and SIGHUP are passed on to the command. The exit code is the
+command's; 128 and the signal's number if a signal ended it.`,
 		Example: `  sudo netfault lab shell n1
   sudo netfault lab shell n2 -- ip neigh show dev flannel.1
   sudo netfault lab shell pod-n1 -- ip route`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("name a machine to enter, such as n1; `netfault lab status` lists them")
+			}
+			if len(args) > 1 && strings.HasPrefix(args[1], "-") && args[1] != "--" {
+				return fmt.Errorf("%q after the machine begins no command: flags of netfault come before it, and a command after it or after --, "+
+					"as in: netfault lab shell --lab=NAME %s -- ip neigh", args[1], args[0])
 			}
 			return nil
 		},
@@ -177,6 +182,9 @@ command's.`,
 				return err
 			}
 			argv := args[1:]
+			if len(argv) > 0 && argv[0] == "--" {
+				argv = argv[1:]
+			}
 			if len(argv) == 0 {
 				argv = []string{"bash", "--norc", "-i"}
 				// bash takes its prompt from the environment; without it, nobody could tell where they are.
@@ -184,8 +192,10 @@ command's.`,
 					return err
 				}
 			}
-			// Ctrl-C is for the command inside, which gets it from the terminal itself.
-			err = m.Run(context.WithoutCancel(cmd.Context()), machine.Command{Argv: argv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
+			command := machine.Command{
+				Argv: argv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Signals: interruptionOf(cmd.Context()).pass(),
+			}
+			err = m.Run(cmd.Context(), command)
 			var exit *machine.ExitError
 			if errors.As(err, &exit) {
 				return exitCode(exit.Code)
@@ -194,6 +204,7 @@ command's.`,
 		},
 	}
 	labFlag(cmd, &name)
+	cmd.Flags().SetInterspersed(false)
 	return cmd
 }
 
