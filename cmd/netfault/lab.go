@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -18,6 +19,7 @@ import (
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/kind"
 	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/report"
@@ -227,15 +229,7 @@ func newLabStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all := []status{}
-			for _, f := range found {
-				l, err := f.Open(cmd.Context())
-				if err != nil {
-					all = append(all, status{Lab: f.Name, Kind: string(f.Kind), State: "broken", Error: err.Error()})
-					continue
-				}
-				all = append(all, statusOf(cmd.Context(), l, f.Name))
-			}
+			all := statusOfAll(cmd.Context(), found)
 			if output == "json" {
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetIndent("", "  ")
@@ -257,7 +251,8 @@ func newLabStatus() *cobra.Command {
 type status struct {
 	Lab     string         `json:"lab"`
 	Kind    string         `json:"kind,omitempty"`
-	State   string         `json:"state"` // "up" or "broken"
+	State   string         `json:"state"` // stateUp, or another
+	Broken  []string       `json:"broken,omitempty"`
 	Error   string         `json:"error,omitempty"`
 	Flannel string         `json:"flannel,omitempty"`
 	Pods    lab.Attachment `json:"pods,omitempty"`   // how they hang on their nodes
@@ -267,34 +262,93 @@ type status struct {
 	Outside string         `json:"outside,omitempty"`
 }
 
+// What State says of a lab.
+const (
+	stateUp     = "up"
+	stateBroken = "broken"
+	// stateUnknown is a lab that cannot be looked at, or that is being made.
+	stateUnknown = "unknown"
+	// stateAbandoned is a lab of a process that is gone.
+	stateAbandoned = "abandoned"
+)
+
 type nodeStatus struct {
 	Name     string `json:"name"`
 	Address  string `json:"address"`
 	Pod      string `json:"pod"`
 	Service  string `json:"service"`
 	NodePort int    `json:"nodePort"`
-	Flanneld bool   `json:"flanneld"`
+	Flanneld bool   `json:"flanneld"` // it runs
+	Starting bool   `json:"flanneldStarting,omitempty"`
+}
+
+func (n nodeStatus) flanneld() string {
+	switch {
+	case n.Starting:
+		return "is not ready"
+	case n.Flanneld:
+		return "runs"
+	}
+	return "does not run"
+}
+
+// lookLimit is how long one lab may be looked at: one that is broken can keep its callers waiting for minutes.
+const lookLimit = 10 * time.Second
+
+// statusOfAll looks at all labs side by side.
+func statusOfAll(ctx context.Context, found []labs.Found) []status {
+	all := make([]status, len(found))
+	var looking sync.WaitGroup
+	for i, f := range found {
+		looking.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, lookLimit)
+			defer cancel()
+			l, err := f.Open(ctx)
+			if err != nil {
+				all[i] = notUp(f, err)
+				return
+			}
+			all[i] = statusOf(ctx, l, f.Name)
+			if use, err := f.Use(); err == nil && use == owner.Abandoned {
+				all[i].State, all[i].Error = stateAbandoned, "the process that it belongs to is gone: `netfault reset` removes it"
+			}
+		})
+	}
+	looking.Wait()
+	return all
+}
+
+// notUp is the status of a lab that cannot be opened.
+func notUp(f labs.Found, err error) status {
+	s := status{Lab: f.Name, Kind: string(f.Kind), State: stateUnknown, Error: err.Error()}
+	if broken, ok := errors.AsType[*lab.BrokenError](err); ok {
+		s.State, s.Broken = stateBroken, broken.What
+	}
+	return s
 }
 
 func statusOf(ctx context.Context, l lab.Lab, name string) status {
 	kind, _, _ := strings.Cut(l.Name(), ":")
-	s := status{Lab: name, Kind: kind, State: "up", Flannel: l.Flannel().Version(), Pods: l.Pods(), Docker: l.Docker(), Outside: l.Outside().Address.String()}
-	running, err := l.Flannel().Running(ctx)
-	if err != nil {
-		s.State, s.Error = "broken", err.Error()
-	}
+	s := status{Lab: name, Kind: kind, State: stateUp, Flannel: l.Flannel().Version(), Pods: l.Pods(), Docker: l.Docker(), Outside: l.Outside().Address.String()}
+	running, errRunning := l.Flannel().Running(ctx)
+	starting, errStarting := l.Flannel().Starting(ctx)
+	broken, errBroken := l.Broken(ctx)
 	for _, n := range l.Nodes() {
 		s.Nodes = append(s.Nodes, nodeStatus{
 			Name: n.Name(), Address: n.Address.String(), Pod: n.Pod.Address.String(), Service: n.Pod.Service.ClusterIP.String(),
-			NodePort: n.Pod.Service.NodePort, Flanneld: slices.Contains(running, n.Name()),
+			NodePort: n.Pod.Service.NodePort, Flanneld: slices.Contains(running, n.Name()), Starting: slices.Contains(starting, n.Name()),
 		})
 	}
-	j, err := undo.Read(l)
-	switch {
-	case err == nil:
-		s.Fault = j.Scenario
-	case !errors.Is(err, fs.ErrNotExist):
-		s.State, s.Error = "broken", err.Error()
+	j, errJournal := undo.Read(l)
+	if errors.Is(errJournal, fs.ErrNotExist) {
+		errJournal = nil
+	}
+	s.Fault = j.Scenario
+	if err := errors.Join(errRunning, errStarting, errBroken, errJournal); err != nil {
+		s.State, s.Error = stateUnknown, err.Error()
+	}
+	if len(broken) > 0 {
+		s.State, s.Broken = stateBroken, broken
 	}
 	return s
 }
@@ -302,7 +356,9 @@ func statusOf(ctx context.Context, l lab.Lab, name string) status {
 func writeStatus(w io.Writer, all []status) {
 	for _, s := range all {
 		if s.Error != "" {
-			fmt.Fprintf(w, "lab %s: %s\n", s.Lab, s.Error)
+			fmt.Fprintf(w, "lab %s is %s: %s\n", s.Lab, s.State, strings.TrimPrefix(s.Error, "lab "+s.Lab+" is "+s.State+": "))
+		}
+		if s.Nodes == nil {
 			continue
 		}
 		force := "no fault in force"
@@ -314,13 +370,12 @@ func writeStatus(w io.Writer, all []status) {
 			pods += " (" + s.Docker + ")"
 		}
 		fmt.Fprintf(w, "lab %s (%s), flannel %s, %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flannel, pods, force, s.Outside)
+		if len(s.Broken) > 0 {
+			fmt.Fprintf(w, "it is broken: %s\n", strings.Join(s.Broken, "; "))
+		}
 		t := report.NewTable(w, "node", "address", "pod", "service", "nodeport", "flanneld")
 		for _, n := range s.Nodes {
-			running := "runs"
-			if !n.Flanneld {
-				running = "does not run"
-			}
-			t.AppendRow(table.Row{n.Name, n.Address, n.Pod, n.Service, n.NodePort, running})
+			t.AppendRow(table.Row{n.Name, n.Address, n.Pod, n.Service, n.NodePort, n.flanneld()})
 		}
 		t.Render()
 	}

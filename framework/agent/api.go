@@ -65,6 +65,8 @@ type Status struct {
 	Running bool `json:"running"`
 	// PID is the process ID inside the machine; 0 when it does not run.
 	PID int `json:"pid"`
+	// Starting says that it runs and has not been ready yet.
+	Starting bool `json:"starting,omitempty"`
 	// Stale says that it runs with other options than its files hold by now.
 	Stale bool `json:"stale,omitempty"`
 	// Exit says how the last run ended, if it did.

@@ -52,18 +52,24 @@ func Remove(ctx context.Context, name string) error {
 	return removeState(name)
 }
 
-// removeCluster kills the containers first: an orderly halt of their systemd takes many seconds, and is of no use.
+// removeCluster kills the containers first: an orderly halt of their systemd takes many seconds, and is of no use. It removes
+// them itself, since Ctrl-C would end kind's command for that; what is left is for kind.
 func removeCluster(ctx context.Context, e engine.Engine, p *cluster.Provider, name string) error {
 	containers, err := p.ListNodes(clusterName(name))
 	if err != nil {
 		return err
 	}
-	kill := []string{"kill"}
-	for _, c := range containers {
-		kill = append(kill, c.String())
+	if len(containers) > 0 {
+		var names []string
+		for _, c := range containers {
+			names = append(names, c.String())
+		}
+		// One that does not run cannot be killed; it is removed all the same.
+		_, _ = e.Output(ctx, append([]string{"kill"}, names...)...)
+		if _, err := e.Output(ctx, append([]string{"rm", "--force", "--volumes"}, names...)...); err != nil {
+			return err
+		}
 	}
-	// One that does not run cannot be killed; it is removed all the same.
-	_, _ = e.Output(ctx, kill...)
 	return p.Delete(clusterName(name), kubeconfigPath(name))
 }
 

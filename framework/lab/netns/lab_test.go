@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/probe"
 	"github.com/netfault/netfault/framework/tools"
+	"github.com/netfault/netfault/framework/wait"
 )
 
 // decoyVariable makes this test a process that only waits for the end of its standard input.
@@ -186,6 +188,105 @@ func TestFlannelDaemonSet(t *testing.T) {
 	if err := l.flannel.Create(t.Context(), "n9"); err == nil || !strings.Contains(err.Error(), "n1, n2, n3") {
 		t.Errorf("error %v does not say which nodes there are", err)
 	}
+}
+
+// A flanneld that waits for etcd runs, and is not ready: that must be seen while it starts, and not be waited for.
+func TestFlanneldThatIsNotReady(t *testing.T) {
+	l := up(t, "starting")
+	if _, err := l.nodes[0].client().Act(t.Context(), "etcd", "stop"); err != nil {
+		t.Fatal(err)
+	}
+	restarted := make(chan error, 1)
+	go func() {
+		_, err := l.nodes[1].client().Act(t.Context(), flanneldService, "restart")
+		restarted <- err
+	}()
+	want := func(starting ...string) {
+		t.Helper()
+		err := wait.Until(t.Context(), 10*time.Second, "flanneld", func(ctx context.Context) error {
+			if got, err := l.flannel.Starting(ctx); err != nil || !slices.Equal(got, starting) {
+				return fmt.Errorf("it is starting on %v, %v; want %v", got, err, starting)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	want("n2")
+	if running, err := l.flannel.Running(t.Context()); err != nil || !slices.Contains(running, "n2") {
+		t.Errorf("flanneld runs on %v, %v; want n2, too", running, err)
+	}
+	if broken, err := l.Broken(t.Context()); err != nil || !slices.Equal(broken, []string{"no etcd on n1"}) {
+		t.Errorf("%q, %v", broken, err)
+	}
+	if _, err := l.nodes[0].client().Act(t.Context(), "etcd", "start"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-restarted; err != nil {
+		t.Error(err)
+	}
+	want()
+	if broken, err := l.Broken(t.Context()); err != nil || len(broken) > 0 {
+		t.Errorf("%q, %v", broken, err)
+	}
+}
+
+// What was killed in a lab, and one whose making was ended, is told by name, with the command that removes it, which works.
+func TestBrokenLab(t *testing.T) {
+	l := up(t, "broken")
+	name := l.record.Name
+	status, err := l.nodes[0].client().Act(t.Context(), "pod", "stop")
+	if err != nil || status.Running {
+		t.Fatal(status, err)
+	}
+	if broken, err := l.Broken(t.Context()); err != nil || !slices.Equal(broken, []string{"no probe server in pod-n1"}) {
+		t.Errorf("a pod's server was stopped: %q, %v", broken, err)
+	}
+	if _, err := Open(name); err != nil {
+		t.Errorf("a lab whose parts can be started again cannot be opened: %v", err)
+	}
+	r := l.record
+	for _, c := range []struct {
+		break_ func() error
+		want   string
+	}{
+		{func() error { r.Made, r.Owner.Start = false, 1; return r.write() }, "its making was ended"},
+		{func() error { r = l.record; return r.write() }, ""},
+		{func() error { return killFirst(name, "n2") }, "n2 does not run"},
+		{func() error { return killFirst(name, "host") }, "host does not run; n2 does not run"},
+		{func() error { return killFirst(name, switchName) }, "none of its machines runs"},
+	} {
+		if err := c.break_(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(name)
+		var broken *lab.BrokenError
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%v, want none", err)
+		case c.want == "":
+		case !errors.As(err, &broken) || strings.Join(broken.What, "; ") != c.want || !strings.Contains(err.Error(), "`netfault lab down --lab="+name+"`"):
+			t.Errorf("%v; want %q, and what removes the lab", err, c.want)
+		}
+	}
+	if err := Remove(t.Context(), name); err != nil {
+		t.Error(err)
+	}
+	if all, err := List(); err != nil || slices.Contains(all, name) {
+		t.Errorf("it is still there: %q, %v", all, err)
+	}
+}
+
+// killFirst kills the first process of a machine, and returns once it is gone.
+func killFirst(lab, machine string) error {
+	return wait.Until(context.Background(), 10*time.Second, machine+" to end", func(context.Context) error {
+		running, err := firstProcesses(lab)
+		if err != nil || running[machine] == 0 {
+			return err
+		}
+		return errors.Join(errors.New("it runs"), killMarked(lab, machine, running[machine]))
+	})
 }
 
 // A machine's own /run and /proc must not be this machine's.
