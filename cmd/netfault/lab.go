@@ -225,9 +225,12 @@ func newLabStatus() *cobra.Command {
 			if err := needRoot(); err != nil {
 				return err
 			}
-			found, err := labs.List(cmd.Context())
+			found, missing, err := labs.Look(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if missing != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), "netfault:", missing)
 			}
 			all := statusOfAll(cmd.Context(), found)
 			if output == "json" {
@@ -266,8 +269,9 @@ type status struct {
 const (
 	stateUp     = "up"
 	stateBroken = "broken"
-	// stateUnknown is a lab that cannot be looked at, or that is being made.
+	// stateUnknown is a lab that cannot be looked at.
 	stateUnknown = "unknown"
+	stateMaking  = "being made"
 	// stateAbandoned is a lab of a process that is gone.
 	stateAbandoned = "abandoned"
 )
@@ -324,6 +328,9 @@ func notUp(f labs.Found, err error) status {
 	if broken, ok := errors.AsType[*lab.BrokenError](err); ok {
 		s.State, s.Broken = stateBroken, broken.What
 	}
+	if errors.Is(err, lab.ErrBeingMade) {
+		s.State = stateMaking
+	}
 	return s
 }
 
@@ -356,7 +363,8 @@ func statusOf(ctx context.Context, l lab.Lab, name string) status {
 func writeStatus(w io.Writer, all []status) {
 	for _, s := range all {
 		if s.Error != "" {
-			fmt.Fprintf(w, "lab %s is %s: %s\n", s.Lab, s.State, strings.TrimPrefix(s.Error, "lab "+s.Lab+" is "+s.State+": "))
+			prefix := "lab " + s.Lab
+			fmt.Fprintln(w, prefix+strings.TrimPrefix(": "+s.Error, ": "+prefix))
 		}
 		if s.Nodes == nil {
 			continue

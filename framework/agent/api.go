@@ -14,8 +14,8 @@ import (
 // SocketPath is where the first process of a machine listens, seen from inside the machine.
 const SocketPath = "/run/netfault/init.sock"
 
-// BinDir comes first on the PATH of every command in a machine of the embedded lab: it holds the lab's own systemctl and
-// sysctl.
+// BinDir comes first on the PATH of every command in a machine of the embedded lab: it holds the lab's own systemctl,
+// journalctl and sysctl.
 const BinDir = "/run/netfault/bin"
 
 // Machine asks the first process of a lab for a new machine.

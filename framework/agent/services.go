@@ -141,7 +141,7 @@ func (s *service) start() error {
 	if s.running() {
 		return nil
 	}
-	log, err := os.OpenFile(filepath.Join(LogDir, s.spec.Name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := os.OpenFile(logPath(s.spec.Name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (s *service) start() error {
 	}(s.done)
 	if ready != nil {
 		if err := ready.wait(s.done); err != nil {
-			return fmt.Errorf("start %s: %w: see its log, %s", s.spec.Name, err, log.Name())
+			return fmt.Errorf("start %s: %w", s.spec.Name, withLog(err, s.spec.Name))
 		}
 	}
 	if err := s.startPost(env, log); err != nil {
@@ -202,7 +202,7 @@ func (s *service) startPost(env []string, log *os.File) error {
 	post := exec.Command(s.spec.StartPost[0], s.spec.StartPost[1:]...)
 	post.Env, post.Dir, post.Stdout, post.Stderr = env, "/", log, log
 	if err := post.Run(); err != nil {
-		return fmt.Errorf("%s, after the start of %s: %w: see its log, %s", s.spec.StartPost[0], s.spec.Name, err, log.Name())
+		return fmt.Errorf("%s, after the start of %s: %w", s.spec.StartPost[0], s.spec.Name, withLog(err, s.spec.Name))
 	}
 	return nil
 }

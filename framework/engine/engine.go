@@ -23,7 +23,24 @@ type Engine struct {
 	Name string
 	// CgroupV1 is set if the machine that runs the containers, which may be a virtual one, has control groups v1.
 	CgroupV1 bool
+	// Hangs says which clients that were to be taken before this one do not answer; empty if none is like that.
+	Hangs string
 }
+
+// NoEngineError says why there is no engine.
+type NoEngineError struct {
+	// Reasons has one for each client.
+	Reasons []string
+	// Hangs says which clients do not answer, with or without an engine behind them; empty if none is like that.
+	Hangs string
+}
+
+func (e *NoEngineError) Error() string {
+	return fmt.Sprintf("no container engine answers (%s); `netfault doctor --fix` installs Podman where there is none", strings.Join(e.Reasons, "; "))
+}
+
+// errHangs is a client that does not answer.
+var errHangs = errors.New("hangs")
 
 // ProviderVariable chooses the engine, as it does for kind's own command.
 const ProviderVariable = "KIND_EXPERIMENTAL_PROVIDER"
@@ -62,19 +79,23 @@ func find(ctx context.Context, limit time.Duration) (Engine, error) {
 			said[i] <- answer{e, err}
 		})
 	}
-	var reasons []string
+	var reasons, hang []string
 	for i, name := range names {
 		a := <-said[i]
 		if a.err == nil {
+			a.engine.Hangs = strings.Join(hang, "; ")
 			return a.engine, nil
 		}
-		reasons = append(reasons, fmt.Sprintf("%s %v", name, a.err))
+		reason := fmt.Sprintf("%s %v", name, a.err)
+		reasons = append(reasons, reason)
+		if errors.Is(a.err, errHangs) {
+			hang = append(hang, reason)
+		}
 	}
 	if ctx.Err() != nil {
 		return Engine{}, context.Cause(ctx)
 	}
-	const hint = "`netfault doctor --fix` installs Podman where there is none"
-	return Engine{}, fmt.Errorf("no container engine answers (%s); %s", strings.Join(reasons, "; "), hint)
+	return Engine{}, &NoEngineError{Reasons: reasons, Hangs: strings.Join(hang, "; ")}
 }
 
 func candidates(provider string) ([]string, error) {
@@ -103,7 +124,7 @@ func answers(ctx context.Context, name string, limit time.Duration) (Engine, err
 	e := Engine{Name: name}
 	out, err := e.Output(limited, "info", "--format", format)
 	if limited.Err() != nil && ctx.Err() == nil {
-		return Engine{}, fmt.Errorf("hangs: `%s info` says nothing within %v", name, limit)
+		return Engine{}, fmt.Errorf("%w: `%s info` says nothing within %v", errHangs, name, limit)
 	}
 	if err != nil {
 		return Engine{}, err

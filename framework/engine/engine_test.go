@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,12 +60,13 @@ func TestClientThatHangs(t *testing.T) {
 	fakeEngine(t, "docker", hangs)
 	fakeEngine(t, "podman", hangs)
 	_, err := find(t.Context(), limit)
-	if err == nil || !strings.Contains(err.Error(), "docker hangs") || !strings.Contains(err.Error(), "podman hangs") {
+	none, ok := errors.AsType[*NoEngineError](err)
+	if !ok || !strings.Contains(none.Hangs, "docker hangs") || !strings.Contains(err.Error(), "podman hangs") || strings.Contains(none.Hangs, "nerdctl") {
 		t.Errorf("error %v does not say which clients hang", err)
 	}
 	fakeEngine(t, "podman", "echo v2\n")
-	if e, err := find(t.Context(), limit); err != nil || e.Name != "podman" {
-		t.Errorf("found %+v, %v; want podman, which answers", e, err)
+	if e, err := find(t.Context(), limit); err != nil || e.Name != "podman" || !strings.Contains(e.Hangs, "docker hangs") {
+		t.Errorf("found %+v, %v; want podman, which answers, and docker named", e, err)
 	}
 	if took := time.Since(begun); took > 10*limit {
 		t.Errorf("two times took %v", took)

@@ -4,6 +4,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -51,6 +52,9 @@ type BrokenError struct {
 func (e *BrokenError) Error() string {
 	return fmt.Sprintf("lab %s is broken: %s: `netfault lab down --lab=%s` removes it", e.Name, strings.Join(e.What, "; "), e.Name)
 }
+
+// ErrBeingMade is wrapped by the error of opening a lab that another process still makes.
+var ErrBeingMade = errors.New("being made")
 
 // MakingEnded is what is broken of a lab whose making was ended.
 const MakingEnded = "its making was ended"

@@ -21,7 +21,7 @@ func (l *Lab) usable(ctx context.Context) error {
 	}
 	switch owner.StageOf(r.Made, r.Owner) {
 	case owner.BeingMade:
-		return fmt.Errorf("lab %s is being made by process %d", l.name, r.Owner.PID)
+		return fmt.Errorf("lab %s is %w by process %d", l.name, lab.ErrBeingMade, r.Owner.PID)
 	case owner.Ended:
 		return &lab.BrokenError{Name: l.name, What: []string{lab.MakingEnded}}
 	}

@@ -84,12 +84,11 @@ func isOurs(ctx context.Context, e engine.Engine, name string) (bool, error) {
 }
 
 // List returns the names of all kind labs that left a trace here, whole or not, sorted. Without an engine that answers,
-// only their folders are such a trace.
-func List(ctx context.Context) ([]string, error) {
-	names := []string{}
+// only their folders are such a trace. Hangs says which clients of engines do not answer: there may be labs behind them.
+func List(ctx context.Context) (names []string, hangs string, err error) {
 	entries, err := os.ReadDir(stateRoot())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, "", err
 	}
 	for _, e := range entries {
 		if e.IsDir() && labName.MatchString(e.Name()) {
@@ -98,11 +97,14 @@ func List(ctx context.Context) ([]string, error) {
 	}
 	e, err := engine.Find(ctx)
 	if err != nil {
-		return names, nil
+		if none, ok := errors.AsType[*engine.NoEngineError](err); ok {
+			hangs = none.Hangs
+		}
+		return names, hangs, ctx.Err()
 	}
 	clusters, err := provider(e, &logger{}).List()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	for _, c := range clusters {
 		name, ok := strings.CutPrefix(c, clusterPrefix)
@@ -111,14 +113,14 @@ func List(ctx context.Context) ([]string, error) {
 		}
 		ours, err := isOurs(ctx, e, name)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if ours {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return names, nil
+	return names, e.Hangs, nil
 }
 
 // UseOf says who needs the lab.

@@ -244,7 +244,7 @@ esac
 	if err == nil || !strings.Contains(err.Error(), "not made by netfault") {
 		t.Errorf("a stranger's cluster: %v", err)
 	}
-	if names, err := List(t.Context()); err != nil || slices.Contains(names, "theirs") {
+	if names, _, err := List(t.Context()); err != nil || slices.Contains(names, "theirs") {
 		t.Errorf("a stranger's cluster is listed: %v, %v", names, err)
 	}
 	if said, err := os.ReadFile(calls); err != nil || strings.Contains(string(said), "rm ") {

@@ -234,7 +234,7 @@ func Open(name string) (*Lab, error) {
 	}
 	switch owner.StageOf(r.Made, r.Owner) {
 	case owner.BeingMade:
-		return nil, fmt.Errorf("lab %s is being made by process %d", name, r.Owner.PID)
+		return nil, fmt.Errorf("lab %s is %w by process %d", name, lab.ErrBeingMade, r.Owner.PID)
 	case owner.Ended:
 		return nil, &lab.BrokenError{Name: name, What: []string{lab.MakingEnded}}
 	}

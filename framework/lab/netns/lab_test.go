@@ -14,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/guard"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/machine"
@@ -31,7 +34,22 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test, too
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(guard.Run(m.Run, removeAll))
+}
+
+// removeAll removes the labs of a process of tests that has ended.
+func removeAll(ctx context.Context, pid int) error {
+	names, err := List()
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, name := range names {
+		if strings.HasPrefix(name, fmt.Sprintf("test-%d-", pid)) || name == fmt.Sprintf("bench-%d", pid) {
+			failed = append(failed, Remove(ctx, name))
+		}
+	}
+	return errors.Join(failed...)
 }
 
 // up makes a lab for a test that needs a real one, which make e2e runs: it needs root and netfault-agent beside the test.
@@ -287,6 +305,49 @@ func killFirst(lab, machine string) error {
 		}
 		return errors.Join(errors.New("it runs"), killMarked(lab, machine, running[machine]))
 	})
+}
+
+// `flock FILE netfault lab up` must not hold the lock for as long as the lab stands.
+func TestLabHoldsNothingOfItsMakers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	fd, err := unix.Open(path, unix.O_CREAT|unix.O_RDWR, 0o644) // without O_CLOEXEC
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	l := up(t, "inherits")
+	first, err := firstProcesses(l.record.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for machine, pid := range first {
+		held, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		if err != nil || len(held) == 0 {
+			t.Fatal(held, err)
+		}
+		for _, file := range held {
+			if what, _ := os.Readlink(file); what == path {
+				t.Errorf("%s holds it", machine)
+			}
+		}
+	}
+}
+
+func TestJournalctl(t *testing.T) {
+	l := up(t, "journal")
+	out, err := machine.Output(t.Context(), l.nodes[0], "journalctl", "-u", "flanneld", "-n", "3")
+	if err != nil || bytes.Count(out, []byte("\n")) != 3 {
+		t.Errorf("%q, %v; want three lines of flanneld's log", out, err)
+	}
+	if _, err := machine.Output(t.Context(), l.nodes[1], "journalctl", "-u", "nonsense"); err == nil || !strings.Contains(err.Error(), "flanneld") {
+		t.Errorf("error %v does not say what services there are", err)
+	}
+	// A service that does not start says why, where somebody reads it.
+	failing := agent.Service{Name: "failing", Argv: []string{"sh", "-c", "echo I cannot; exit 1"}, Notify: true}
+	_, err = l.nodes[0].client().Put(t.Context(), failing)
+	if err == nil || !strings.Contains(err.Error(), "I cannot") || !strings.Contains(err.Error(), "`journalctl -u failing`") {
+		t.Errorf("error %v does not quote the log", err)
+	}
 }
 
 // A machine's own /run and /proc must not be this machine's.
