@@ -93,6 +93,7 @@ var _ = Describe("signals", Ordered, ContinueOnFailure, Label("signals"), func()
 	It("a terminal that is closed leaves no fault half way", func(ctx context.Context) {
 		master, slave := openTerminal()
 		cmd := program(ctx, inject...)
+		cmd.Env = append(os.Environ(), "NO_COLOR=1") // lines are told by how they begin
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 		Expect(cmd.Start()).To(Succeed())
