@@ -13,7 +13,7 @@ OUT := out/$(LAB)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export NETFAULT_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netfault
 # What a run as root needs to know of the user's settings: where Go is, and those of these that are set.
-SETTINGS := FLANNEL_VERSION NODE_IMAGE KIND_EXPERIMENTAL_PROVIDER CONTAINERS_CONF DOCKER_HOST DOCKER_CONFIG
+SETTINGS := FLANNEL_VERSION NODE_IMAGE KIND_EXPERIMENTAL_PROVIDER CONTAINERS_CONF DOCKER_HOST DOCKER_CONFIG NO_COLOR TERM
 ENV := env PATH="$(PATH)" NETFAULT_CACHE=$(NETFAULT_CACHE) $(foreach v,$(SETTINGS),$(if $($(v)),$(v)="$($(v))"))
 # Nothing is printed of specs that are skipped, and picking none is an error.
 QUIET := --ginkgo.succinct --ginkgo.silence-skips --ginkgo.fail-on-empty
@@ -40,17 +40,18 @@ node-image: ## build a kind node image without a container registry, for LAB=kin
 	@$(ENV) bin/node-image
 
 e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KEEP=1 keeps the lab of a failure); reports in out/LAB/
-	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && $(MAKE) --no-print-directory suite LAB=$$lab
+	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && exec $(MAKE) --no-print-directory suite LAB=$$lab
 
+# What makes labs is executed in place of its shell, so that make waits for it when a signal ends the run: it clears up.
 suite: tools
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@mkdir -p $(OUT)
 ifeq ($(FOCUS),)
 	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/$(LAB)
-	@$(SUDO) $(ENV) bin/$(LAB).test -test.v | grep -E '^(---|ok|PASS|FAIL|    )'
+	@exec $(SUDO) $(ENV) bin/$(LAB).test -test.v > >(grep -E '^(---|ok|PASS|FAIL|    )')
 endif
-	@color=; [ -t 1 ] || color=--ginkgo.no-color; \
-	$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
+	@color=; [ -t 1 ] && [ -z "$$NO_COLOR" ] && [ "$$TERM" != dumb ] || color=--ginkgo.no-color; \
+	exec $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
 	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json"
 

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/netfault/netfault/framework/collect/procsys"
+	"github.com/netfault/netfault/framework/guard"
 	"github.com/netfault/netfault/framework/kstate"
 	"github.com/netfault/netfault/framework/lab"
 	embedded "github.com/netfault/netfault/framework/lab/netns"
@@ -34,13 +35,20 @@ var machineNetwork = netns.None()
 // is not as it was there, a lab has left.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if *outDir != "" {
+	if *outDir == "" {
+		os.Exit(m.Run())
+	}
+	suite := func() int {
 		if err := chooseLab(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			return 1
 		}
+		return m.Run()
 	}
-	os.Exit(m.Run())
+	if _, left := os.LookupEnv(leftNetwork); left {
+		os.Exit(suite()) // it is guarded already
+	}
+	os.Exit(guard.Run(suite, clearUp))
 }
 
 // chooseLab chooses the kind of lab, and begins anew in a network namespace of its own if it is an embedded one.

@@ -74,6 +74,9 @@ func TestScenarios(t *testing.T) {
 // longLabels are those of specs that take long, and kill netfault on labs of their own.
 var longLabels = []string{"sigkill", "chaos"}
 
+// ownLabs are the labels of specs that make labs of their own, since they end netfault or break the lab itself.
+var ownLabs = append([]string{"signals", "broken"}, longLabels...)
+
 // withoutLong leaves the long specs out of what FOCUS picks, unless it names them: some have their scenario's label, too.
 func withoutLong(focus string) string {
 	var terms []string
@@ -108,7 +111,10 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	})
 })
 
-func labName(pods lab.Attachment) string { return fmt.Sprintf("e2e-%s-%d", pods, os.Getpid()) }
+// labPrefix begins the names of the labs that the suite shares among its specs.
+const labPrefix = "e2e-"
+
+func labName(pods lab.Attachment) string { return fmt.Sprintf("%s%s-%d", labPrefix, pods, os.Getpid()) }
 
 // podsFor is how pods hang on the nodes of a lab of the chosen kind for the scenario.
 func podsFor(s fault.Scenario) lab.Attachment {
@@ -144,19 +150,21 @@ func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
 	return l
 }
 
-// Steps of a scenario tell about themselves; the other specs are announced here. Those that kill netfault make labs of their
-// own.
+// Steps of a scenario tell about themselves; the other specs are announced here. Those that end netfault by a
+// signal make labs of their own.
 var _ = BeforeEach(func(ctx context.Context) {
 	fmt.Println()
 	r := CurrentSpecReport()
-	long := slices.ContainsFunc(longLabels, func(label string) bool { return slices.Contains(r.Labels(), label) })
+	hasOneOf := func(labels []string) bool {
+		return slices.ContainsFunc(labels, func(label string) bool { return slices.Contains(r.Labels(), label) })
+	}
 	if !slices.Contains(r.Labels(), "fault") {
-		if chosen == labs.KIND && !long {
+		if chosen == labs.KIND && !hasOneOf(longLabels) {
 			Skip("the tests of the harness run on the embedded lab: make e2e LAB=netns")
 		}
 		fmt.Println(r.FullText())
 	}
-	if !long {
+	if !hasOneOf(ownLabs) {
 		theLab = labWith(ctx, lab.CNIBridge)
 	}
 })

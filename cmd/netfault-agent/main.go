@@ -50,6 +50,8 @@ func run(ctx context.Context) error {
 	switch filepath.Base(os.Args[0]) {
 	case "systemctl":
 		return agent.Systemctl(ctx, os.Stdout, os.Args[1:])
+	case "journalctl":
+		return agent.Journalctl(ctx, os.Stdout, os.Args[1:])
 	case "sysctl":
 		return agent.Sysctl(ctx, os.Stdout, os.Args[1:])
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -71,11 +70,11 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 				if err != nil {
 					return fmt.Errorf("%w (or judge a bundle: netfault detect --bundle=DIR)", err)
 				}
-				temp, err := os.MkdirTemp("", "netfault-")
+				temp, remove, err := interruptionOf(cmd.Context()).tempDir()
 				if err != nil {
 					return err
 				}
-				defer os.RemoveAll(temp)
+				defer remove()
 				dir = filepath.Join(temp, "bundle")
 				if _, err := snapshot.Take(cmd.Context(), l, "netfault "+version(), dir); err != nil {
 					return err

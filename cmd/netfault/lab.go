@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -18,6 +19,7 @@ import (
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/kind"
 	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/report"
@@ -152,17 +154,22 @@ func newLabDown() *cobra.Command {
 func newLabShell() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
-		Use:   "shell MACHINE [-- COMMAND ARG...]",
+		Use:   "shell [--lab=NAME] MACHINE [--] [COMMAND ARG...]",
 		Short: "Enter a node, a pod or the host outside, or run one command there",
 		Long: `Enter a machine of the lab: a node (n1), its pod (pod-n1), or the host outside the cluster (host). The machine has its
-own network, processes, /run, /proc and /sys, and shares all other files with this machine. The exit code is the
-command's.`,
+own network, processes, /run, /proc and /sys, and shares all other files with this machine. What comes after the machine's
+name is the command, flags and all; --lab comes before it. SIGTERM and SIGHUP are passed on to the command. The exit code is the
+command's; 128 and the signal's number if a signal ended it.`,
 		Example: `  sudo netfault lab shell n1
   sudo netfault lab shell n2 -- ip neigh show dev flannel.1
   sudo netfault lab shell pod-n1 -- ip route`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("name a machine to enter, such as n1; `netfault lab status` lists them")
+			}
+			if len(args) > 1 && strings.HasPrefix(args[1], "-") && args[1] != "--" {
+				return fmt.Errorf("%q after the machine begins no command: flags of netfault come before it, and a command after it or after --, "+
+					"as in: netfault lab shell --lab=NAME %s -- ip neigh", args[1], args[0])
 			}
 			return nil
 		},
@@ -177,6 +184,9 @@ command's.`,
 				return err
 			}
 			argv := args[1:]
+			if len(argv) > 0 && argv[0] == "--" {
+				argv = argv[1:]
+			}
 			if len(argv) == 0 {
 				argv = []string{"bash", "--norc", "-i"}
 				// bash takes its prompt from the environment; without it, nobody could tell where they are.
@@ -184,8 +194,10 @@ command's.`,
 					return err
 				}
 			}
-			// Ctrl-C is for the command inside, which gets it from the terminal itself.
-			err = m.Run(context.WithoutCancel(cmd.Context()), machine.Command{Argv: argv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})
+			command := machine.Command{
+				Argv: argv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Signals: interruptionOf(cmd.Context()).pass(),
+			}
+			err = m.Run(cmd.Context(), command)
 			var exit *machine.ExitError
 			if errors.As(err, &exit) {
 				return exitCode(exit.Code)
@@ -194,6 +206,7 @@ command's.`,
 		},
 	}
 	labFlag(cmd, &name)
+	cmd.Flags().SetInterspersed(false)
 	return cmd
 }
 
@@ -212,19 +225,14 @@ func newLabStatus() *cobra.Command {
 			if err := needRoot(); err != nil {
 				return err
 			}
-			found, err := labs.List(cmd.Context())
+			found, missing, err := labs.Look(cmd.Context())
 			if err != nil {
 				return err
 			}
-			all := []status{}
-			for _, f := range found {
-				l, err := f.Open(cmd.Context())
-				if err != nil {
-					all = append(all, status{Lab: f.Name, Kind: string(f.Kind), State: "broken", Error: err.Error()})
-					continue
-				}
-				all = append(all, statusOf(cmd.Context(), l, f.Name))
+			if missing != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), "netfault:", missing)
 			}
+			all := statusOfAll(cmd.Context(), found)
 			if output == "json" {
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetIndent("", "  ")
@@ -246,7 +254,8 @@ func newLabStatus() *cobra.Command {
 type status struct {
 	Lab     string         `json:"lab"`
 	Kind    string         `json:"kind,omitempty"`
-	State   string         `json:"state"` // "up" or "broken"
+	State   string         `json:"state"` // stateUp, or another
+	Broken  []string       `json:"broken,omitempty"`
 	Error   string         `json:"error,omitempty"`
 	Flannel string         `json:"flannel,omitempty"`
 	Pods    lab.Attachment `json:"pods,omitempty"`   // how they hang on their nodes
@@ -256,34 +265,97 @@ type status struct {
 	Outside string         `json:"outside,omitempty"`
 }
 
+// What State says of a lab.
+const (
+	stateUp     = "up"
+	stateBroken = "broken"
+	// stateUnknown is a lab that cannot be looked at.
+	stateUnknown = "unknown"
+	stateMaking  = "being made"
+	// stateAbandoned is a lab of a process that is gone.
+	stateAbandoned = "abandoned"
+)
+
 type nodeStatus struct {
 	Name     string `json:"name"`
 	Address  string `json:"address"`
 	Pod      string `json:"pod"`
 	Service  string `json:"service"`
 	NodePort int    `json:"nodePort"`
-	Flanneld bool   `json:"flanneld"`
+	Flanneld bool   `json:"flanneld"` // it runs
+	Starting bool   `json:"flanneldStarting,omitempty"`
+}
+
+func (n nodeStatus) flanneld() string {
+	switch {
+	case n.Starting:
+		return "is not ready"
+	case n.Flanneld:
+		return "runs"
+	}
+	return "does not run"
+}
+
+// lookLimit is how long one lab may be looked at: one that is broken can keep its callers waiting for minutes.
+const lookLimit = 10 * time.Second
+
+// statusOfAll looks at all labs side by side.
+func statusOfAll(ctx context.Context, found []labs.Found) []status {
+	all := make([]status, len(found))
+	var looking sync.WaitGroup
+	for i, f := range found {
+		looking.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, lookLimit)
+			defer cancel()
+			l, err := f.Open(ctx)
+			if err != nil {
+				all[i] = notUp(f, err)
+				return
+			}
+			all[i] = statusOf(ctx, l, f.Name)
+			if use, err := f.Use(); err == nil && use == owner.Abandoned {
+				all[i].State, all[i].Error = stateAbandoned, "the process that it belongs to is gone: `netfault reset` removes it"
+			}
+		})
+	}
+	looking.Wait()
+	return all
+}
+
+// notUp is the status of a lab that cannot be opened.
+func notUp(f labs.Found, err error) status {
+	s := status{Lab: f.Name, Kind: string(f.Kind), State: stateUnknown, Error: err.Error()}
+	if broken, ok := errors.AsType[*lab.BrokenError](err); ok {
+		s.State, s.Broken = stateBroken, broken.What
+	}
+	if errors.Is(err, lab.ErrBeingMade) {
+		s.State = stateMaking
+	}
+	return s
 }
 
 func statusOf(ctx context.Context, l lab.Lab, name string) status {
 	kind, _, _ := strings.Cut(l.Name(), ":")
-	s := status{Lab: name, Kind: kind, State: "up", Flannel: l.Flannel().Version(), Pods: l.Pods(), Docker: l.Docker(), Outside: l.Outside().Address.String()}
-	running, err := l.Flannel().Running(ctx)
-	if err != nil {
-		s.State, s.Error = "broken", err.Error()
-	}
+	s := status{Lab: name, Kind: kind, State: stateUp, Flannel: l.Flannel().Version(), Pods: l.Pods(), Docker: l.Docker(), Outside: l.Outside().Address.String()}
+	running, errRunning := l.Flannel().Running(ctx)
+	starting, errStarting := l.Flannel().Starting(ctx)
+	broken, errBroken := l.Broken(ctx)
 	for _, n := range l.Nodes() {
 		s.Nodes = append(s.Nodes, nodeStatus{
 			Name: n.Name(), Address: n.Address.String(), Pod: n.Pod.Address.String(), Service: n.Pod.Service.ClusterIP.String(),
-			NodePort: n.Pod.Service.NodePort, Flanneld: slices.Contains(running, n.Name()),
+			NodePort: n.Pod.Service.NodePort, Flanneld: slices.Contains(running, n.Name()), Starting: slices.Contains(starting, n.Name()),
 		})
 	}
-	j, err := undo.Read(l)
-	switch {
-	case err == nil:
-		s.Fault = j.Scenario
-	case !errors.Is(err, fs.ErrNotExist):
-		s.State, s.Error = "broken", err.Error()
+	j, errJournal := undo.Read(l)
+	if errors.Is(errJournal, fs.ErrNotExist) {
+		errJournal = nil
+	}
+	s.Fault = j.Scenario
+	if err := errors.Join(errRunning, errStarting, errBroken, errJournal); err != nil {
+		s.State, s.Error = stateUnknown, err.Error()
+	}
+	if len(broken) > 0 {
+		s.State, s.Broken = stateBroken, broken
 	}
 	return s
 }
@@ -291,7 +363,10 @@ func statusOf(ctx context.Context, l lab.Lab, name string) status {
 func writeStatus(w io.Writer, all []status) {
 	for _, s := range all {
 		if s.Error != "" {
-			fmt.Fprintf(w, "lab %s: %s\n", s.Lab, s.Error)
+			prefix := "lab " + s.Lab
+			fmt.Fprintln(w, prefix+strings.TrimPrefix(": "+s.Error, ": "+prefix))
+		}
+		if s.Nodes == nil {
 			continue
 		}
 		force := "no fault in force"
@@ -303,13 +378,12 @@ func writeStatus(w io.Writer, all []status) {
 			pods += " (" + s.Docker + ")"
 		}
 		fmt.Fprintf(w, "lab %s (%s), flannel %s, %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flannel, pods, force, s.Outside)
+		if len(s.Broken) > 0 {
+			fmt.Fprintf(w, "it is broken: %s\n", strings.Join(s.Broken, "; "))
+		}
 		t := report.NewTable(w, "node", "address", "pod", "service", "nodeport", "flanneld")
 		for _, n := range s.Nodes {
-			running := "runs"
-			if !n.Flanneld {
-				running = "does not run"
-			}
-			t.AppendRow(table.Row{n.Name, n.Address, n.Pod, n.Service, n.NodePort, running})
+			t.AppendRow(table.Row{n.Name, n.Address, n.Pod, n.Service, n.NodePort, n.flanneld()})
 		}
 		t.Render()
 	}

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -25,18 +23,23 @@ const errorCode = 2
 func main() { os.Exit(execute()) }
 
 func execute() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, interrupted := withInterruption(context.Background())
 	root, begun := newRoot(), false
 	tellUsageErrors(root, &begun)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
+	code, told := errors.AsType[exitCode](err)
+	if err != nil && !told {
+		fmt.Fprintln(os.Stderr, "netfault:", err)
 	}
-	if code, ok := errors.AsType[exitCode](err); ok {
+	if signalled, ended := interrupted.exitCode(err); ended {
+		return signalled
+	}
+	switch {
+	case err == nil:
+		return 0
+	case told:
 		return int(code)
 	}
-	fmt.Fprintln(os.Stderr, "netfault:", err)
 	return exitCodeOf(err, begun)
 }
 
@@ -70,7 +73,12 @@ commands that heal it.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			if flag := cmd.Flag("lab"); flag != nil && flag.Annotations[namesLab] != nil {
+				interruptionOf(cmd.Context()).about(flag.Value.String())
+			}
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newExplain(), newAnonymise(), newCapture(), newReset(), newDoctor())
 	return root
@@ -87,9 +95,13 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("%s takes no argument, but got %q; see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())
 }
 
+// namesLab marks the flag --lab of the commands that are about one lab.
+const namesLab = "netfault: names a lab"
+
 // labFlag adds the flag that says which lab is meant.
 func labFlag(cmd *cobra.Command, name *string) {
 	cmd.Flags().StringVar(name, "lab", "lab", "which lab, if there are several")
 	// The flag was registered in the line above.
+	_ = cmd.Flags().SetAnnotation("lab", namesLab, []string{"true"})
 	_ = cmd.RegisterFlagCompletionFunc("lab", completeLabs)
 }

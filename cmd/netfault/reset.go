@@ -25,9 +25,12 @@ on are left alone. It may be run at any time, and twice.`,
 			if err := needRoot(); err != nil {
 				return err
 			}
-			all, err := labs.List(cmd.Context())
+			all, missing, err := labs.Look(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if missing != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), "netfault:", missing)
 			}
 			var failed []error
 			for _, f := range all {

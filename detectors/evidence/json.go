@@ -63,7 +63,10 @@ func (b *Bundle) decode(file string, read func(*decoder) error) error {
 		d.limit.r, d.original = old, old.original
 	}
 	d.Decoder = jsontext.NewDecoder(&d.limit)
-	if d.PeekKind() == jsontext.KindInvalid {
+	switch d.PeekKind() {
+	case '0':
+		return fileError(file, errText) // "1: lo: …"
+	case jsontext.KindInvalid:
 		if _, err := d.ReadToken(); err == io.EOF {
 			return fileError(file, errEmpty)
 		} else if err != nil && isText(d.UnreadBuffer()) {

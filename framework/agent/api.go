@@ -14,8 +14,8 @@ import (
 // SocketPath is where the first process of a machine listens, seen from inside the machine.
 const SocketPath = "/run/netfault/init.sock"
 
-// BinDir comes first on the PATH of every command in a machine of the embedded lab: it holds the lab's own systemctl and
-// sysctl.
+// BinDir comes first on the PATH of every command in a machine of the embedded lab: it holds the lab's own systemctl,
+// journalctl and sysctl.
 const BinDir = "/run/netfault/bin"
 
 // Machine asks the first process of a lab for a new machine.
@@ -65,6 +65,8 @@ type Status struct {
 	Running bool `json:"running"`
 	// PID is the process ID inside the machine; 0 when it does not run.
 	PID int `json:"pid"`
+	// Starting says that it runs and has not been ready yet.
+	Starting bool `json:"starting,omitempty"`
 	// Stale says that it runs with other options than its files hold by now.
 	Stale bool `json:"stale,omitempty"`
 	// Exit says how the last run ended, if it did.

@@ -9,9 +9,11 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // InitOptions are what the first process of a machine is started with.
@@ -30,6 +32,9 @@ func Init(o InitOptions) error {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	if os.Getpid() != 1 {
 		return fmt.Errorf("netfault-agent init is started by the lab as the first process of a machine, not by hand")
+	}
+	if err := closeInherited(); err != nil {
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -52,6 +57,28 @@ func Init(o InitOptions) error {
 	f := &family{}
 	go f.reapForever()
 	return http.Serve(listener, newInitHandler(o, self, f))
+}
+
+// closeInherited closes the files that whoever made the lab had open by chance: a lab that stands would hold them for as long,
+// such as the lock of `flock FILE netfault lab up`. Files of this process's own are closed on exec, which tells them apart.
+func closeInherited() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, e := range open {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd <= 2 {
+			continue
+		}
+		// An error here is that of the folder's own, which is closed by now.
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			if err := unix.Close(fd); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func newInitHandler(o InitOptions, self string, f *family) http.Handler {

@@ -51,7 +51,12 @@ func isolate(o InitOptions, self string) error {
 	if err := ownSys(); err != nil {
 		return err
 	}
-	return errors.Join(os.Symlink(self, filepath.Join(BinDir, "systemctl")), os.Symlink(self, filepath.Join(BinDir, "sysctl")))
+	for _, name := range []string{"systemctl", "journalctl", "sysctl"} {
+		if err := os.Symlink(self, filepath.Join(BinDir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ownCopy lets the machine write to its own copy of a folder, which is in memory. A folder that is not there stays away.

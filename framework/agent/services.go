@@ -26,13 +26,18 @@ type manager struct {
 
 // service is one process, started and stopped under its own lock, so that a slow stop does not hold up the others.
 type service struct {
+	// acting is held over a start or a stop, which may take a minute; what the service is can be asked all the same.
+	acting sync.Mutex
+
 	mu   sync.Mutex
 	spec Service
 	cmd  *exec.Cmd
 	// done is closed once the process is gone; nil before the first start.
-	done   chan struct{}
-	exit   string
-	family *family
+	done chan struct{}
+	exit string
+	// starting says that the process that was started last has not been ready yet.
+	starting bool
+	family   *family
 }
 
 func (m *manager) list() []Status {
@@ -40,9 +45,7 @@ func (m *manager) list() []Status {
 	defer m.mu.Unlock()
 	all := make([]Status, 0, len(m.services))
 	for _, s := range m.services {
-		s.mu.Lock()
 		all = append(all, s.status())
-		s.mu.Unlock()
 	}
 	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Name, b.Name) })
 	return all
@@ -59,10 +62,12 @@ func (m *manager) put(spec Service) (Status, error) {
 		m.services[spec.Name] = s
 	}
 	m.mu.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.acting.Lock()
+	defer s.acting.Unlock()
 	s.stop()
+	s.mu.Lock()
 	s.spec = spec
+	s.mu.Unlock()
 	if err := writeFiles(spec.Files); err != nil {
 		return s.status(), err
 	}
@@ -89,8 +94,8 @@ func (m *manager) act(name, verb string) (Status, error) {
 	if !ok {
 		return Status{}, fmt.Errorf("this machine has no service %q", name)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.acting.Lock()
+	defer s.acting.Unlock()
 	switch verb {
 	case "start":
 		err := s.start()
@@ -106,6 +111,7 @@ func (m *manager) act(name, verb string) (Status, error) {
 	return Status{}, fmt.Errorf("cannot %s a service: want start, stop or restart", verb)
 }
 
+// running is asked under either lock.
 func (s *service) running() bool {
 	if s.done == nil {
 		return false
@@ -119,9 +125,11 @@ func (s *service) running() bool {
 }
 
 func (s *service) status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	st := Status{Service: s.spec, Running: s.running()}
 	if st.Running {
-		st.PID = s.cmd.Process.Pid
+		st.PID, st.Starting = s.cmd.Process.Pid, s.starting
 		// Files that cannot be read are told at the next start.
 		env, err := s.spec.environment()
 		st.Stale = err == nil && !slices.Equal(expand(s.spec.Argv, env), s.cmd.Args)
@@ -135,7 +143,7 @@ func (s *service) start() error {
 	if s.running() {
 		return nil
 	}
-	log, err := os.OpenFile(filepath.Join(LogDir, s.spec.Name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := os.OpenFile(logPath(s.spec.Name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
@@ -165,7 +173,9 @@ func (s *service) start() error {
 	if err := s.family.start(cmd, start); err != nil {
 		return fmt.Errorf("start %s: %w", s.spec.Name, err)
 	}
-	s.cmd, s.done = cmd, make(chan struct{})
+	s.mu.Lock()
+	s.cmd, s.done, s.starting = cmd, make(chan struct{}), true
+	s.mu.Unlock()
 	go func(done chan struct{}) {
 		waitErr := s.family.wait(cmd)
 		s.exit = exitText(waitErr)
@@ -173,10 +183,16 @@ func (s *service) start() error {
 	}(s.done)
 	if ready != nil {
 		if err := ready.wait(s.done); err != nil {
-			return fmt.Errorf("start %s: %w: see its log, %s", s.spec.Name, err, log.Name())
+			return fmt.Errorf("start %s: %w", s.spec.Name, withLog(err, s.spec.Name))
 		}
 	}
-	return s.startPost(env, log)
+	if err := s.startPost(env, log); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.starting = false
+	return nil
 }
 
 // startPost runs what the unit runs after each start.
@@ -187,7 +203,7 @@ func (s *service) startPost(env []string, log *os.File) error {
 	post := exec.Command(s.spec.StartPost[0], s.spec.StartPost[1:]...)
 	post.Env, post.Dir, post.Stdout, post.Stderr = env, "/", log, log
 	if err := s.family.run(post); err != nil {
-		return fmt.Errorf("%s, after the start of %s: %w: see its log, %s", s.spec.StartPost[0], s.spec.Name, err, log.Name())
+		return fmt.Errorf("%s, after the start of %s: %w", s.spec.StartPost[0], s.spec.Name, withLog(err, s.spec.Name))
 	}
 	return nil
 }

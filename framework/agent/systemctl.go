@@ -30,6 +30,9 @@ func Systemctl(ctx context.Context, out io.Writer, args []string) error {
 		if services[i].Running {
 			state = fmt.Sprintf("active (running), PID %d", services[i].PID)
 		}
+		if services[i].Starting {
+			state = fmt.Sprintf("activating (start), PID %d", services[i].PID)
+		}
 		_, err = fmt.Fprintf(out, "%s.service: %s\n  %s\n", name, state, strings.Join(services[i].Argv, " "))
 		return err
 	}

@@ -11,7 +11,10 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/netfault/netfault/framework/machine"
 )
 
 // Engine is a container engine that answers.
@@ -20,7 +23,24 @@ type Engine struct {
 	Name string
 	// CgroupV1 is set if the machine that runs the containers, which may be a virtual one, has control groups v1.
 	CgroupV1 bool
+	// Hangs says which clients that were to be taken before this one do not answer; empty if none is like that.
+	Hangs string
 }
+
+// NoEngineError says why there is no engine.
+type NoEngineError struct {
+	// Reasons has one for each client.
+	Reasons []string
+	// Hangs says which clients do not answer, with or without an engine behind them; empty if none is like that.
+	Hangs string
+}
+
+func (e *NoEngineError) Error() string {
+	return fmt.Sprintf("no container engine answers (%s); `netfault doctor --fix` installs Podman where there is none", strings.Join(e.Reasons, "; "))
+}
+
+// errHangs is a client that does not answer.
+var errHangs = errors.New("hangs")
 
 // ProviderVariable chooses the engine, as it does for kind's own command.
 const ProviderVariable = "KIND_EXPERIMENTAL_PROVIDER"
@@ -28,27 +48,54 @@ const ProviderVariable = "KIND_EXPERIMENTAL_PROVIDER"
 // order is the one in which kind looks for engines (pkg/cluster/provider.go, v0.33.0).
 var order = []string{"docker", "nerdctl", "podman"}
 
-// answerLimit is how long an engine may take to answer: the first start of a machine's Podman takes seconds.
-const answerLimit = 30 * time.Second
+// answerLimit is how long an engine may take to answer. The first start of a machine's Podman takes a second or two; a client
+// that takes longer hangs, mostly for want of its daemon, and people wait for it at each command.
+const answerLimit = 5 * time.Second
 
 // Find returns the first engine that answers, or the one that KIND_EXPERIMENTAL_PROVIDER names. kind takes the first one
 // that is installed, which fails where a client has no daemon. For Podman, the environment of this process gets
 // CONTAINERS_CONF if the machine needs it and the user did not set it. The error says of each engine why not.
-func Find(ctx context.Context) (Engine, error) {
+func Find(ctx context.Context) (Engine, error) { return find(ctx, answerLimit) }
+
+// find asks all candidates side by side, so that those that hang cost their time once.
+func find(ctx context.Context, limit time.Duration) (Engine, error) {
 	names, err := candidates(os.Getenv(ProviderVariable))
 	if err != nil {
 		return Engine{}, err
 	}
-	var reasons []string
-	for _, name := range names {
-		e, err := answers(ctx, name)
-		if err == nil {
-			return e, nil
-		}
-		reasons = append(reasons, fmt.Sprintf("%s %v", name, err))
+	type answer struct {
+		engine Engine
+		err    error
 	}
-	const hint = "`netfault doctor --fix` installs Podman where there is none"
-	return Engine{}, fmt.Errorf("no container engine answers (%s); %s", strings.Join(reasons, "; "), hint)
+	var asked sync.WaitGroup
+	asking, cancel := context.WithCancel(ctx)
+	defer asked.Wait()
+	defer cancel()
+	said := make([]chan answer, len(names))
+	for i, name := range names {
+		said[i] = make(chan answer, 1)
+		asked.Go(func() {
+			e, err := answers(asking, name, limit)
+			said[i] <- answer{e, err}
+		})
+	}
+	var reasons, hang []string
+	for i, name := range names {
+		a := <-said[i]
+		if a.err == nil {
+			a.engine.Hangs = strings.Join(hang, "; ")
+			return a.engine, nil
+		}
+		reason := fmt.Sprintf("%s %v", name, a.err)
+		reasons = append(reasons, reason)
+		if errors.Is(a.err, errHangs) {
+			hang = append(hang, reason)
+		}
+	}
+	if ctx.Err() != nil {
+		return Engine{}, context.Cause(ctx)
+	}
+	return Engine{}, &NoEngineError{Reasons: reasons, Hangs: strings.Join(hang, "; ")}
 }
 
 func candidates(provider string) ([]string, error) {
@@ -61,7 +108,7 @@ func candidates(provider string) ([]string, error) {
 	return nil, fmt.Errorf("%s=%q: want docker, podman, nerdctl or finch", ProviderVariable, provider)
 }
 
-func answers(ctx context.Context, name string) (Engine, error) {
+func answers(ctx context.Context, name string, limit time.Duration) (Engine, error) {
 	if _, err := exec.LookPath(name); err != nil {
 		return Engine{}, errors.New("is not installed")
 	}
@@ -72,10 +119,13 @@ func answers(ctx context.Context, name string) (Engine, error) {
 			return Engine{}, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	e := Engine{Name: name}
-	out, err := e.Output(ctx, "info", "--format", format)
+	out, err := e.Output(limited, "info", "--format", format)
+	if limited.Err() != nil && ctx.Err() == nil {
+		return Engine{}, fmt.Errorf("%w: `%s info` says nothing within %v", errHangs, name, limit)
+	}
 	if err != nil {
 		return Engine{}, err
 	}
@@ -94,6 +144,7 @@ func (e Engine) Output(ctx context.Context, args ...string) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, e.Name, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	machine.OwnGroup(cmd)
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("%s %s: %w: %s", e.Name, args[0], err, lastLine(stderr.String()))
 	}

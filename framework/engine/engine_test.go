@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestCandidates(t *testing.T) {
@@ -43,6 +45,37 @@ func TestClientWithoutDaemon(t *testing.T) {
 	fakeEngine(t, "nerdctl", "echo 2\n")
 	if e, err := Find(t.Context()); err != nil || e != (Engine{Name: "nerdctl"}) {
 		t.Errorf("found %+v, %v; want nerdctl, which answers", e, err)
+	}
+}
+
+// A client whose daemon does not answer must not hold up netfault for long, nor a client beside it; that it hangs is said.
+// The sleep is a child of the client's: it must not be waited for, either.
+func TestClientThatHangs(t *testing.T) {
+	const limit = 200 * time.Millisecond
+	t.Setenv(ProviderVariable, "")
+	t.Setenv(confVariable, "/the/user's")
+	hangs := "/bin/sleep 60; echo 2\n"
+	begun := time.Now()
+	t.Setenv("PATH", "")
+	fakeEngine(t, "docker", hangs)
+	fakeEngine(t, "podman", hangs)
+	_, err := find(t.Context(), limit)
+	none, ok := errors.AsType[*NoEngineError](err)
+	if !ok || !strings.Contains(none.Hangs, "docker hangs") || !strings.Contains(err.Error(), "podman hangs") || strings.Contains(none.Hangs, "nerdctl") {
+		t.Errorf("error %v does not say which clients hang", err)
+	}
+	fakeEngine(t, "podman", "echo v2\n")
+	if e, err := find(t.Context(), limit); err != nil || e.Name != "podman" || !strings.Contains(e.Hangs, "docker hangs") {
+		t.Errorf("found %+v, %v; want podman, which answers, and docker named", e, err)
+	}
+	if took := time.Since(begun); took > 10*limit {
+		t.Errorf("two times took %v", took)
+	}
+	fakeEngine(t, "docker", "echo 2\n")
+	fakeEngine(t, "podman", hangs)
+	begun = time.Now()
+	if e, err := find(t.Context(), time.Minute); err != nil || e.Name != "docker" || time.Since(begun) > 10*time.Second {
+		t.Errorf("found %+v, %v after %v; want docker at once", e, err, time.Since(begun))
 	}
 }
 

@@ -4,7 +4,10 @@ package lab
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/machine"
@@ -33,7 +36,28 @@ type Lab interface {
 	Leases(ctx context.Context) ([]evidence.Lease, error)
 	// Agent is the path of netfault-agent inside every machine of the lab.
 	Agent() string
+	// Broken lists what of the lab itself does not run though it should, such as "no probe server in pod-n1"; flanneld, which
+	// faults end as well, is not part of it.
+	Broken(ctx context.Context) ([]string, error)
 }
+
+// BrokenError is a lab that cannot be used any more.
+type BrokenError struct {
+	// Name is the lab's, without its kind.
+	Name string
+	// What lists what is broken, such as "n2 does not run".
+	What []string
+}
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("lab %s is broken: %s: `netfault lab down --lab=%s` removes it", e.Name, strings.Join(e.What, "; "), e.Name)
+}
+
+// ErrBeingMade is wrapped by the error of opening a lab that another process still makes.
+var ErrBeingMade = errors.New("being made")
+
+// MakingEnded is what is broken of a lab whose making was ended.
+const MakingEnded = "its making was ended"
 
 // Attachment is how pods hang on their nodes.
 type Attachment string

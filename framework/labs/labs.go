@@ -42,17 +42,27 @@ func Choose(ctx context.Context, k Kind, progress func(string)) (chosen Kind, wh
 		return "", "", fmt.Errorf("there is no lab of the kind %q; there are %v", k, Kinds)
 	}
 	e, err := engine.Find(ctx)
+	if ctx.Err() != nil {
+		return "", "", context.Cause(ctx)
+	}
 	if err != nil {
-		return Netns, "no container engine answers: " + err.Error(), nil
+		return Netns, err.Error(), nil
 	}
 	image, err := kind.FindImage(ctx, e, progress)
 	if err == nil {
 		err = kind.CheckFlannel(tools.FlannelVersion(), image)
 	}
 	if err != nil {
-		return Netns, e.Name + " answers, but " + err.Error(), nil
+		return Netns, answers(e) + ", but " + err.Error(), nil
 	}
-	return KIND, fmt.Sprintf("%s answers, and has the node image %s", e.Name, image), nil
+	return KIND, fmt.Sprintf("%s, and has the node image %s", answers(e), image), nil
+}
+
+func answers(e engine.Engine) string {
+	if e.Hangs != "" {
+		return fmt.Sprintf("%s; %s answers", e.Hangs, e.Name)
+	}
+	return e.Name + " answers"
 }
 
 // Options say what lab to make; it needs a Name.
@@ -106,22 +116,31 @@ type Found struct {
 
 // List returns all labs, embedded ones first, sorted by name.
 func List(ctx context.Context) ([]Found, error) {
+	all, _, err := Look(ctx)
+	return all, err
+}
+
+// Look is List, and says why kind labs may be missing in it: which clients of container engines do not answer. It is empty if
+// none may.
+func Look(ctx context.Context) (all []Found, missing string, err error) {
 	embedded, err := netns.List()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	clusters, err := kind.List(ctx)
+	clusters, hangs, err := kind.List(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var all []Found
 	for _, name := range embedded {
 		all = append(all, Found{Netns, name})
 	}
 	for _, name := range clusters {
 		all = append(all, Found{KIND, name})
 	}
-	return all, nil
+	if hangs != "" {
+		missing = "kind labs may be missing here: " + hangs
+	}
+	return all, missing, nil
 }
 
 // Find returns the lab of that name. If there is one of each kind, it is the embedded one, for which no container engine

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 )
 
@@ -25,13 +26,17 @@ type Command struct {
 	Stdout io.Writer
 	// Stderr, when nil, is kept and put into the ExitError.
 	Stderr io.Writer
+	// Signals are passed on to the command. One that has them shares the caller's terminal, and gets Ctrl-C from it; every
+	// other is kept from that (OwnGroup).
+	Signals <-chan os.Signal
 }
 
 // ExitError is a command that ran and failed.
 type ExitError struct {
 	Machine string
 	Argv    []string
-	Code    int
+	// Code is what the command exited with, or 128 and the number of the signal that ended it.
+	Code int
 	// Stderr is the end of what the command wrote there, if nobody else received it.
 	Stderr string
 }

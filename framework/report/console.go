@@ -19,15 +19,18 @@ type Console struct {
 	color bool
 }
 
-// NewConsole writes to w, in colour only if w is a terminal and NO_COLOR is not set (no-color.org).
+// NewConsole writes to w, in colour only if w is a terminal that has colours and NO_COLOR is not set (no-color.org).
 func NewConsole(w io.Writer) *Console {
-	return &Console{w: w, color: isTerminal(w)}
+	return &Console{w: w, color: isTerminal(w) && hasColor()}
 }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == ""
+	return ok && term.IsTerminal(int(f.Fd()))
 }
+
+// hasColor says that the terminal of this process takes colours and its user wants them. Editors and logs set TERM=dumb.
+func hasColor() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
 
 const (
 	red   = "31"

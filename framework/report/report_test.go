@@ -45,3 +45,16 @@ func TestNoEscapesInAFile(t *testing.T) {
 		}
 	}
 }
+
+func TestColorIsForTerminalsThatHaveIt(t *testing.T) {
+	for _, c := range []struct {
+		term, noColor string
+		want          bool
+	}{{"xterm", "", true}, {"dumb", "", false}, {"xterm", "1", false}, {"", "", true}} {
+		t.Setenv("TERM", c.term)
+		t.Setenv("NO_COLOR", c.noColor)
+		if got := hasColor(); got != c.want {
+			t.Errorf("TERM=%q NO_COLOR=%q: %v", c.term, c.noColor, got)
+		}
+	}
+}

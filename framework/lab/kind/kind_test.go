@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/guard"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/machine"
@@ -24,6 +26,16 @@ import (
 )
 
 var _ lab.Lab = (*Lab)(nil)
+
+func TestMain(m *testing.M) {
+	os.Exit(guard.Run(m.Run, func(ctx context.Context, pid int) error {
+		name := fmt.Sprintf("test-%d", pid)
+		if _, err := os.Stat(stateDir(name)); errors.Is(err, fs.ErrNotExist) {
+			return nil // so that no engine is asked for unit tests
+		}
+		return Remove(ctx, name)
+	}))
+}
 
 // up makes a lab for a test that needs a real one, which make e2e LAB=kind runs: it needs an engine, a node image and
 // netfault-agent beside the test.
@@ -43,7 +55,7 @@ func up(t *testing.T) *Lab {
 		if err := Remove(context.Background(), name); err != nil {
 			t.Error(err)
 		}
-		left, err := List(context.Background())
+		left, _, err := List(context.Background())
 		if err != nil || slices.Contains(left, name) {
 			t.Errorf("after its removal the lab is listed: %v, %v", left, err)
 		}
@@ -81,7 +93,7 @@ func testUse(t *testing.T, l *Lab) {
 	if _, err := Up(t.Context(), Options{Name: l.name}); err == nil || !strings.Contains(err.Error(), "is there already") {
 		t.Errorf("a second lab of the same name: %v", err)
 	}
-	if all, err := List(t.Context()); err != nil || !slices.Contains(all, l.name) {
+	if all, _, err := List(t.Context()); err != nil || !slices.Contains(all, l.name) {
 		t.Errorf("the lab is not listed: %v, %v", all, err)
 	}
 }

@@ -122,12 +122,12 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.claim(); err != nil {
+	if err := l.claim(o.Nodes); err != nil {
 		return nil, err
 	}
 	err = l.build(ctx, o, agent, manifest)
-	if err == nil && !o.Owned {
-		err = record{Name: o.Name}.write()
+	if err == nil {
+		err = l.finish(o.Owned)
 	}
 	if err == nil {
 		return l, nil
@@ -237,8 +237,11 @@ func Open(ctx context.Context, name string) (*Lab, error) {
 	if !slices.Contains(all, clusterName(name)) {
 		return nil, fmt.Errorf("there is no lab %q: `netfault lab up` makes one", name)
 	}
+	if err := l.usable(ctx); err != nil {
+		return nil, err
+	}
 	if err := l.connect(ctx); err != nil {
-		return nil, fmt.Errorf("lab %s: %w; `netfault reset` clears what is left of it", name, err)
+		return nil, fmt.Errorf("lab %s: %w; `netfault lab down --lab=%s` removes it", name, err, name)
 	}
 	for _, n := range l.nodes {
 		n.container.agentIsThere()

@@ -49,7 +49,7 @@ func (p *Place) Run(ctx context.Context, c machine.Command) error {
 		return p.interactive(ctx, c, argv)
 	}
 	tail := &machine.Tail{}
-	command := session.Command{Argv: argv, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr}
+	command := session.Command{Argv: argv, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr, Signals: c.Signals}
 	if c.Stderr == nil {
 		command.Stderr = tail
 	}
@@ -123,15 +123,25 @@ func (p *Place) failure(code int, argv []string, stderr string) error {
 	return &machine.ExitError{Machine: p.name, Argv: argv, Code: code, Stderr: stderr}
 }
 
-// interactive gives the command a terminal of its own.
+// interactive gives the command a terminal of its own. Signals end the engine's program, which does not pass them on; what
+// Ctrl-C and its like are on the terminal, the terminal in the container makes.
 func (p *Place) interactive(ctx context.Context, c machine.Command, argv []string) error {
 	args := append([]string{"exec", "--interactive", "--tty", "--privileged", p.container.String()}, argv...)
 	cmd := exec.CommandContext(ctx, p.container.engine.Name, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	defer close(ended)
+	if c.Signals != nil {
+		// An error means that the command has ended meanwhile.
+		go machine.PassSignals(c.Signals, ended, func(s os.Signal) { _ = cmd.Process.Signal(s) })
+	}
+	err := cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return p.failure(exit.ExitCode(), c.Argv, "")
+		return p.failure(machine.ExitCode(exit.ProcessState), c.Argv, "")
 	}
 	return err
 }

@@ -52,18 +52,24 @@ func Remove(ctx context.Context, name string) error {
 	return removeState(name)
 }
 
-// removeCluster kills the containers first: an orderly halt of their systemd takes many seconds, and is of no use.
+// removeCluster kills the containers first: an orderly halt of their systemd takes many seconds, and is of no use. It removes
+// them itself, since Ctrl-C would end kind's command for that; what is left is for kind.
 func removeCluster(ctx context.Context, e engine.Engine, p *cluster.Provider, name string) error {
 	containers, err := p.ListNodes(clusterName(name))
 	if err != nil {
 		return err
 	}
-	kill := []string{"kill"}
-	for _, c := range containers {
-		kill = append(kill, c.String())
+	if len(containers) > 0 {
+		var names []string
+		for _, c := range containers {
+			names = append(names, c.String())
+		}
+		// One that does not run cannot be killed; it is removed all the same.
+		_, _ = e.Output(ctx, append([]string{"kill"}, names...)...)
+		if _, err := e.Output(ctx, append([]string{"rm", "--force", "--volumes"}, names...)...); err != nil {
+			return err
+		}
 	}
-	// One that does not run cannot be killed; it is removed all the same.
-	_, _ = e.Output(ctx, kill...)
 	return p.Delete(clusterName(name), kubeconfigPath(name))
 }
 
@@ -78,12 +84,11 @@ func isOurs(ctx context.Context, e engine.Engine, name string) (bool, error) {
 }
 
 // List returns the names of all kind labs that left a trace here, whole or not, sorted. Without an engine that answers,
-// only their folders are such a trace.
-func List(ctx context.Context) ([]string, error) {
-	names := []string{}
+// only their folders are such a trace. Hangs says which clients of engines do not answer: there may be labs behind them.
+func List(ctx context.Context) (names []string, hangs string, err error) {
 	entries, err := os.ReadDir(stateRoot())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, "", err
 	}
 	for _, e := range entries {
 		if e.IsDir() && labName.MatchString(e.Name()) {
@@ -92,11 +97,14 @@ func List(ctx context.Context) ([]string, error) {
 	}
 	e, err := engine.Find(ctx)
 	if err != nil {
-		return names, nil
+		if none, ok := errors.AsType[*engine.NoEngineError](err); ok {
+			hangs = none.Hangs
+		}
+		return names, hangs, ctx.Err()
 	}
 	clusters, err := provider(e, &logger{}).List()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	for _, c := range clusters {
 		name, ok := strings.CutPrefix(c, clusterPrefix)
@@ -105,14 +113,14 @@ func List(ctx context.Context) ([]string, error) {
 		}
 		ours, err := isOurs(ctx, e, name)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if ours {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return names, nil
+	return names, e.Hangs, nil
 }
 
 // UseOf says who needs the lab.

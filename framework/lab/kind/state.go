@@ -28,6 +28,10 @@ func stateDir(name string) string { return filepath.Join(stateRoot(), name) }
 // record is lab.json: who needs the lab. The cluster itself is found by its label.
 type record struct {
 	Name string `json:"name"`
+	// Nodes is how many it has.
+	Nodes int `json:"nodes"`
+	// Made says that the lab was finished.
+	Made bool `json:"made"`
 	// Owner is the process that the lab belongs to, and dies with; it is zero for a lab that stands on its own.
 	Owner owner.Process `json:"owner"`
 }
@@ -42,7 +46,7 @@ func readRecord(name string) (record, error) {
 }
 
 // claim makes the lab's folder, which nobody else can have made, before anything else.
-func (l *Lab) claim() error {
+func (l *Lab) claim(nodes int) error {
 	all, err := l.provider.List()
 	if err != nil {
 		return err
@@ -66,7 +70,20 @@ func (l *Lab) claim() error {
 	if err != nil {
 		return err
 	}
-	return record{Name: l.name, Owner: this}.write()
+	return record{Name: l.name, Nodes: nodes, Owner: this}.write()
+}
+
+// finish writes down that the lab is made, and that it stands on its own unless it is owned.
+func (l *Lab) finish(owned bool) error {
+	r, err := readRecord(l.name)
+	if err != nil {
+		return err
+	}
+	r.Made = true
+	if !owned {
+		r.Owner = owner.Process{}
+	}
+	return r.write()
 }
 
 func alreadyUp(name string) error {

@@ -244,7 +244,7 @@ esac
 	if err == nil || !strings.Contains(err.Error(), "not made by netfault") {
 		t.Errorf("a stranger's cluster: %v", err)
 	}
-	if names, err := List(t.Context()); err != nil || slices.Contains(names, "theirs") {
+	if names, _, err := List(t.Context()); err != nil || slices.Contains(names, "theirs") {
 		t.Errorf("a stranger's cluster is listed: %v, %v", names, err)
 	}
 	if said, err := os.ReadFile(calls); err != nil || strings.Contains(string(said), "rm ") {
@@ -343,5 +343,20 @@ func TestCheckStatic(t *testing.T) {
 	}
 	if err := checkStatic("/bin/sh"); err == nil || !strings.Contains(err.Error(), "make build") {
 		t.Errorf("/bin/sh, which needs a C library: %v", err)
+	}
+}
+
+func TestBrokenContainers(t *testing.T) {
+	expected := append(nodeNames("x", 3), "netfault-x-host")
+	for list, want := range map[string][]string{
+		"netfault-x-control-plane Up 2 minutes\nnetfault-x-worker Up 2 minutes\nnetfault-x-worker2 Up\nnetfault-x-host Up 2 minutes ago\n": nil,
+		"netfault-x-control-plane Exited (137) 3 seconds ago\nnetfault-x-worker Up 5 seconds (Paused)\nnetfault-x-host Up\n": {
+			"the container netfault-x-control-plane does not run (Exited (137) 3 seconds ago)",
+			"the container netfault-x-worker does not run (Up 5 seconds (Paused))", "the container netfault-x-worker2 is gone",
+		},
+	} {
+		if got := brokenContainers(expected, list); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", list, got, want)
+		}
 	}
 }

@@ -12,10 +12,13 @@ import (
 // dockerOptions is where flannel's unit for hosts puts Docker's options, and where Docker's unit reads them.
 const dockerOptions = "/run/flannel/docker"
 
+// dockerService is dockerd's name as a service of a node.
+const dockerService = "docker"
+
 // startDocker starts dockerd on every node, with the options that flannel generated. It makes docker0, on which the pods
 // hang, and runs no containers.
 func (l *Lab) startDocker(ctx context.Context, p programs) error {
-	service := agent.Service{Name: "docker", EnvironmentFiles: []string{dockerOptions}, Notify: true}
+	service := agent.Service{Name: dockerService, EnvironmentFiles: []string{dockerOptions}, Notify: true}
 	if p.docker != nil {
 		service.Env = p.docker.Env()
 		service.Argv = []string{p.docker.Daemon(), "--data-root=/run/docker-data", "$DOCKER_NETWORK_OPTIONS"}

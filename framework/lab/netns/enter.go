@@ -101,15 +101,24 @@ func (p *place) Run(ctx context.Context, c machine.Command) error {
 		if c.Stderr == nil {
 			cmd.Stderr = tail
 		}
+		if c.Signals == nil {
+			machine.OwnGroup(cmd)
+		}
 		return cmd.Start()
 	})
 	if err != nil {
 		return err
 	}
+	ended := make(chan struct{})
+	defer close(ended)
+	if c.Signals != nil {
+		// An error means that the command has ended meanwhile.
+		go machine.PassSignals(c.Signals, ended, func(s os.Signal) { _ = cmd.Process.Signal(s) })
+	}
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && ctx.Err() == nil {
-		return &machine.ExitError{Machine: p.name, Argv: c.Argv, Code: exit.ExitCode(), Stderr: tail.String()}
+		return &machine.ExitError{Machine: p.name, Argv: c.Argv, Code: machine.ExitCode(exit.ProcessState), Stderr: tail.String()}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", p.name, strings.Join(c.Argv, " "), err)

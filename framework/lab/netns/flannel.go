@@ -51,24 +51,31 @@ func (f *flannel) install(ctx context.Context, p programs) error {
 
 // Running lists the nodes on which flanneld runs.
 func (f *flannel) Running(ctx context.Context) ([]string, error) {
-	running := make([]string, len(f.lab.nodes))
+	return f.which(ctx, func(s agent.Status) bool { return s.Running })
+}
+
+// Starting lists the nodes on which flanneld runs and is not ready yet.
+func (f *flannel) Starting(ctx context.Context) ([]string, error) {
+	return f.which(ctx, func(s agent.Status) bool { return s.Starting })
+}
+
+// which lists the nodes whose flanneld is as asked for.
+func (f *flannel) which(ctx context.Context, is func(agent.Status) bool) ([]string, error) {
+	names := make([]string, len(f.lab.nodes))
 	err := f.each(ctx, f.lab.nodes, func(ctx context.Context, n *node) error {
 		services, err := n.client().Services(ctx)
 		if err != nil {
 			return fmt.Errorf("%s: %w", n.name, err)
 		}
 		for _, s := range services {
-			if s.Name == flanneldService && s.Running {
-				running[n.index] = n.name
+			if s.Name == flanneldService && is(s) {
+				names[n.index] = n.name
 			}
 		}
 		return nil
 	})
-	return slices.DeleteFunc(running, func(name string) bool { return name == "" }), err
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" }), err
 }
-
-// Starting is empty: a service that starts is not told of until it is ready.
-func (f *flannel) Starting(context.Context) ([]string, error) { return nil, nil }
 
 // Delete ends flanneld everywhere.
 func (f *flannel) Delete(ctx context.Context) error {
@@ -81,21 +88,15 @@ func (f *flannel) Delete(ctx context.Context) error {
 	})
 }
 
-// Create starts flanneld on the named nodes where it does not run yet.
+// Create starts flanneld on the named nodes where it does not run yet; where a start goes on, it waits for that.
 func (f *flannel) Create(ctx context.Context, names ...string) error {
-	running, err := f.Running(ctx)
-	if err != nil {
-		return err
-	}
 	var chosen []*node
 	for _, name := range names {
 		i := slices.IndexFunc(f.lab.nodes, func(n *node) bool { return n.name == name })
 		if i < 0 {
 			return fmt.Errorf("there is no node %q; the nodes are %s", name, strings.Join(f.lab.nodeNames(), ", "))
 		}
-		if !slices.Contains(running, name) {
-			chosen = append(chosen, f.lab.nodes[i])
-		}
+		chosen = append(chosen, f.lab.nodes[i])
 	}
 	return f.each(ctx, chosen, func(ctx context.Context, n *node) error {
 		if _, err := n.client().Act(ctx, flanneldService, "start"); err != nil {

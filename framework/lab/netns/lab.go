@@ -28,8 +28,11 @@ import (
 // switchName is the machine that is the underlay network.
 const switchName = "switch"
 
-// outsideName is the host outside the cluster.
-const outsideName = "host"
+// outsideName is the host outside the cluster, and outsideService its probe server.
+const (
+	outsideName    = "host"
+	outsideService = "server"
+)
 
 // MaxNodes is how many nodes the underlay's addresses and the NodePorts are planned for.
 const MaxNodes = 200
@@ -165,11 +168,12 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 		kept := l.keepLogs()
 		return nil, errors.Join(fmt.Errorf("lab %s: %w%s", o.Name, err, kept), Remove(context.WithoutCancel(ctx), o.Name))
 	}
+	l.record.Made = true
 	if !o.Owned {
 		l.record.Owner = owner.Process{}
-		if err := l.record.write(); err != nil {
-			return nil, errors.Join(err, Remove(context.WithoutCancel(ctx), o.Name))
-		}
+	}
+	if err := l.record.write(); err != nil {
+		return nil, errors.Join(err, Remove(context.WithoutCancel(ctx), o.Name))
 	}
 	return l, nil
 }
@@ -228,41 +232,54 @@ func Open(name string) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	switch owner.StageOf(r.Made, r.Owner) {
+	case owner.BeingMade:
+		return nil, fmt.Errorf("lab %s is %w by process %d", name, lab.ErrBeingMade, r.Owner.PID)
+	case owner.Ended:
+		return nil, &lab.BrokenError{Name: name, What: []string{lab.MakingEnded}}
+	}
 	l := newLab(r)
-	first, err := firstProcesses(name)
-	if err != nil {
+	if err := l.locate(); err != nil {
 		return nil, err
 	}
-	pid, ok := first[switchName]
-	if !ok {
-		return nil, fmt.Errorf("lab %s does not run any more: `netfault reset` clears what is left of it", name)
-	}
-	l.root = fmt.Sprintf("/proc/%d", pid)
+	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	defer cancel()
 	for _, n := range l.nodes {
-		if err := l.locate(n.place, first[n.name]); err != nil {
-			return nil, err
-		}
-	}
-	host := &place{name: outsideName}
-	if err := l.locate(host, first[outsideName]); err != nil {
-		return nil, err
-	}
-	l.switch_ = &place{name: switchName, root: l.root, net: l.root}
-	l.outside = lab.Host{Machine: host, Address: outsideAddress}
-	for _, n := range l.nodes {
-		if err := n.findPods(context.Background()); err != nil {
+		if err := n.findPods(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return l, nil
 }
 
-func (l *Lab) locate(p *place, pid int) error {
-	if pid == 0 {
-		return fmt.Errorf("lab %s is incomplete: %s does not run; `netfault reset` clears what is left of it", l.record.Name, p.name)
+// locate finds the machines of a lab that another process has made.
+func (l *Lab) locate() error {
+	first, err := firstProcesses(l.record.Name)
+	if err != nil {
+		return err
 	}
-	p.root = fmt.Sprintf("/proc/%d", pid)
-	p.net = p.root
+	broken := &lab.BrokenError{Name: l.record.Name}
+	at := func(p *place) *place {
+		if first[p.name] == 0 {
+			broken.What = append(broken.What, p.name+" does not run")
+		}
+		p.root = fmt.Sprintf("/proc/%d", first[p.name])
+		p.net = p.root
+		return p
+	}
+	if first[switchName] == 0 {
+		broken.What = []string{"none of its machines runs"}
+		return broken
+	}
+	l.switch_ = at(&place{name: switchName})
+	l.root = l.switch_.root
+	l.outside = lab.Host{Machine: at(&place{name: outsideName}), Address: outsideAddress}
+	for _, n := range l.nodes {
+		at(n.place)
+	}
+	if len(broken.What) > 0 {
+		return broken
+	}
 	return nil
 }
 
@@ -283,6 +300,9 @@ func (l *Lab) keepLogs() string {
 	}
 	return " (logs are in " + kept + ")"
 }
+
+// answerLimit is how long the first processes of a lab's machines may take to answer. They do nothing else meanwhile.
+const answerLimit = 5 * time.Second
 
 // startLimit is how long any part of a lab may take to come up, on the slowest machine.
 const startLimit = 60 * time.Second

@@ -14,7 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/guard"
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/probe"
@@ -30,7 +34,22 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the test, too
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(guard.Run(m.Run, removeAll))
+}
+
+// removeAll removes the labs of a process of tests that has ended.
+func removeAll(ctx context.Context, pid int) error {
+	names, err := List()
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, name := range names {
+		if strings.HasPrefix(name, fmt.Sprintf("test-%d-", pid)) || name == fmt.Sprintf("bench-%d", pid) {
+			failed = append(failed, Remove(ctx, name))
+		}
+	}
+	return errors.Join(failed...)
 }
 
 // up makes a lab for a test that needs a real one, which make e2e runs: it needs root and netfault-agent beside the test.
@@ -204,6 +223,148 @@ func TestFlannelDaemonSet(t *testing.T) {
 	}
 	if err := l.flannel.Create(t.Context(), "n9"); err == nil || !strings.Contains(err.Error(), "n1, n2, n3") {
 		t.Errorf("error %v does not say which nodes there are", err)
+	}
+}
+
+// A flanneld that waits for etcd runs, and is not ready: that must be seen while it starts, and not be waited for.
+func TestFlanneldThatIsNotReady(t *testing.T) {
+	l := up(t, "starting")
+	if _, err := l.nodes[0].client().Act(t.Context(), "etcd", "stop"); err != nil {
+		t.Fatal(err)
+	}
+	restarted := make(chan error, 1)
+	go func() {
+		_, err := l.nodes[1].client().Act(t.Context(), flanneldService, "restart")
+		restarted <- err
+	}()
+	want := func(starting ...string) {
+		t.Helper()
+		err := wait.Until(t.Context(), 10*time.Second, "flanneld", func(ctx context.Context) error {
+			if got, err := l.flannel.Starting(ctx); err != nil || !slices.Equal(got, starting) {
+				return fmt.Errorf("it is starting on %v, %v; want %v", got, err, starting)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	want("n2")
+	if running, err := l.flannel.Running(t.Context()); err != nil || !slices.Contains(running, "n2") {
+		t.Errorf("flanneld runs on %v, %v; want n2, too", running, err)
+	}
+	if broken, err := l.Broken(t.Context()); err != nil || !slices.Equal(broken, []string{"no etcd on n1"}) {
+		t.Errorf("%q, %v", broken, err)
+	}
+	if _, err := l.nodes[0].client().Act(t.Context(), "etcd", "start"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-restarted; err != nil {
+		t.Error(err)
+	}
+	want()
+	if broken, err := l.Broken(t.Context()); err != nil || len(broken) > 0 {
+		t.Errorf("%q, %v", broken, err)
+	}
+}
+
+// What was killed in a lab, and one whose making was ended, is told by name, with the command that removes it, which works.
+func TestBrokenLab(t *testing.T) {
+	l := up(t, "broken")
+	name := l.record.Name
+	status, err := l.nodes[0].client().Act(t.Context(), "pod", "stop")
+	if err != nil || status.Running {
+		t.Fatal(status, err)
+	}
+	if broken, err := l.Broken(t.Context()); err != nil || !slices.Equal(broken, []string{"no probe server in pod-n1"}) {
+		t.Errorf("a pod's server was stopped: %q, %v", broken, err)
+	}
+	if _, err := Open(name); err != nil {
+		t.Errorf("a lab whose parts can be started again cannot be opened: %v", err)
+	}
+	r := l.record
+	for _, c := range []struct {
+		break_ func() error
+		want   string
+	}{
+		{func() error { r.Made, r.Owner.Start = false, 1; return r.write() }, "its making was ended"},
+		{func() error { r = l.record; return r.write() }, ""},
+		{func() error { return killFirst(name, "n2") }, "n2 does not run"},
+		{func() error { return killFirst(name, "host") }, "host does not run; n2 does not run"},
+		{func() error { return killFirst(name, switchName) }, "none of its machines runs"},
+	} {
+		if err := c.break_(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(name)
+		var broken *lab.BrokenError
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%v, want none", err)
+		case c.want == "":
+		case !errors.As(err, &broken) || strings.Join(broken.What, "; ") != c.want || !strings.Contains(err.Error(), "`netfault lab down --lab="+name+"`"):
+			t.Errorf("%v; want %q, and what removes the lab", err, c.want)
+		}
+	}
+	if err := Remove(t.Context(), name); err != nil {
+		t.Error(err)
+	}
+	if all, err := List(); err != nil || slices.Contains(all, name) {
+		t.Errorf("it is still there: %q, %v", all, err)
+	}
+}
+
+// killFirst kills the first process of a machine, and returns once it is gone.
+func killFirst(lab, machine string) error {
+	return wait.Until(context.Background(), 10*time.Second, machine+" to end", func(context.Context) error {
+		running, err := firstProcesses(lab)
+		if err != nil || running[machine] == 0 {
+			return err
+		}
+		return errors.Join(errors.New("it runs"), killMarked(lab, machine, running[machine]))
+	})
+}
+
+// `flock FILE netfault lab up` must not hold the lock for as long as the lab stands.
+func TestLabHoldsNothingOfItsMakers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	fd, err := unix.Open(path, unix.O_CREAT|unix.O_RDWR, 0o644) // without O_CLOEXEC
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	l := up(t, "inherits")
+	first, err := firstProcesses(l.record.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for machine, pid := range first {
+		held, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		if err != nil || len(held) == 0 {
+			t.Fatal(held, err)
+		}
+		for _, file := range held {
+			if what, _ := os.Readlink(file); what == path {
+				t.Errorf("%s holds it", machine)
+			}
+		}
+	}
+}
+
+func TestJournalctl(t *testing.T) {
+	l := up(t, "journal")
+	out, err := machine.Output(t.Context(), l.nodes[0], "journalctl", "-u", "flanneld", "-n", "3")
+	if err != nil || bytes.Count(out, []byte("\n")) != 3 {
+		t.Errorf("%q, %v; want three lines of flanneld's log", out, err)
+	}
+	if _, err := machine.Output(t.Context(), l.nodes[1], "journalctl", "-u", "nonsense"); err == nil || !strings.Contains(err.Error(), "flanneld") {
+		t.Errorf("error %v does not say what services there are", err)
+	}
+	// A service that does not start says why, where somebody reads it.
+	failing := agent.Service{Name: "failing", Argv: []string{"sh", "-c", "echo I cannot; exit 1"}, Notify: true}
+	_, err = l.nodes[0].client().Put(t.Context(), failing)
+	if err == nil || !strings.Contains(err.Error(), "I cannot") || !strings.Contains(err.Error(), "`journalctl -u failing`") {
+		t.Errorf("error %v does not quote the log", err)
 	}
 }
 

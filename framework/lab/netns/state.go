@@ -29,6 +29,8 @@ type record struct {
 	Pods lab.Attachment `json:"pods"`
 	// Docker is what lab.Lab's Docker says.
 	Docker string `json:"docker,omitempty"`
+	// Made says that the lab was finished.
+	Made bool `json:"made"`
 	// Owner is the process that the lab belongs to, and dies with; it is zero for a lab that stands on its own.
 	Owner owner.Process `json:"owner"`
 }

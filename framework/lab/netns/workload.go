@@ -76,7 +76,7 @@ func (l *Lab) startWorkloads(ctx context.Context, p programs) error {
 		})
 	}
 	group.Go(func() error {
-		_, err := l.outside.Machine.(*place).client().Put(groupCtx, agent.Service{Name: "server", Argv: p.serve(outsideName)})
+		_, err := l.outside.Machine.(*place).client().Put(groupCtx, agent.Service{Name: outsideService, Argv: p.serve(outsideName)})
 		return err
 	})
 	return group.Wait()

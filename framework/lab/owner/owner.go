@@ -38,6 +38,29 @@ const (
 	Abandoned
 )
 
+// Stage says how far the making of a lab has come.
+type Stage int
+
+const (
+	// Made is a lab that was finished.
+	Made Stage = iota
+	// BeingMade is one that a process which runs is making.
+	BeingMade
+	// Ended is one whose making was ended.
+	Ended
+)
+
+// StageOf tells how far the making of a lab has come that belongs to p. Who makes a lab owns it until it is made.
+func StageOf(made bool, p Process) Stage {
+	switch {
+	case made || p == Process{}:
+		return Made
+	case p.Alive():
+		return BeingMade
+	}
+	return Ended
+}
+
 // Of says who needs a lab that belongs to p.
 func Of(p Process) Use {
 	switch {

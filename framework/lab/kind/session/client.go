@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/netfault/netfault/framework/machine"
 )
 
 // Command is a command to run in the container.
@@ -19,6 +22,8 @@ type Command struct {
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
+	// Signals are passed on to the command.
+	Signals <-chan os.Signal
 }
 
 // Session is a connection to a server in a container. Several commands may run at once. A Stdout or Stderr that does not
@@ -45,8 +50,7 @@ type call struct {
 // answers. The command ends with the session.
 func Open(ctx context.Context, argv ...string) (*Session, error) {
 	cmd := exec.Command(argv[0], argv[1:]...)
-	// Ctrl-C is for the caller, who may need the session to clean up.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	machine.OwnGroup(cmd)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -137,7 +141,7 @@ func (c *call) write(w io.Writer, data []byte) {
 // ErrNotStarted is wrapped by the error of a command that could not be started.
 var ErrNotStarted = errors.New("could not be started")
 
-// Run runs the command and returns its exit code once it has ended. When ctx ends first, the command is killed with all
+// Run runs the command and returns its exit code (machine.ExitCode) once it has ended. When ctx ends first, the command is killed with all
 // that it has started.
 func (s *Session) Run(ctx context.Context, c Command) (code int, err error) {
 	ended := &call{command: c, done: make(chan frame, 1)}
@@ -151,6 +155,16 @@ func (s *Session) Run(ctx context.Context, c Command) (code int, err error) {
 	}
 	if c.Stdin != nil {
 		go s.feed(id, c.Stdin)
+	}
+	over := make(chan struct{})
+	defer close(over)
+	if c.Signals != nil {
+		go machine.PassSignals(c.Signals, over, func(sig os.Signal) {
+			if number, ok := sig.(syscall.Signal); ok {
+				// An error means that the session has ended, which Run tells.
+				_ = s.to.Encode(frame{Kind: signal, ID: id, Code: int(number)})
+			}
+		})
 	}
 	select {
 	case f := <-ended.done:
@@ -171,11 +185,8 @@ func (s *Session) Run(ctx context.Context, c Command) (code int, err error) {
 }
 
 func (c *call) result(f frame) (int, error) {
-	switch {
-	case f.Error != "" && f.Code == 0:
+	if f.Error != "" {
 		return 0, fmt.Errorf("%w: %s", ErrNotStarted, f.Error)
-	case f.Error != "":
-		return 0, errors.New(f.Error)
 	}
 	return f.Code, c.failed
 }

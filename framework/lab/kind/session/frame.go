@@ -9,10 +9,11 @@ import "encoding/gob"
 type kind int
 
 const (
-	// From the client: a command, a piece of its standard input, the end of that, and the end of the command.
+	// From the client: a command, a piece of its standard input, the end of that, a signal for the command, and its end.
 	start kind = iota
 	stdin
 	closeStdin
+	signal
 	kill
 	// From the server: that it is there; pieces of output; how the command ended.
 	ready
@@ -30,7 +31,7 @@ type frame struct {
 	Argv     []string
 	HasStdin bool
 	Data     []byte
-	// Code is the exit code; Error says why the command did not start or has no exit code.
+	// Code is the exit code, or the signal's number; Error says why the command did not start.
 	Code  int
 	Error string
 }

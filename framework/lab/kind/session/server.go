@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/netfault/netfault/framework/machine"
 )
 
 // Serve runs the commands that frames on in ask for, until in ends; then it kills what still runs.
@@ -60,6 +62,8 @@ func (s *server) handle(f frame) error {
 		p.in.put(f.Data)
 	case f.Kind == closeStdin:
 		p.in.close()
+	case f.Kind == signal:
+		_ = syscall.Kill(p.pid, syscall.Signal(f.Code)) // ESRCH: it has ended by itself
 	case f.Kind == kill:
 		p.kill()
 	}
@@ -94,17 +98,14 @@ func (s *server) start(f frame) error {
 		go p.in.copyTo(pipe)
 	}
 	go func() {
-		err := cmd.Wait()
+		// What it says beside the exit code is that something left behind held the output open (pipeLimit).
+		_ = cmd.Wait()
 		s.mu.Lock()
 		delete(s.running, f.ID)
 		s.mu.Unlock()
 		p.in.close()
-		end := frame{Kind: exit, ID: f.ID, Code: cmd.ProcessState.ExitCode()}
-		if end.Code < 0 {
-			end.Error = err.Error()
-		}
 		// An error here means that the client has gone; there is nobody to tell.
-		_ = s.to.Encode(end)
+		_ = s.to.Encode(frame{Kind: exit, ID: f.ID, Code: machine.ExitCode(cmd.ProcessState)})
 	}()
 	return nil
 }

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -52,12 +54,27 @@ func TestRun(t *testing.T) {
 	if _, err := s.Run(t.Context(), Command{Argv: []string{"no-such-program"}}); !errors.Is(err, ErrNotStarted) {
 		t.Errorf("a program that is not there: %v", err)
 	}
-	if code, err := s.Run(t.Context(), Command{Argv: []string{"sh", "-c", "kill -9 $$"}}); err == nil {
+	if code, err := s.Run(t.Context(), Command{Argv: []string{"sh", "-c", "kill -9 $$"}}); code != 128+9 || err != nil {
 		t.Errorf("a command that was killed: %d, %v", code, err)
 	}
 	// cat ends at once only if its standard input is /dev/null.
 	if code, err := s.Run(t.Context(), Command{Argv: []string{"cat"}}); code != 0 || err != nil {
 		t.Errorf("a command without input: %d, %v", code, err)
+	}
+}
+
+func TestSignalsArePassedOn(t *testing.T) {
+	s := open(t)
+	signals := make(chan os.Signal)
+	ready, out := io.Pipe()
+	go func() {
+		_, _ = ready.Read(make([]byte, 8)) // what it says is that the trap is set
+		signals <- syscall.SIGHUP
+		_, _ = io.Copy(io.Discard, ready)
+	}()
+	trap := []string{"sh", "-c", "trap 'exit 7' HUP; echo ready; while :; do sleep 0.01; done"}
+	if code, err := s.Run(t.Context(), Command{Argv: trap, Stdout: out, Signals: signals}); code != 7 || err != nil {
+		t.Errorf("%d, %v; want 7, of the trap for SIGHUP", code, err)
 	}
 }
 
