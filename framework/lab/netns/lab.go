@@ -144,6 +144,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := Room(ctx, o.Nodes); err != nil {
+		return nil, err
+	}
 	l := newLab(record{Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Agent: programs.agent, Pods: o.Pods})
 	if o.withoutDocker {
 		programs.docker = nil
