@@ -35,11 +35,9 @@ type room struct {
 	least, most int
 }
 
-// ErrUnknown is a limit that only root can hold a lab against.
-var ErrUnknown = errors.New("only root can look into all network namespaces")
-
 // Room returns an error if a lab of so many nodes would fill the kernel's neighbour table, at the cost of everything else on
-// this machine. It waits for a lab that was just removed to be gone. Without root the error may be ErrUnknown.
+// this machine. It waits for a lab that was just removed to be gone. Without root, who alone can look into all
+// namespaces, the error may wrap os.ErrPermission.
 func Room(ctx context.Context, nodes int) error {
 	root := os.Geteuid() == 0
 	var counted, others int
@@ -62,7 +60,7 @@ func Room(ctx context.Context, nodes int) error {
 		case answer == nil || r.least+neighboursNeeded(nodes) > r.limit:
 			return nil
 		case !root:
-			answer = ErrUnknown
+			answer = fmt.Errorf("other network namespaces: %w", os.ErrPermission)
 			return nil
 		}
 		return answer
