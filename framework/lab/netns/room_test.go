@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/probe"
+	"github.com/netfault/netfault/framework/tools"
 )
 
 // gcThresh2 is Linux's default (net/ipv4/arp.c, arp_tbl).
@@ -73,6 +75,50 @@ func TestNeighboursOfLabs(t *testing.T) {
 		if err := Remove(t.Context(), o.Name); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// largestVariable asks for the largest lab that Linux's defaults allow, for which two cores need minutes: make bench.
+const largestVariable = "NETFAULT_LARGEST"
+
+// Every pair of machines has talked in it; whether each probe made it within its second is a matter of the processors.
+func TestNeighboursOfLargestLab(t *testing.T) {
+	if os.Getenv(largestVariable) == "" {
+		t.Skip("make bench runs this test")
+	}
+	nodes := largestFor(gcThresh2)
+	before, err := rtnl.ARPTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready := func(ctx context.Context, made lab.Lab) error {
+		results, err := probe.Run(ctx, made)
+		passed := 0
+		for _, p := range results {
+			if probe.Failure(made, p) == "" {
+				passed++
+			}
+		}
+		t.Logf("%d of %d probes pass", passed, len(results))
+		return err
+	}
+	o := Options{Name: fmt.Sprintf("test-%d-largest", os.Getpid()), Nodes: nodes, Flannel: tools.FlannelVersion(), Ready: ready, Owned: true}
+	t.Cleanup(func() {
+		if err := Remove(context.Background(), o.Name); err != nil {
+			t.Error(err)
+		}
+	})
+	l, err := Up(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, most := neighboursOf(t, l), neighboursNeeded(nodes)
+	t.Logf("%d nodes: %d counted entries of the %d that are reckoned with, in a table of %d", nodes, got, most, before.Threshold2)
+	if got > most || got < 4*nodes {
+		t.Errorf("%d nodes: %d entries; want up to %d", nodes, got, most)
+	}
+	if err := Room(t.Context(), nodes); err == nil && before.Threshold2 == gcThresh2 {
+		t.Error("a second lab of this size fits")
 	}
 }
 
