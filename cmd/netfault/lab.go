@@ -90,6 +90,9 @@ of flannel, ` + tools.DefaultFlannel + ` by default; for an embedded lab build i
   sudo FLANNEL_VERSION=v0.25.7 netfault lab up`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkNodes(o.Kind, o.Nodes); err != nil {
+				return usage(err)
+			}
 			out := cmd.OutOrStdout()
 			begun := time.Now()
 			o.Flannel = tools.FlannelVersion()
@@ -102,6 +105,9 @@ of flannel, ` + tools.DefaultFlannel + ` by default; for an embedded lab build i
 				fmt.Fprintf(out, "a lab of the kind %s: %s\n", chosen, why)
 			}
 			o.Kind = chosen
+			if err := checkNodes(o.Kind, o.Nodes); err != nil {
+				return usage(err)
+			}
 			l, err := labs.Up(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -120,6 +126,18 @@ of flannel, ` + tools.DefaultFlannel + ` by default; for an embedded lab build i
 	// The flag was registered in the line above.
 	_ = cmd.RegisterFlagCompletionFunc("pods", cobra.FixedCompletions([]string{"cni0", "docker0", "routed"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// checkNodes refuses a number of nodes that no lab of the kind can have.
+func checkNodes(k labs.Kind, nodes int) error {
+	most := netns.MaxNodes
+	if k == labs.KIND {
+		most = kind.MaxNodes
+	}
+	if nodes < 2 || nodes > most {
+		return fmt.Errorf("--nodes=%d: want 2 to %d", nodes, most)
+	}
+	return nil
 }
 
 func newLabDown() *cobra.Command {

@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -90,6 +91,9 @@ func plug(node, pod netns.NsHandle, p PodNet) error {
 	if err := addVeth(onNode, pod, p, address.IP); err != nil {
 		return err
 	}
+	if err := withoutIPv6(); err != nil {
+		return err
+	}
 	if err := configurePod(inPod, address); err != nil {
 		return err
 	}
@@ -123,6 +127,18 @@ func addVeth(onNode *netlink.Handle, pod netns.NsHandle, p PodNet, address net.I
 	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: "eth0", PeerNamespace: netlink.NsFd(pod), PeerMTU: uint32(p.MTU), PeerHardwareAddr: mac}
 	if err := onNode.LinkAdd(veth); err != nil {
 		return fmt.Errorf("veth %s: %w", p.HostLink, err)
+	}
+	return nil
+}
+
+// withoutIPv6 switches IPv6 off in the calling thread's network namespace, as Docker does for containers without an IPv6
+// address. Each pod's multicast groups would take entries of the neighbour table that all namespaces of a machine share.
+func withoutIPv6() error {
+	for _, conf := range []string{"all", "default"} {
+		err := os.WriteFile("/proc/sys/net/ipv6/conf/"+conf+"/disable_ipv6", []byte("1"), 0o644)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without IPv6
+			return err
+		}
 	}
 	return nil
 }

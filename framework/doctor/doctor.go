@@ -36,7 +36,7 @@ func Run(ctx context.Context, lab labs.Kind) []Check {
 		{Name: "go", Why: "what runs in labs is built from source", Missing: onPath("go")},
 	}
 	if lab != labs.KIND {
-		checks = append(checks, embeddedChecks()...)
+		checks = append(checks, embeddedChecks(ctx)...)
 	}
 	if lab != labs.Netns {
 		checks = append(checks, kindChecks(ctx, lab == "")...)
@@ -44,7 +44,7 @@ func Run(ctx context.Context, lab labs.Kind) []Check {
 	return checks
 }
 
-func embeddedChecks() []Check {
+func embeddedChecks(ctx context.Context) []Check {
 	var checks []Check
 	for _, p := range []struct{ program, pkg, why string }{
 		{"ip", "iproute2", "remedies and people read and change links, neighbours and routes with it"},
@@ -61,6 +61,7 @@ func embeddedChecks() []Check {
 	checks = append(checks,
 		Check{Name: "C library headers", Why: "flanneld is linked with them", Packages: []string{"libc6-dev"}, Missing: readable(libcHeader)},
 		Check{Name: "kernel", Why: "the lab needs network namespaces, veth, bridges, VXLAN and bridge netfilter", Missing: kernel()},
+		Check{Name: "neighbour table", Why: "all network namespaces of a machine share the kernel's, a lab's among them", Missing: neighbourTable(ctx)},
 	)
 	return append(append(checks, toolChecks()...), dockerCheck())
 }
@@ -75,6 +76,7 @@ func kindChecks(ctx context.Context, optional bool) []Check {
 	checks := []Check{
 		{Name: "container engine", Why: "kind clusters run in Docker, Podman or nerdctl", Packages: engine.PodmanPackages(), Missing: noEngine},
 		{Name: engine.ModulesDir, Why: "kind shows it to its nodes", Missing: readable(engine.ModulesDir)},
+		{Name: "inotify instances", Why: "what runs in a kind cluster's nodes watches files, all of it as one user", Missing: inotify()},
 	}
 	if optional {
 		for i := range checks {

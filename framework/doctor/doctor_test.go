@@ -3,6 +3,9 @@ package doctor
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -53,5 +56,27 @@ func TestFixWithoutAptGet(t *testing.T) {
 	checks[0].Optional = ""
 	if err := Fix(t.Context(), &log, checks); err == nil {
 		t.Error("what is needed is missing, and that is no error")
+	}
+}
+
+// What a lab shares with the machine is looked at for the kind of lab that takes it, and is unknown where only root can look.
+func TestLimitsOfTheMachine(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		lab  labs.Kind
+		not  labs.Kind
+	}{{"neighbour table", labs.Netns, labs.KIND}, {"inotify instances", labs.KIND, labs.Netns}} {
+		if _, ok := check(t, c.lab, c.name); !ok {
+			t.Errorf("a lab of the kind %s does not look at %s", c.lab, c.name)
+		}
+		if _, ok := check(t, c.not, c.name); ok {
+			t.Errorf("a lab of the kind %s looks at %s", c.not, c.name)
+		}
+	}
+	if err := known(fmt.Errorf("other namespaces: %w", os.ErrPermission)); !errors.Is(err, ErrUnknown) {
+		t.Errorf("what only root can see: %v", err)
+	}
+	if err := known(context.Canceled); !errors.Is(err, context.Canceled) {
+		t.Errorf("another error: %v", err)
 	}
 }

@@ -107,6 +107,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
+	if err := Room(o.Nodes); err != nil && !errors.Is(err, os.ErrPermission) {
+		return nil, err
+	}
 	agent, err := tools.Agent()
 	if err != nil {
 		return nil, err

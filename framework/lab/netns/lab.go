@@ -147,6 +147,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := Room(ctx, o.Nodes); err != nil {
+		return nil, err
+	}
 	l := newLab(record{Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Agent: programs.agent, Pods: o.Pods})
 	if o.withoutDocker {
 		programs.docker = nil
@@ -220,7 +223,9 @@ func (l *Lab) build(ctx context.Context, p programs, o Options) error {
 	if err := l.startWorkloads(ctx, p); err != nil {
 		return err
 	}
-	return wait.Until(ctx, startLimit, "every probe to pass", func(ctx context.Context) error { return o.Ready(ctx, l) })
+	// A round of probes takes longer than that in a large lab: there are some for each pair of nodes.
+	limit := startLimit + time.Duration(l.record.Nodes)*time.Second
+	return wait.Until(ctx, limit, "every probe to pass", func(ctx context.Context) error { return o.Ready(ctx, l) })
 }
 
 // Open returns the lab of that name, which must be up.

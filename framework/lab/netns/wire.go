@@ -2,7 +2,6 @@ package netns
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 
@@ -31,7 +30,7 @@ func (l *Lab) wire() error {
 			return err
 		}
 	}
-	return nil
+	return l.introduce()
 }
 
 func (l *Lab) makeBridge() (netlink.Link, error) {
@@ -64,10 +63,9 @@ func (l *Lab) plug(bridge netlink.Link, p *place, port string, address netip.Add
 	err = l.switch_.do(func() error {
 		attrs := netlink.NewLinkAttrs()
 		attrs.Name, attrs.MTU, attrs.MasterIndex = port, underlayMTU, bridge.Attrs().Index
-		b := address.As4()
 		veth := &netlink.Veth{
 			LinkAttrs: attrs, PeerName: "eth0", PeerNamespace: netlink.NsFd(target), PeerMTU: underlayMTU,
-			PeerHardwareAddr: append(net.HardwareAddr{0x02, 0x42}, b[:]...),
+			PeerHardwareAddr: underlayMAC(address),
 		}
 		if err := netlink.LinkAdd(veth); err != nil {
 			return fmt.Errorf("%s: eth0: %w", p.name, err)
