@@ -76,7 +76,7 @@ type Options struct {
 func (l *Lab) Name() string { return "netns:" + l.record.Name }
 
 // StateDir is /run/netfault/NAME.
-func (l *Lab) StateDir() string { return stateDir(l.record.Name) }
+func (l *Lab) StateDir() string { return StateDir(l.record.Name) }
 
 // Agent is the same path in every machine: they share this machine's files.
 func (l *Lab) Agent() string { return l.record.Agent }
@@ -223,7 +223,7 @@ func (l *Lab) build(ctx context.Context, p programs, o Options) error {
 func Open(name string) (*Lab, error) {
 	r, err := readRecord(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no lab %q: `netfault lab up` makes one", name)
+		return nil, fmt.Errorf("there is no lab %q: `%s` makes one", name, lab.Command(name, "lab up"))
 	}
 	if err != nil {
 		return nil, err
@@ -235,7 +235,7 @@ func Open(name string) (*Lab, error) {
 	}
 	pid, ok := first[switchName]
 	if !ok {
-		return nil, fmt.Errorf("lab %s does not run any more: `netfault reset` clears what is left of it", name)
+		return nil, fmt.Errorf("lab %s does not run any more: `%s` clears what is left of it", name, lab.Command(name, "reset"))
 	}
 	l.root = fmt.Sprintf("/proc/%d", pid)
 	for _, n := range l.nodes {
@@ -259,7 +259,7 @@ func Open(name string) (*Lab, error) {
 
 func (l *Lab) locate(p *place, pid int) error {
 	if pid == 0 {
-		return fmt.Errorf("lab %s is incomplete: %s does not run; `netfault reset` clears what is left of it", l.record.Name, p.name)
+		return fmt.Errorf("lab %s is incomplete: %s does not run; `%s` clears what is left of it", l.record.Name, p.name, lab.Command(l.record.Name, "reset"))
 	}
 	p.root = fmt.Sprintf("/proc/%d", pid)
 	p.net = p.root
