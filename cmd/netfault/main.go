@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/netfault/netfault/framework/lab"
 )
 
 // exitCode is an error that has been told already and only sets the exit code.
@@ -89,7 +91,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 // labFlag adds the flag that says which lab is meant.
 func labFlag(cmd *cobra.Command, name *string) {
-	cmd.Flags().StringVar(name, "lab", "lab", "which lab, if there are several")
+	cmd.Flags().StringVar(name, "lab", lab.DefaultName, "which lab, if there are several")
 	// The flag was registered in the line above.
 	_ = cmd.RegisterFlagCompletionFunc("lab", completeLabs)
 }
