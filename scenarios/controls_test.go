@@ -11,6 +11,7 @@ import (
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/probe"
 	"github.com/netfault/netfault/framework/undo"
 	twrecycle "github.com/netfault/netfault/scenarios/tw-recycle"
@@ -19,7 +20,7 @@ import (
 // tw-recycle needs three things at once: the setting, clients behind one address, and a server that closes first. With any
 // one of them away, every connection works.
 var _ = Describe("control of tw-recycle", Label("controls"), func() {
-	var l lab.Lab
+	var l *lock.Held
 	silently := func(string) {}
 	BeforeEach(func(ctx context.Context) {
 		l = labWith(ctx, podsFor(twrecycle.Scenario))

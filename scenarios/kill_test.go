@@ -67,7 +67,7 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 			Expect(err).NotTo(HaveOccurred())
 			inject := []string{"fault", "inject", s.Name, "--lab=" + name}
 			heal := []string{"fault", "heal", "--lab=" + name}
-			skipUnavailable(ctx, inject)
+			skipUnavailable(ctx, name, inject)
 
 			injectPoints := lines(ctx, pick, inject...)
 			healPoints := lines(ctx, pick, heal...)
@@ -94,9 +94,10 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 
 func resetAndCompare(ctx context.Context, l lab.Lab, before undo.Recorded, what, line string) {
 	GinkgoHelper()
+	_, name, _ := strings.Cut(l.Name(), ":")
 	// Twice: the second must find nothing to do.
-	netfault(ctx, "reset")
-	netfault(ctx, "reset")
+	netfault(ctx, "reset", "--lab="+name)
+	netfault(ctx, "reset", "--lab="+name)
 	after, err := undo.Record(ctx, l)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(undo.Diff(before, after)).To(BeEmpty(), "%s killed at %q", what, line)
@@ -104,13 +105,13 @@ func resetAndCompare(ctx context.Context, l lab.Lab, before undo.Recorded, what,
 }
 
 // skipUnavailable skips the spec where the scenario cannot come about.
-func skipUnavailable(ctx context.Context, inject []string) {
+func skipUnavailable(ctx context.Context, name string, inject []string) {
 	out, err := program(ctx, inject...).CombinedOutput()
 	if err != nil && strings.Contains(string(out), "cannot come about here") {
 		Skip(string(out))
 	}
 	Expect(err).NotTo(HaveOccurred(), string(out))
-	netfault(ctx, "reset")
+	netfault(ctx, "reset", "--lab="+name)
 }
 
 func everyLine(string) bool { return true }

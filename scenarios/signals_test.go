@@ -19,6 +19,7 @@ import (
 
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/labs"
+	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/undo"
 )
 
@@ -40,7 +41,14 @@ var _ = Describe("signals", Ordered, ContinueOnFailure, Label("signals"), func()
 		before, err = undo.Record(ctx, l)
 		Expect(err).NotTo(HaveOccurred())
 	})
-	AfterEach(func(ctx context.Context) { Expect(undo.Undo(ctx, l)).To(Succeed()) })
+	undoAll := func(ctx context.Context) {
+		GinkgoHelper()
+		held, err := lock.Take(ctx, l)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(undo.Undo(ctx, held)).To(Succeed())
+		Expect(held.Release()).To(Succeed())
+	}
+	AfterEach(undoAll)
 	nothingIsLeft := func(ctx context.Context) {
 		GinkgoHelper()
 		Expect(filepath.Join(l.StateDir(), "journal.json")).NotTo(BeAnExistingFile())
@@ -79,7 +87,7 @@ var _ = Describe("signals", Ordered, ContinueOnFailure, Label("signals"), func()
 		Expect(run.wait()).To(Equal(130), run.output())
 		Expect(run.output()).To(ContainSubstring("`netfault reset --lab=" + name + "` undoes what is left"))
 		Expect(filepath.Join(l.StateDir(), "journal.json")).To(BeAnExistingFile())
-		Expect(undo.Undo(ctx, l)).To(Succeed())
+		undoAll(ctx)
 		nothingIsLeft(ctx)
 	})
 

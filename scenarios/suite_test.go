@@ -19,6 +19,7 @@ import (
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/labs"
+	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/tools"
 )
@@ -31,13 +32,13 @@ var (
 )
 
 // theLab is shared by all scenarios that can run on it, so that each must leave it as it was. Its pods hang on cni0.
-var theLab lab.Lab
+var theLab *lock.Held
 
 // chosen is the kind of lab that the suite runs on.
 var chosen labs.Kind
 
 // made are the labs, each made when the first scenario needs it, by how their pods hang on the nodes.
-var made = map[lab.Attachment]lab.Lab{}
+var made = map[lab.Attachment]*lock.Held{}
 
 // took says how long each of them took to come up, in seconds.
 var took = map[lab.Attachment]float64{}
@@ -125,7 +126,7 @@ func podsFor(s fault.Scenario) lab.Attachment {
 }
 
 // labWith returns the suite's lab with pods that hang like this, which it makes if need be.
-func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
+func labWith(ctx context.Context, pods lab.Attachment) *lock.Held {
 	if l, ok := made[pods]; ok {
 		return l
 	}
@@ -136,7 +137,7 @@ func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
 	if chosen == labs.KIND {
 		o.Progress = func(step string) { fmt.Printf("%6.1fs  %s\n", time.Since(begun).Seconds(), step) }
 	}
-	l, err := labs.Up(ctx, o)
+	l, err := holdNew(ctx, o)
 	if err != nil {
 		Fail(err.Error())
 	}
@@ -150,8 +151,17 @@ func labWith(ctx context.Context, pods lab.Attachment) lab.Lab {
 	return l
 }
 
-// Steps of a scenario tell about themselves; the other specs are announced here. Those that end netfault by a
-// signal make labs of their own.
+// holdNew makes a lab and holds its lock until the suite ends: nobody else changes it.
+func holdNew(ctx context.Context, o labs.Options) (*lock.Held, error) {
+	l, err := labs.Up(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return lock.Take(ctx, l)
+}
+
+// Steps of a scenario tell about themselves; the other specs are announced here. Those that end netfault by a signal make labs
+// of their own.
 var _ = BeforeEach(func(ctx context.Context) {
 	fmt.Println()
 	r := CurrentSpecReport()

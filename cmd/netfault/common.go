@@ -11,6 +11,7 @@ import (
 
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/labs"
+	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/scenarios"
 )
@@ -22,18 +23,31 @@ func needRoot() error {
 	return nil
 }
 
-// open returns a lab that is up.
-func open(ctx context.Context, name string) (lab.Lab, error) {
+// find returns the lab of that name, if this user can reach it.
+func find(ctx context.Context, name string) (labs.Found, error) {
 	found, err := labs.Find(ctx, name)
+	if err == nil && found.Kind == labs.Netns {
+		err = needRoot()
+	}
+	return found, err
+}
+
+// open returns a lab that is up, to look at.
+func open(ctx context.Context, name string) (lab.Lab, error) {
+	found, err := find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if found.Kind == labs.Netns {
-		if err := needRoot(); err != nil {
-			return nil, err
-		}
-	}
 	return found.Open(ctx)
+}
+
+// hold returns a lab that is up, to change: until release nobody else can.
+func hold(ctx context.Context, name string) (*lock.Held, error) {
+	found, err := find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return found.Hold(ctx)
 }
 
 // findMachine returns a node, a pod or the host outside.

@@ -14,6 +14,7 @@ import (
 	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/undo"
 	"github.com/netfault/netfault/scenarios"
@@ -76,22 +77,11 @@ was done so far is undone.`,
 			if err != nil {
 				return err
 			}
-			l, err := open(cmd.Context(), name)
+			l, err := hold(cmd.Context(), name)
 			if err != nil {
 				return err
 			}
-			if why := s.Missing(l); why != "" {
-				return fmt.Errorf("%s cannot come about here: %s", s.Name, why)
-			}
-			if j, err := undo.Read(l); err == nil {
-				return fmt.Errorf("%s is in force on %s already: `netfault fault heal` or `netfault reset` first", j.Scenario, l.Name())
-			}
-			life := newLife(cmd, l, s)
-			if _, err := life.Run(cmd.Context(), life.Inject()...); err != nil {
-				return undoAfter(cmd, l, err)
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "\n%s is in force. `netfault detect` shows the findings, `netfault fault heal` runs the remedy.\n", s.Name)
-			return nil
+			return errors.Join(inject(cmd, l, s), l.Release())
 		},
 	}
 	labFlag(cmd, &name)
@@ -104,43 +94,21 @@ func newFaultHeal() *cobra.Command {
 		Use:   "heal",
 		Short: "Run the finding's remedy, prove the recovery, and undo what is left",
 		Long: `Heal the fault that is in force: show that what people try first does not help, run the remedy that the detector
-names, prove with probes that packets arrive again, and bring the lab's state back to what it was before.`,
+names, prove with probes that packets arrive again, and bring the lab's state back to what it was before. Where the
+remedy, or a part of it, was run by hand already, nothing is tried, and no remedy is run that is not needed any more.`,
 		Example: `  sudo netfault fault heal
   sudo netfault fault heal --remedy="flanneld masquerades"`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := open(cmd.Context(), name)
+			l, err := hold(cmd.Context(), name)
 			if err != nil {
 				return err
 			}
-			j, err := undo.Read(l)
-			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("no fault is in force on %s", l.Name())
-			}
-			if err != nil {
-				return err
-			}
-			s, err := scenarios.ByName(j.Scenario)
-			if err != nil {
-				return err
-			}
-			if remedy != "" && !slices.Contains(s.Alternatives, remedy) {
-				return fmt.Errorf("%s has no remedy %q beside its first; it has: %q", s.Name, remedy, s.Alternatives)
-			}
-			life := newLife(cmd, l, s)
-			life.Remedy = remedy
-			_, err = life.Run(cmd.Context(), life.Heal()...)
-			if err != nil && cmd.Context().Err() != nil {
-				return undoAfter(cmd, l, err)
-			}
-			if err != nil {
-				return fmt.Errorf("%w\nthe fault's journal is kept: `netfault reset` undoes it without the remedy", err)
-			}
-			return nil
+			return errors.Join(heal(cmd, l, remedy), l.Release())
 		},
 	}
 	labFlag(cmd, &name)
-	cmd.Flags().StringVar(&remedy, "remedy", "", "run this one of the finding's other remedies, as `netfault detect` names it, in place of the first")
+	cmd.Flags().StringVar(&remedy, "remedy", "", "run this one of the finding's other remedies, as 'netfault detect' names it, in place of the first")
 	// The flag was registered in the line above.
 	_ = cmd.RegisterFlagCompletionFunc("remedy", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
@@ -152,11 +120,54 @@ names, prove with probes that packets arrive again, and bring the lab's state ba
 	return cmd
 }
 
+func inject(cmd *cobra.Command, l *lock.Held, s fault.Scenario) error {
+	if why := s.Missing(l); why != "" {
+		return fmt.Errorf("%s cannot come about here: %s", s.Name, why)
+	}
+	if err := undo.None(l); err != nil {
+		return err
+	}
+	life := newLife(cmd, l, s)
+	if _, err := life.Run(cmd.Context(), life.Inject()...); err != nil {
+		return undoAfter(cmd, l, undo.UndoOwn, err)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "\n%s is in force. `%s` shows the findings, `%s` runs the remedy.\n",
+		s.Name, lab.Command(l.Name(), "detect"), lab.Command(l.Name(), "fault heal"))
+	return nil
+}
+
+func heal(cmd *cobra.Command, l *lock.Held, remedy string) error {
+	j, err := undo.Read(l)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no fault is in force on %s", l.Name())
+	}
+	if err != nil {
+		return err
+	}
+	s, err := scenarios.ByName(j.Scenario)
+	if err != nil {
+		return err
+	}
+	if remedy != "" && !slices.Contains(s.Alternatives, remedy) {
+		return fmt.Errorf("%s has no remedy %q beside its first; it has: %q", s.Name, remedy, s.Alternatives)
+	}
+	life := newLife(cmd, l, s)
+	life.Remedy = remedy
+	_, err = life.Heal(cmd.Context())
+	switch {
+	case err != nil && cmd.Context().Err() != nil:
+		return undoAfter(cmd, l, undo.Undo, err)
+	case err != nil:
+		return fmt.Errorf("%w\nthe fault's journal is kept: `%s` undoes it without the remedy", err, lab.Command(l.Name(), "reset"))
+	}
+	return nil
+}
+
 // undoAfter undoes the fault whose life ended with err.
-func undoAfter(cmd *cobra.Command, l lab.Lab, err error) error {
+func undoAfter(cmd *cobra.Command, l *lock.Held, undo func(context.Context, *lock.Held) error, err error) error {
 	fmt.Fprintln(cmd.OutOrStdout(), "undoing what was done so far")
-	if undoErr := undo.Undo(context.WithoutCancel(cmd.Context()), l); undoErr != nil {
-		return errors.Join(err, undoErr)
+	if undoErr := undo(context.WithoutCancel(cmd.Context()), l); undoErr != nil {
+		return fmt.Errorf("%w\nnot all could be undone: %w\n`%s` tries again", err, undoErr, lab.Command(l.Name(), "reset"))
 	}
 	if cmd.Context().Err() != nil {
 		return errors.New("interrupted; everything is undone")
@@ -164,7 +175,7 @@ func undoAfter(cmd *cobra.Command, l lab.Lab, err error) error {
 	return err
 }
 
-func newLife(cmd *cobra.Command, l lab.Lab, s fault.Scenario) *fault.Life {
+func newLife(cmd *cobra.Command, l *lock.Held, s fault.Scenario) *fault.Life {
 	return &fault.Life{
 		Lab: l, Scenario: s, Detectors: all.Detectors(), Bundles: filepath.Join(l.StateDir(), "bundles"),
 		Tool: "netfault " + version(), Reporter: report.NewConsole(cmd.OutOrStdout()),

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/netfault/netfault/framework/lab"
 	"golang.org/x/sys/unix"
 )
 
@@ -97,10 +98,7 @@ func (i *interruption) handle(s syscall.Signal) {
 }
 
 func (i *interruption) hint() string {
-	if i.lab == "" {
-		return "`netfault reset` undoes what is left"
-	}
-	return fmt.Sprintf("`netfault reset --lab=%s` undoes what is left", i.lab)
+	return fmt.Sprintf("`%s` undoes what is left", lab.Command(i.lab, "reset"))
 }
 
 // outputIsGone says that nobody can read standard output or standard error any more.

@@ -114,7 +114,8 @@ of flannel, ` + tools.DefaultFlannel + ` by default; for an embedded lab build i
 			}
 			fmt.Fprintf(out, "%6.2fs  %s is up: every probe passes\n\n", time.Since(begun).Seconds(), l.Name())
 			writeStatus(out, []status{statusOf(cmd.Context(), l, o.Name)})
-			fmt.Fprintf(out, "\nLook around with `netfault lab shell %s`; break it with `netfault fault inject NAME`.\n", l.Nodes()[0].Name())
+			fmt.Fprintf(out, "\nLook around with `%s`; break it with `%s`.\n",
+				lab.Command(o.Name, "lab shell", l.Nodes()[0].Name()), lab.Command(o.Name, "fault inject", "NAME"))
 			return nil
 		},
 	}
@@ -144,21 +145,20 @@ func newLabDown() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
 		Use:     "down",
-		Short:   "Remove a lab, whatever state it is in",
+		Short:   "Remove a lab, whatever state it is in, unless another process is changing it",
 		Example: `  sudo netfault lab down`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := labs.Find(cmd.Context(), name)
+			found, err := find(cmd.Context(), name)
 			if err != nil {
 				return err
 			}
-			if found.Kind == labs.Netns {
-				if err := needRoot(); err != nil {
-					return err
-				}
-			}
 			begun := time.Now()
-			if err := found.Remove(cmd.Context()); err != nil {
+			held, err := found.Lock(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(found.Remove(cmd.Context()), held.Release()); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "lab %s is gone (%v)\n", name, time.Since(begun).Round(time.Millisecond))
@@ -257,7 +257,7 @@ func newLabStatus() *cobra.Command {
 				return enc.Encode(all)
 			}
 			if len(all) == 0 {
-				fmt.Fprintln(cmd.OutOrStdout(), "no lab; `netfault lab up` makes one")
+				fmt.Fprintf(cmd.OutOrStdout(), "no lab; `%s` makes one\n", lab.Command("", "lab up"))
 				return nil
 			}
 			writeStatus(cmd.OutOrStdout(), all)
@@ -332,7 +332,7 @@ func statusOfAll(ctx context.Context, found []labs.Found) []status {
 			}
 			all[i] = statusOf(ctx, l, f.Name)
 			if use, err := f.Use(); err == nil && use == owner.Abandoned {
-				all[i].State, all[i].Error = stateAbandoned, "the process that it belongs to is gone: `netfault reset` removes it"
+				all[i].State, all[i].Error = stateAbandoned, fmt.Sprintf("the process that it belongs to is gone: `%s` removes it", lab.Command(f.Name, "reset"))
 			}
 		})
 	}

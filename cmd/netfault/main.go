@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/netfault/netfault/framework/lab"
 )
 
 // exitCode is an error that has been told already and only sets the exit code.
@@ -100,7 +102,7 @@ const namesLab = "netfault: names a lab"
 
 // labFlag adds the flag that says which lab is meant.
 func labFlag(cmd *cobra.Command, name *string) {
-	cmd.Flags().StringVar(name, "lab", "lab", "which lab, if there are several")
+	cmd.Flags().StringVar(name, "lab", lab.DefaultName, "which lab, if there are several")
 	// The flag was registered in the line above.
 	_ = cmd.Flags().SetAnnotation("lab", namesLab, []string{"true"})
 	_ = cmd.RegisterFlagCompletionFunc("lab", completeLabs)

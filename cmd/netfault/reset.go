@@ -1,27 +1,40 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 
 	"github.com/spf13/cobra"
 
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/labs"
+	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/undo"
 )
 
 func newReset() *cobra.Command {
-	return &cobra.Command{
+	var name string
+	cmd := &cobra.Command{
 		Use:   "reset",
 		Short: "Undo every fault that is in force, and remove labs whose owner is gone",
 		Long: `Clear up after a run that was killed: undo every fault whose journal is still there, and remove labs that belonged to a
-process that is gone or that were never finished. Labs of 'netfault lab up' stay, healthy again; labs of a run that goes
-on are left alone. It may be run at any time, and twice.`,
-		Example: `  sudo netfault reset`,
-		Args:    noArgs,
+process that is gone or that were never finished. It says first what it is about to do, lab by lab. Labs of 'netfault lab up'
+stay, healthy again; what another process is working on is left alone. It may be run at any time, and twice.`,
+		Example: `  sudo netfault reset --lab=lab     one lab alone
+  sudo netfault reset               all labs of this machine`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if name != "" {
+				found, err := find(cmd.Context(), name)
+				if err != nil {
+					return err
+				}
+				return resetAll(cmd.Context(), cmd.OutOrStdout(), []labs.Found{found}, false)
+			}
 			if err := needRoot(); err != nil {
 				return err
 			}
@@ -32,52 +45,110 @@ on are left alone. It may be run at any time, and twice.`,
 			if missing != "" {
 				fmt.Fprintln(cmd.ErrOrStderr(), "netfault:", missing)
 			}
-			var failed []error
-			for _, f := range all {
-				if err := resetLab(cmd, f); err != nil {
-					failed = append(failed, fmt.Errorf("lab %s: %w", f.Name, err))
-				}
-			}
 			if len(all) == 0 {
 				fmt.Fprintln(cmd.OutOrStdout(), "there is no lab on this machine")
 			}
-			return errors.Join(failed...)
+			return resetAll(cmd.Context(), cmd.OutOrStdout(), all, true)
 		},
 	}
+	cmd.Flags().StringVar(&name, "lab", "", "which lab alone; without it, all labs of this machine")
+	// The flag was registered in the line above.
+	_ = cmd.RegisterFlagCompletionFunc("lab", completeLabs)
+	return cmd
 }
 
-func resetLab(cmd *cobra.Command, f labs.Found) error {
-	out, name := cmd.OutOrStdout(), f.Name
+// resetAll says what is to be done to each lab, and then does it. A lab that another process works on is left alone; unless it is
+// one of many, that is an error.
+func resetAll(ctx context.Context, out io.Writer, all []labs.Found, many bool) error {
+	var failed []error
+	fail := func(f labs.Found, err error) {
+		if err != nil {
+			failed = append(failed, fmt.Errorf("lab %s: %w", f.Name, err))
+		}
+	}
+	var resets []reset
+	var held []*lock.Lock
+	for _, f := range all {
+		k, err := f.Lock(ctx)
+		taken, inUse := errors.AsType[*lock.TakenError](err)
+		switch {
+		case inUse && many:
+			fmt.Fprintf(out, "lab %s: left alone; in use by %s\n", f.Name, taken.Holder)
+			continue
+		case inUse:
+			return err
+		case err != nil:
+			fail(f, err)
+			continue
+		}
+		held = append(held, k) // until all is done, so that nobody changes meanwhile what was said
+		r, err := plan(f, k)
+		if err != nil {
+			fail(f, err)
+			continue
+		}
+		if r.about != "" {
+			fmt.Fprintf(out, "lab %s: %s\n", f.Name, r.about)
+		}
+		if r.do != nil {
+			resets = append(resets, r)
+		}
+	}
+	for _, r := range resets {
+		done, err := r.do(ctx)
+		fail(r.found, err)
+		if err == nil {
+			fmt.Fprintf(out, "lab %s: %s\n", r.found.Name, done)
+		}
+	}
+	for _, k := range held {
+		failed = append(failed, k.Release())
+	}
+	return errors.Join(failed...)
+}
+
+// reset is what is to be done to a lab.
+type reset struct {
+	found labs.Found
+	// about says it before; empty if nothing is changed.
+	about string
+	// do does it and says what was done; nil if there is nothing to do.
+	do func(context.Context) (string, error)
+}
+
+// plan says what is to be done to a lab whose lock is k.
+func plan(f labs.Found, k *lock.Lock) (reset, error) {
 	use, err := f.Use()
 	if err != nil {
-		return err
+		return reset{}, err
 	}
 	switch use {
 	case owner.Abandoned:
-		if err := f.Remove(cmd.Context()); err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "lab %s: removed; its owner is gone or it was never finished\n", name)
-		return nil
+		return reset{f, "is to be removed; its owner is gone or it was never finished", func(ctx context.Context) (string, error) {
+			return "removed", f.Remove(ctx)
+		}}, nil
 	case owner.Owned:
-		fmt.Fprintf(out, "lab %s: left alone; it belongs to a run that goes on\n", name)
-		return nil
+		who, err := f.Owner()
+		return reset{f, fmt.Sprintf("left alone; it belongs to %s, which runs", who), nil}, err
 	}
-	l, err := f.Open(cmd.Context())
-	if err != nil {
-		return err
-	}
-	j, err := undo.Read(l)
+	j, err := undo.ReadIn(f.StateDir())
 	if errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintf(out, "lab %s: no fault in force; `netfault lab down` removes it\n", name)
-		return nil
+		return reset{f, "", func(ctx context.Context) (string, error) {
+			_, err := f.Open(ctx)
+			return fmt.Sprintf("no fault in force; `%s` removes it", lab.Command(f.Name, "lab down")), err
+		}}, nil
 	}
 	if err != nil {
-		return err
+		return reset{}, err
 	}
-	if err := undo.Undo(cmd.Context(), l); err != nil {
-		return fmt.Errorf("%w\nwhat cannot be undone ends with the lab: `netfault lab down --lab=%s`", err, name)
-	}
-	fmt.Fprintf(out, "lab %s: %s is undone\n", name, j.Scenario)
-	return nil
+	return reset{f, fmt.Sprintf("%s is to be undone, begun %s", j.Scenario, j.Begun.Local().Format("2006-01-02 15:04:05")), func(ctx context.Context) (string, error) {
+		l, err := f.Open(ctx)
+		if err == nil {
+			err = undo.Undo(ctx, k.Of(l))
+		}
+		if err != nil {
+			return "", fmt.Errorf("%w\nwhat cannot be undone ends with the lab: `%s`", err, lab.Command(f.Name, "lab down"))
+		}
+		return j.Scenario + " is undone", nil
+	}}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/netfault/netfault/framework/probe"
@@ -13,9 +12,7 @@ import (
 
 // healthy wants a lab on which nothing is wrong, and no fault in force.
 func (l *Life) healthy(ctx context.Context) error {
-	if j, err := l.in().journal(l.Lab); err == nil {
-		return fmt.Errorf("%s is in force on %s: `netfault fault heal` or `netfault reset` first", j.Scenario, l.Lab.Name())
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	if err := l.in().none(l.Lab); err != nil {
 		return err
 	}
 	return l.allClean(ctx, "healthy")
@@ -55,8 +52,8 @@ func (l *Life) probesPass(ctx context.Context) error {
 	return err
 }
 
-// exercise sends the scenario's own traffic, if it has any: it must break where the fault is in force, and nowhere else.
-func (l *Life) exercise(ctx context.Context, faulty bool) (Seen, error) {
+// send sends the scenario's own traffic, if it has any.
+func (l *Life) send(ctx context.Context) (Seen, error) {
 	if l.Scenario.Exercise == nil {
 		return Seen{}, nil
 	}
@@ -66,6 +63,15 @@ func (l *Life) exercise(ctx context.Context, faulty bool) (Seen, error) {
 	}
 	for _, line := range seen.Lines {
 		l.say(line)
+	}
+	return seen, nil
+}
+
+// exercise sends the scenario's own traffic, if it has any: it must break where the fault is in force, and nowhere else.
+func (l *Life) exercise(ctx context.Context, faulty bool) (Seen, error) {
+	seen, err := l.send(ctx)
+	if err != nil || l.Scenario.Exercise == nil {
+		return seen, err
 	}
 	switch {
 	case faulty && len(seen.Broken) == 0:

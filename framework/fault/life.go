@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"github.com/netfault/netfault/detectors"
-	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lock"
 )
 
 // Life runs the steps of one scenario on one lab. Plan lists them; each is a method of its name. Steps keep nothing between
 // them but the undo journal on disk and the evidence, so that Inject and Heal may run in different processes.
 type Life struct {
-	Lab       lab.Lab
+	Lab       *lock.Held
 	Scenario  Scenario
 	Detectors []detectors.Detector
 	// Bundles is the folder that receives the evidence of each step that judges any.
@@ -32,6 +32,8 @@ type Life struct {
 	bundle  string
 	// fresh is the bundle that was taken last; empty once anything has been changed since.
 	fresh string
+	// left is what the step "left" saw.
+	left left
 }
 
 // Run runs the steps in order and stops at the first that fails. Its error says which one, and what to do next.

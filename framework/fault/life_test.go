@@ -16,6 +16,7 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/undo"
 )
@@ -24,6 +25,8 @@ import (
 // the detector reports n1.
 type fake struct {
 	lab.Lab
+	dir    string
+	held   *lock.Held
 	broken bool
 	// ran are the commands that were run, and refused is one that fails.
 	ran     []string
@@ -65,6 +68,7 @@ func (m fakeMachine) Run(_ context.Context, c machine.Command) error {
 }
 
 func (f *fake) Name() string         { return "fake:lab" }
+func (f *fake) StateDir() string     { return f.dir }
 func (f *fake) API() machine.Machine { return nil }
 func (f *fake) Flannel() lab.Flannel { return fakeFlannel{f: f} }
 func (f *fake) Pods() lab.Attachment { return lab.CNIBridge }
@@ -111,18 +115,24 @@ func (f *fake) world() *world {
 			}
 			return r, nil
 		},
+		none: func(lab.Lab) error {
+			if f.journal != nil {
+				return errors.New(f.journal.Scenario + " is in force")
+			}
+			return nil
+		},
 		journal: func(lab.Lab) (undo.Journal, error) {
 			if f.journal == nil {
 				return undo.Journal{}, fs.ErrNotExist
 			}
 			return *f.journal, nil
 		},
-		begin: func(_ context.Context, _ lab.Lab, scenario string) (undo.Journal, error) {
+		begin: func(_ context.Context, _ *lock.Held, scenario string) (undo.Journal, error) {
 			f.journal = &undo.Journal{Scenario: scenario}
 			return *f.journal, nil
 		},
-		restore: func(context.Context, lab.Lab, undo.Recorded) error { return f.undoErr },
-		undo: func(context.Context, lab.Lab) error {
+		restore: func(context.Context, *lock.Held, undo.Recorded) error { return f.undoErr },
+		undo: func(context.Context, *lock.Held) error {
 			f.undone++
 			f.journal = nil
 			return nil
@@ -191,8 +201,15 @@ func newFake() *fake { return &fake{heals: true} }
 
 func (f *fake) life(t *testing.T) *Life {
 	d := f.detector()
+	if f.held == nil {
+		f.dir = t.TempDir()
+		var err error
+		if f.held, err = lock.Take(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return &Life{
-		Lab: f, Detectors: []detectors.Detector{d}, Bundles: t.TempDir(), Reporter: quiet{}, Patience: 5 * time.Second, world: f.world(),
+		Lab: f.held, Detectors: []detectors.Detector{d}, Bundles: t.TempDir(), Reporter: quiet{}, Patience: 5 * time.Second, world: f.world(),
 		Scenario: Scenario{
 			Name: "link", Summary: "n1's link is broken", Detector: d, MustFail: Crossing(Nth(0)),
 			Inject: func(context.Context, lab.Lab, func(string)) error {
@@ -379,7 +396,7 @@ func TestHealIsASecondLife(t *testing.T) {
 		if _, err := first.Run(t.Context(), first.Inject()...); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := second.Run(t.Context(), second.Heal()...); err != nil {
+		if _, err := second.Heal(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if f.journal != nil {

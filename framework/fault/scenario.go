@@ -66,8 +66,8 @@ type Capture struct {
 // Missing says why the fault cannot come about on the lab; empty if it can.
 func (s Scenario) Missing(l lab.Lab) string {
 	if s.Pods != "" && s.Pods != l.Pods() && l.API() == nil {
-		return fmt.Sprintf("it needs a lab with --pods=%s, and %s has --pods=%s: `netfault lab up --lab=%s --pods=%s` makes one",
-			s.Pods, l.Name(), l.Pods(), s.Pods, s.Pods)
+		return fmt.Sprintf("it needs a lab with --pods=%s, and %s has --pods=%s: `%s` makes one",
+			s.Pods, l.Name(), l.Pods(), lab.Command(string(s.Pods), "lab up", "--pods="+string(s.Pods)))
 	}
 	if s.Unavailable == nil {
 		return ""

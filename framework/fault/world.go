@@ -5,6 +5,7 @@ import (
 
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/probe"
 	"github.com/netfault/netfault/framework/snapshot"
 	"github.com/netfault/netfault/framework/undo"
@@ -15,15 +16,16 @@ type world struct {
 	probe    func(context.Context, lab.Lab) ([]evidence.Probe, error)
 	snapshot func(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, error)
 	record   func(context.Context, lab.Lab) (undo.Recorded, error)
+	none     func(lab.Lab) error
 	journal  func(lab.Lab) (undo.Journal, error)
-	begin    func(ctx context.Context, l lab.Lab, scenario string) (undo.Journal, error)
-	restore  func(ctx context.Context, l lab.Lab, to undo.Recorded) error
-	undo     func(context.Context, lab.Lab) error
+	begin    func(ctx context.Context, l *lock.Held, scenario string) (undo.Journal, error)
+	restore  func(ctx context.Context, l *lock.Held, to undo.Recorded) error
+	undo     func(context.Context, *lock.Held) error
 }
 
 var realWorld = world{
-	probe: probe.Run, snapshot: snapshot.Take, record: undo.Record, journal: undo.Read, begin: undo.Begin,
-	restore: undo.Restore, undo: undo.Undo,
+	probe: probe.Run, snapshot: snapshot.Take, record: undo.Record, none: undo.None, journal: undo.Read,
+	begin: undo.Begin, restore: undo.Restore, undo: undo.Undo,
 }
 
 // in is the world that the steps are in.

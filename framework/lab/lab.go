@@ -50,7 +50,7 @@ type BrokenError struct {
 }
 
 func (e *BrokenError) Error() string {
-	return fmt.Sprintf("lab %s is broken: %s: `netfault lab down --lab=%s` removes it", e.Name, strings.Join(e.What, "; "), e.Name)
+	return fmt.Sprintf("lab %s is broken: %s: `%s` removes it", e.Name, strings.Join(e.What, "; "), Command(e.Name, "lab down"))
 }
 
 // ErrBeingMade is wrapped by the error of opening a lab that another process still makes.

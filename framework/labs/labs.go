@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/netfault/netfault/framework/engine"
@@ -12,6 +13,7 @@ import (
 	"github.com/netfault/netfault/framework/lab/kind"
 	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/lab/owner"
+	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/probe"
 	"github.com/netfault/netfault/framework/tools"
 )
@@ -162,7 +164,7 @@ func Find(ctx context.Context, name string) (Found, error) {
 		return all[i], nil
 	}
 	if len(all) == 0 {
-		return Found{}, fmt.Errorf("there is no lab %q; there is none at all: `netfault lab up` makes one", name)
+		return Found{}, fmt.Errorf("there is no lab %q; there is none at all: `%s` makes one", name, lab.Command(name, "lab up"))
 	}
 	text := fmt.Sprintf("there is no lab %q; there is:", name)
 	for _, f := range all {
@@ -181,12 +183,53 @@ func (f Found) Open(ctx context.Context) (lab.Lab, error) {
 	return orNone(l, err)
 }
 
+// StateDir is the lab's folder.
+func (f Found) StateDir() string {
+	if f.Kind == Netns {
+		return netns.StateDir(f.Name)
+	}
+	return kind.StateDir(f.Name)
+}
+
+// Lock takes the lock of a lab that may be broken; nil if it has no folder, so that there is nothing in it to change. An error is
+// a *lock.TakenError if another process holds it.
+func (f Found) Lock(ctx context.Context) (*lock.Lock, error) {
+	k, err := lock.Folder(ctx, f.StateDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return k, err
+}
+
+// Hold locks the lab, which must be up, and opens it: in this order, since it may be removed and made anew meanwhile.
+func (f Found) Hold(ctx context.Context) (*lock.Held, error) {
+	k, err := lock.Folder(ctx, f.StateDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("lab %s has no folder any more (%w): `%s` clears what is left of it", f.Name, err, lab.Command(f.Name, "reset"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	l, err := f.Open(ctx)
+	if err != nil {
+		return nil, errors.Join(err, k.Release())
+	}
+	return k.Of(l), nil
+}
+
 // Remove ends the lab and everything in it.
 func (f Found) Remove(ctx context.Context) error {
 	if f.Kind == Netns {
 		return netns.Remove(ctx, f.Name)
 	}
 	return kind.Remove(ctx, f.Name)
+}
+
+// Owner is the process that the lab belongs to, and ends with; the zero value if it stands on its own.
+func (f Found) Owner() (owner.Process, error) {
+	var record struct{ Owner owner.Process }
+	err := owner.ReadRecord(f.StateDir(), &record)
+	return record.Owner, err
 }
 
 // Use says who needs the lab.

@@ -22,6 +22,8 @@ import (
 	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/kstate"
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/owner"
+	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/wait"
 )
@@ -45,10 +47,12 @@ type Journal struct {
 	Version  int       `json:"version"`
 	Scenario string    `json:"scenario"`
 	Begun    time.Time `json:"begun"`
-	Before   Recorded  `json:"before"`
+	// By is the process that began it.
+	By     owner.Process `json:"by"`
+	Before Recorded      `json:"before"`
 }
 
-func journalPath(l lab.Lab) string { return filepath.Join(l.StateDir(), "journal.json") }
+func journalPath(stateDir string) string { return filepath.Join(stateDir, "journal.json") }
 
 // Record reads the state of every node with its pods, and of the host outside, side by side.
 func Record(ctx context.Context, l lab.Lab) (Recorded, error) {
@@ -155,26 +159,43 @@ func listDiff(what string, want, got []string) []string {
 	return lines
 }
 
+// None returns an error unless no fault is in force on the lab.
+func None(l lab.Lab) error {
+	j, err := Read(l)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s is in force on %s (since %s): `%s` or `%s` first", j.Scenario, l.Name(), j.Begun.Local().Format(time.TimeOnly),
+		lab.Command(l.Name(), "fault heal"), lab.Command(l.Name(), "reset"))
+}
+
 // Begin records the lab's state and writes the journal, after which anything may be changed. It fails if a journal is
 // there already.
-func Begin(ctx context.Context, l lab.Lab, scenario string) (Journal, error) {
-	if j, err := Read(l); err == nil {
-		return Journal{}, fmt.Errorf("%s is in force on %s already (since %s): `netfault fault heal` or `netfault reset` first",
-			j.Scenario, l.Name(), j.Begun.Format(time.TimeOnly))
-	} else if !errors.Is(err, fs.ErrNotExist) {
+func Begin(ctx context.Context, l *lock.Held, scenario string) (Journal, error) {
+	if err := l.Check(); err != nil {
+		return Journal{}, err
+	}
+	if err := None(l); err != nil {
+		return Journal{}, err
+	}
+	by, err := owner.This()
+	if err != nil {
 		return Journal{}, err
 	}
 	before, err := Record(ctx, l)
 	if err != nil {
 		return Journal{}, err
 	}
-	j := Journal{Version: journalVersion, Scenario: scenario, Begun: time.Now().UTC(), Before: before}
+	j := Journal{Version: journalVersion, Scenario: scenario, Begun: time.Now().UTC(), By: by, Before: before}
 	data, err := json.Marshal(j)
 	if err != nil {
 		return Journal{}, err
 	}
 	// Renamed into place, so that a journal is whole or absent.
-	path := journalPath(l)
+	path := journalPath(l.StateDir())
 	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
 		return Journal{}, err
 	}
@@ -182,24 +203,49 @@ func Begin(ctx context.Context, l lab.Lab, scenario string) (Journal, error) {
 }
 
 // Read returns the journal; an error wraps fs.ErrNotExist when no fault is in force.
-func Read(l lab.Lab) (Journal, error) {
-	data, err := os.ReadFile(journalPath(l))
+func Read(l lab.Lab) (Journal, error) { return ReadIn(l.StateDir()) }
+
+// ReadIn is Read for a lab that is not opened, and may be broken.
+func ReadIn(stateDir string) (Journal, error) {
+	path := journalPath(stateDir)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return Journal{}, err
 	}
 	var j Journal
-	if err := json.Unmarshal(data, &j); err != nil {
-		return Journal{}, fmt.Errorf("%s: %w", journalPath(l), err)
+	err = json.Unmarshal(data, &j)
+	switch {
+	case err != nil:
+	case j.Version != journalVersion:
+		err = fmt.Errorf("it has version %d, and this netfault knows %d", j.Version, journalVersion)
+	case len(j.Before.Machines) == 0:
+		err = errors.New("it records no machine")
 	}
-	if j.Version != journalVersion {
-		return Journal{}, fmt.Errorf("%s has version %d; this netfault knows %d", journalPath(l), j.Version, journalVersion)
+	if err != nil {
+		return Journal{}, fmt.Errorf("the journal %s cannot be read, so that nobody knows what to undo: %w; `%s` removes the lab",
+			path, err, lab.Command(filepath.Base(stateDir), "lab down"))
 	}
 	return j, nil
 }
 
+// UndoOwn undoes what this process has begun, if it has begun anything: what another has begun is not its own to undo.
+func UndoOwn(ctx context.Context, l *lock.Held) error {
+	j, err := Read(l)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if this, thisErr := owner.This(); thisErr != nil || err != nil || j.By != this {
+		return thisErr
+	}
+	return Undo(ctx, l)
+}
+
 // Undo brings the lab back to what the journal recorded, checks that by comparing, and then closes the journal. The
 // error lists what could not be undone; the journal stays then. Without a journal there is nothing to do.
-func Undo(ctx context.Context, l lab.Lab) error {
+func Undo(ctx context.Context, l *lock.Held) error {
+	if err := l.Check(); err != nil {
+		return err
+	}
 	j, err := Read(l)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -210,11 +256,14 @@ func Undo(ctx context.Context, l lab.Lab) error {
 	if err := Restore(ctx, l, j.Before); err != nil {
 		return fmt.Errorf("undo of %s: %w", j.Scenario, err)
 	}
-	return os.Remove(journalPath(l))
+	return os.Remove(journalPath(l.StateDir()))
 }
 
 // Restore makes the lab's state equal to want, and returns an error that lists every difference that is left.
-func Restore(ctx context.Context, l lab.Lab, want Recorded) error {
+func Restore(ctx context.Context, l *lock.Held, want Recorded) error {
+	if err := l.Check(); err != nil {
+		return err
+	}
 	now, err := Record(ctx, l)
 	if err != nil {
 		return err

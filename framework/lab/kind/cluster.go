@@ -23,7 +23,7 @@ const clusterPrefix = "netfault-"
 func clusterName(lab string) string { return clusterPrefix + lab }
 
 // kubeconfigPath keeps kind from writing into the user's own kubeconfig.
-func kubeconfigPath(lab string) string { return filepath.Join(stateDir(lab), "kubeconfig") }
+func kubeconfigPath(lab string) string { return filepath.Join(StateDir(lab), "kubeconfig") }
 
 // Labels of containers: kind's (pkg/cluster/internal/providers, v0.33.0) and netfault's own.
 const (

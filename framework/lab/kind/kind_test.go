@@ -30,7 +30,7 @@ var _ lab.Lab = (*Lab)(nil)
 func TestMain(m *testing.M) {
 	os.Exit(guard.Run(m.Run, func(ctx context.Context, pid int) error {
 		name := fmt.Sprintf("test-%d", pid)
-		if _, err := os.Stat(stateDir(name)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(StateDir(name)); errors.Is(err, fs.ErrNotExist) {
 			return nil // so that no engine is asked for unit tests
 		}
 		return Remove(ctx, name)

@@ -69,7 +69,7 @@ type Lab struct {
 func (l *Lab) Name() string { return "kind:" + l.name }
 
 // StateDir is a folder on this machine, not on the engine's.
-func (l *Lab) StateDir() string { return stateDir(l.name) }
+func (l *Lab) StateDir() string { return StateDir(l.name) }
 
 // Agent is the same path in every node, and in the host outside.
 func (l *Lab) Agent() string { return agentPath }
@@ -141,8 +141,8 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	}
 	err = fmt.Errorf("lab %s: %w%s%s", o.Name, err, log.end(), l.keepLogs())
 	if o.KeepFailed {
-		return nil, fmt.Errorf("%w\nits containers are kept: `%s exec -it %s-control-plane bash` enters one, `netfault reset` removes them",
-			err, l.engine.Name, clusterName(o.Name))
+		return nil, fmt.Errorf("%w\nits containers are kept: `%s exec -it %s-control-plane bash` enters one, `%s` removes them",
+			err, l.engine.Name, clusterName(o.Name), lab.Command(o.Name, "reset"))
 	}
 	return nil, errors.Join(err, Remove(ended, o.Name))
 }
@@ -238,13 +238,13 @@ func Open(ctx context.Context, name string) (*Lab, error) {
 		return nil, err
 	}
 	if !slices.Contains(all, clusterName(name)) {
-		return nil, fmt.Errorf("there is no lab %q: `netfault lab up` makes one", name)
+		return nil, fmt.Errorf("there is no lab %q: `%s` makes one", name, lab.Command(name, "lab up", "--kind=kind"))
 	}
 	if err := l.usable(ctx); err != nil {
 		return nil, err
 	}
 	if err := l.connect(ctx); err != nil {
-		return nil, fmt.Errorf("lab %s: %w; `netfault lab down --lab=%s` removes it", name, err, name)
+		return nil, fmt.Errorf("lab %s: %w; `%s` removes it", name, err, lab.Command(name, "lab down"))
 	}
 	for _, n := range l.nodes {
 		n.container.agentIsThere()

@@ -23,7 +23,7 @@ func Remove(ctx context.Context, name string) error {
 	}
 	e, err := engine.Find(ctx)
 	if err != nil {
-		if _, missing := os.Stat(stateDir(name)); errors.Is(missing, fs.ErrNotExist) {
+		if _, missing := os.Stat(StateDir(name)); errors.Is(missing, fs.ErrNotExist) {
 			return nil // no engine, and no trace of a lab
 		}
 		return err

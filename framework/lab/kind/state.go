@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
 )
 
@@ -23,7 +24,8 @@ func stateRoot() string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("netfault-kind-%d", os.Geteuid()))
 }
 
-func stateDir(name string) string { return filepath.Join(stateRoot(), name) }
+// StateDir is the folder with the journal of the lab of that name, which ends with the lab.
+func StateDir(name string) string { return filepath.Join(stateRoot(), name) }
 
 // record is lab.json: who needs the lab. The cluster itself is found by its label.
 type record struct {
@@ -36,12 +38,12 @@ type record struct {
 	Owner owner.Process `json:"owner"`
 }
 
-func (r record) write() error { return owner.WriteRecord(stateDir(r.Name), r) }
+func (r record) write() error { return owner.WriteRecord(StateDir(r.Name), r) }
 
 // readRecord returns an error that wraps fs.ErrNotExist if there is none.
 func readRecord(name string) (record, error) {
 	var r record
-	err := owner.ReadRecord(stateDir(name), &r)
+	err := owner.ReadRecord(StateDir(name), &r)
 	return r, err
 }
 
@@ -87,11 +89,11 @@ func (l *Lab) finish(owned bool) error {
 }
 
 func alreadyUp(name string) error {
-	return fmt.Errorf("kind lab %s is there already: `netfault lab down --lab=%s` removes it", name, name)
+	return fmt.Errorf("kind lab %s is there already: `%s` removes it", name, lab.Command(name, "lab down"))
 }
 
 func removeState(name string) error {
-	if err := os.RemoveAll(stateDir(name)); err != nil {
+	if err := os.RemoveAll(StateDir(name)); err != nil {
 		return err
 	}
 	// The last lab takes the common folder along; one that is not empty stays.

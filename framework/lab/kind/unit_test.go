@@ -186,7 +186,7 @@ func TestUseOf(t *testing.T) {
 	if use, err := UseOf(name); err != nil || use != owner.Abandoned {
 		t.Errorf("a lab without a folder: %v, %v", use, err)
 	}
-	if err := os.MkdirAll(stateDir(name), 0o755); err != nil {
+	if err := os.MkdirAll(StateDir(name), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -207,7 +207,7 @@ func TestUseOf(t *testing.T) {
 		if use, err := UseOf(name); err != nil || use != want {
 			t.Errorf("owner %+v: %v, %v; want %v", process, use, err, want)
 		}
-		if err := owner.Keep(stateDir(name)); err != nil {
+		if err := owner.Keep(StateDir(name)); err != nil {
 			t.Fatal(err)
 		}
 		if use, err := UseOf(name); err != nil || use != owner.Standing {

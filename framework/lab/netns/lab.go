@@ -79,7 +79,7 @@ type Options struct {
 func (l *Lab) Name() string { return "netns:" + l.record.Name }
 
 // StateDir is /run/netfault/NAME.
-func (l *Lab) StateDir() string { return stateDir(l.record.Name) }
+func (l *Lab) StateDir() string { return StateDir(l.record.Name) }
 
 // Agent is the same path in every machine: they share this machine's files.
 func (l *Lab) Agent() string { return l.record.Agent }
@@ -232,7 +232,7 @@ func (l *Lab) build(ctx context.Context, p programs, o Options) error {
 func Open(name string) (*Lab, error) {
 	r, err := readRecord(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no lab %q: `netfault lab up` makes one", name)
+		return nil, fmt.Errorf("there is no lab %q: `%s` makes one", name, lab.Command(name, "lab up"))
 	}
 	if err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ func killMarked(lab, machine string, pid int) error {
 }
 
 func removeState(name string) error {
-	if err := os.RemoveAll(stateDir(name)); err != nil {
+	if err := os.RemoveAll(StateDir(name)); err != nil {
 		return err
 	}
 	// The last lab takes the common folder along.

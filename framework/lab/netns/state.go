@@ -35,14 +35,15 @@ type record struct {
 	Owner owner.Process `json:"owner"`
 }
 
-func stateDir(name string) string { return filepath.Join(stateRoot, name) }
+// StateDir is the folder with the journal and the logs of the lab of that name, which ends with the lab.
+func StateDir(name string) string { return filepath.Join(stateRoot, name) }
 
-func (r record) write() error { return owner.WriteRecord(stateDir(r.Name), r) }
+func (r record) write() error { return owner.WriteRecord(StateDir(r.Name), r) }
 
 // readRecord returns an error that wraps fs.ErrNotExist if there is none.
 func readRecord(name string) (record, error) {
 	var r record
-	err := owner.ReadRecord(stateDir(name), &r)
+	err := owner.ReadRecord(StateDir(name), &r)
 	return r, err
 }
 
@@ -67,7 +68,7 @@ func (l *Lab) claim() error {
 }
 
 func alreadyUp(name string) error {
-	return fmt.Errorf("lab %s is there already: `netfault lab down --lab=%s` removes it", name, name)
+	return fmt.Errorf("lab %s is there already: `%s` removes it", name, lab.Command(name, "lab down"))
 }
 
 // List returns the names of all labs that left a trace on this machine, whole or not, sorted.
