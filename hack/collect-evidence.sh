@@ -142,7 +142,7 @@ if [ -z "$later" ]; then
 	take ip-addr.json ip -j addr
 	take ip-route.json ip -j route show table all
 	take ip-rule.json ip -j rule
-	take ip-neigh.json ip -j neigh
+	take ip-neigh.json ip -j neigh show nud all
 	take bridge-fdb.json bridge -j fdb
 	take uname.txt uname -r
 	take modules.txt modules

@@ -197,7 +197,7 @@ func (f *NullFlag) UnmarshalJSON([]byte) error {
 	return nil
 }
 
-// Neighbour is one entry of `ip -j neigh`.
+// Neighbour is one entry of `ip -j neigh show nud all`.
 type Neighbour struct {
 	Dst string `json:"dst"`
 	Dev string `json:"dev"`

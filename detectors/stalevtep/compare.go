@@ -63,9 +63,15 @@ type suspect struct {
 	// kind is ObserverStale, NeighbourMissing, FDBMissing or FDBElsewhere.
 	kind      string
 	neighbour neighbour
-	// dst is where the FDB forwards to, for FDBElsewhere, and dstPos the place of that row.
-	dst    string
-	dstPos evidence.Pos
+	// row is where the FDB forwards to instead, for FDBElsewhere.
+	row fdbRow
+}
+
+// fdbRow is a row of an observer's FDB that leads somewhere.
+type fdbRow struct {
+	mac evidence.MAC
+	dst string
+	pos evidence.Pos
 }
 
 // tally counts, for a VTEP that its observers cannot be held to, what their neighbour entries say of it.
@@ -89,10 +95,9 @@ func (n neighbour) resolved() bool { return n.mac != 0 && n.state.Resolved() }
 
 // forward is what an observer's FDB says of a MAC.
 type forward struct {
-	// right says that a row leads to a node that announces the MAC; elsewhere is where the first row leads that does not.
-	right        bool
-	elsewhere    string
-	elsewherePos evidence.Pos
+	// right says that a row leads to a node that announces the MAC; elsewhere is the first row that does not.
+	right     bool
+	elsewhere fdbRow
 }
 
 func newComparison(b *evidence.Bundle, vteps []flannel.VTEP) *comparison {
@@ -218,10 +223,13 @@ func (c *comparison) readNeighbours(ctx context.Context, v *flannel.VTEP, table 
 	return nil
 }
 
-// readFDB reads where an observer forwards the MACs that leases announce into table. Rows of other MACs are orphans.
+// readFDB reads where an observer forwards the MACs that leases announce into table. Rows of other MACs are orphans, but for
+// those of the MAC 0: where they lead, the kernel forwards every MAC that has no row of its own (vxlan_xmit in
+// drivers/net/vxlan/vxlan_core.c).
 func (c *comparison) readFDB(ctx context.Context, v *flannel.VTEP, table []forward) error {
 	clear(table)
 	rows := 0
+	var defaults []fdbRow
 	for row, err := range c.b.FDB(v.Node()) {
 		if err != nil {
 			return err
@@ -242,6 +250,10 @@ func (c *comparison) readFDB(ctx context.Context, v *flannel.VTEP, table []forwa
 				return c.badRow(v, evidence.FDBFile, "%s: dst %q is not an IP address", mac, row.Dst)
 			}
 		}
+		if mac == 0 && len(row.Dst) > 0 {
+			defaults = append(defaults, fdbRow{mac, string(row.Dst), row.Pos})
+			continue
+		}
 		start := first(c.byMAC, mac)
 		right := false
 		for p := start; p >= 0; p = c.nextMAC[p] {
@@ -251,12 +263,33 @@ func (c *comparison) readFDB(ctx context.Context, v *flannel.VTEP, table []forwa
 			switch f := &table[p]; {
 			case right:
 				f.right = true
-			case f.elsewhere == "" && len(row.Dst) > 0:
-				f.elsewhere, f.elsewherePos = string(row.Dst), row.Pos
+			case f.elsewhere.dst == "" && len(row.Dst) > 0:
+				f.elsewhere = fdbRow{mac, string(row.Dst), row.Pos}
 			}
 		}
 	}
+	if len(defaults) > 0 {
+		c.forwardByDefault(table, defaults)
+	}
 	return nil
+}
+
+// forwardByDefault fills the MACs that have no row of their own. Every default gets a copy of the frame.
+func (c *comparison) forwardByDefault(table []forward, defaults []fdbRow) {
+	leads := map[string]bool{}
+	for _, d := range defaults {
+		leads[d.dst] = true
+	}
+	for p := range table {
+		f := &table[p]
+		switch {
+		case f.right || f.elsewhere.dst != "":
+		case leads[c.vteps[p].PublicIP.String()]:
+			f.right = true
+		default:
+			f.elsewhere = defaults[0]
+		}
+	}
 }
 
 func (c *comparison) badRow(v *flannel.VTEP, file, format string, args ...any) error {
@@ -290,10 +323,10 @@ func (c *comparison) judge(i int, t *table, haveFDB bool) {
 			s.kind = ObserverStale
 		case !haveFDB || t.forwards[p].right:
 			continue
-		case t.forwards[p].elsewhere == "":
+		case t.forwards[p].elsewhere.dst == "":
 			s.kind = FDBMissing
 		default:
-			s.kind, s.dst, s.dstPos = FDBElsewhere, t.forwards[p].elsewhere, t.forwards[p].elsewherePos
+			s.kind, s.row = FDBElsewhere, t.forwards[p].elsewhere
 		}
 		t.suspects = append(t.suspects, s)
 	}

@@ -146,12 +146,12 @@ func (c *comparison) pairFinding(o *flannel.VTEP, s suspect) detectors.Finding {
 		})
 		f.Remedy = []detectors.Command{fdb}
 	case FDBElsewhere:
-		f.Expected, f.Actual = fdbText(peer, peer.PublicIP.String()), fdbText(peer, s.dst)
+		f.Expected, f.Actual = fdbText(peer, peer.PublicIP.String()), s.row.mac.String()+" dst "+s.row.dst
 		f.Summary = fmt.Sprintf("%s forwards %s's %s (%s) to %s instead of %s: packets for %s go astray",
-			o.Node(), peer.Node(), peer.Dev, peer.Announced, s.dst, peer.PublicIP, pods)
+			o.Node(), peer.Node(), peer.Dev, peer.Announced, s.row.dst, peer.PublicIP, pods)
 		f.Evidence = append(f.Evidence, detectors.Line{
-			File: evidence.NodeFile(o.Node(), evidence.FDBFile), At: s.dstPos,
-			Text: fmt.Sprintf("%s dev %s dst %s", peer.Announced, o.Dev, s.dst),
+			File: evidence.NodeFile(o.Node(), evidence.FDBFile), At: s.row.pos,
+			Text: fmt.Sprintf("%s dev %s dst %s", s.row.mac, o.Dev, s.row.dst),
 		})
 		f.Remedy = []detectors.Command{fdb}
 	}

@@ -199,7 +199,7 @@ var tools = []struct {
 	{evidence.LinkFile, []string{"ip", "-j", "-d", "-s", "-s", "link"}, sameRows[evidence.Link]},
 	{evidence.AddrFile, []string{"ip", "-j", "addr"}, sameRows[evidence.LinkAddrs]},
 	{evidence.RouteFile, []string{"ip", "-j", "route", "show", "table", "all"}, sameRows[evidence.Route]},
-	{evidence.NeighFile, []string{"ip", "-j", "neigh"}, sameRows[evidence.Neighbour]},
+	{evidence.NeighFile, []string{"ip", "-j", "neigh", "show", "nud", "all"}, sameRows[evidence.Neighbour]},
 	{evidence.FDBFile, []string{"bridge", "-j", "fdb"}, sameRows[evidence.FDBEntry]},
 	{evidence.NFTFile, []string{"iptables-nft-save", "-c"}, sameRules},
 	{evidence.LegacyFile, []string{"iptables-legacy-save", "-c"}, sameRules},
