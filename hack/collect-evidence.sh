@@ -18,12 +18,15 @@ if [ $# -lt 1 ] || [ $# -gt 2 ]; then
 fi
 node=${2:-$(uname -n)}
 dir=$1/nodes/$node
+# The rule is Kubernetes's (RFC 1123), and that of detect: words of a-z, 0-9 and '-' with '.' between, 253 characters at most.
+wrong=
 case $node in
-'' | *[!a-z0-9.-]* | [!a-z0-9]* | *[!a-z0-9])
+'' | *[!a-z0-9.-]* | [!a-z0-9]* | *[!a-z0-9] | *..* | *.-* | *-.*) wrong=1 ;;
+esac
+if [ -n "$wrong" ] || [ ${#node} -gt 253 ]; then
 	echo "$0: '$node' is not a node name: give the one that 'kubectl get nodes' shows" >&2
 	exit 2
-	;;
-esac
+fi
 if [ "$(id -u)" -ne 0 ]; then
 	echo "$0: iptables-save and conntrack need root" >&2
 	exit 1

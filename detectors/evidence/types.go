@@ -136,6 +136,10 @@ type Route struct {
 	PrefSrc  string   `json:"prefsrc,omitempty"`
 	Metric   int      `json:"metric,omitempty"`
 	Flags    []string `json:"flags"`
+	// Pref is an IPv6 route's preference among routers, "medium" in most; IPv4 routes have none.
+	Pref string `json:"pref,omitempty"`
+	// IPv6 says of which family the route is; Bundle.Routes sets it.
+	IPv6 bool `json:"-"`
 	// Pos is its place in the file.
 	Pos Pos `json:"-"`
 }

@@ -86,8 +86,12 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	flannel.EachNode(ctx, names, &why, func(i int, _ string) { judged[i].judge(b, cluster.Leases) })
 	var found []detectors.Finding
 	ruleCount := 0
+	var podless []string
 	for i := range judged {
 		n := &judged[i]
+		if n.podless {
+			podless = append(podless, n.name())
+		}
 		if n.finding != nil {
 			found = append(found, *n.finding)
 		}
@@ -100,10 +104,18 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	if len(found) > 0 {
 		return found
 	}
+	withPods := len(judged) - len(podless)
+	if withPods == 0 {
+		return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: "no node has pods yet: there is no route to any node's own pod CIDR"}}
+	}
+	summary := fmt.Sprintf("none of the %d rules of %d nodes rewrites the source of traffic between their pods", ruleCount, withPods)
+	if len(podless) > 0 {
+		summary += fmt.Sprintf("; without pods of their own: %s", flannel.Names(podless))
+	}
 	return []detectors.Finding{{
 		Verdict: detectors.Clean,
-		Judged:  map[string]int{"nodes": len(judged), "rules": ruleCount},
-		Summary: fmt.Sprintf("none of the %d rules of %d nodes rewrites the source of traffic between their pods", ruleCount, len(judged)),
+		Judged:  map[string]int{"nodes": withPods, "rules": ruleCount},
+		Summary: summary,
 	}}
 }
 
@@ -113,6 +125,8 @@ type node struct {
 	paths podPaths
 	*rules.Node
 	ruleCount int
+	// podless says that the node has no pods whose packets could be rewritten.
+	podless bool
 
 	finding *detectors.Finding
 	doubts  []detectors.Line

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/netfault/netfault/detectors"
@@ -119,4 +120,15 @@ func Restart(l evidence.Lease, why string) detectors.Command {
 			"--field-selector", "spec.nodeName=" + l.Node},
 		Why: why,
 	}
+}
+
+// maxNamed is how many nodes a text names one by one.
+const maxNamed = 8
+
+// Names lists nodes, and says how many it leaves out.
+func Names(nodes []string) string {
+	if more := len(nodes) - maxNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(nodes[:maxNamed], ", "), more)
+	}
+	return strings.Join(nodes, ", ")
 }
