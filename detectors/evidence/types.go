@@ -35,7 +35,8 @@ type Lease struct {
 	PublicIP string `json:"publicIP"`
 	// BackendType is flannel's backend; only "vxlan" has a VTEP.
 	BackendType string `json:"backendType"`
-	VNI         int    `json:"vni"`
+	// VNI is 0 where the lease does not say it: flannel writes it since v0.13.1.
+	VNI int `json:"vni"`
 	// VtepMAC is the link address of flannel.<VNI> that the lease announces.
 	VtepMAC string `json:"vtepMAC"`
 	// Source is FromEtcd or FromAnnotation.

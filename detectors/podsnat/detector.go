@@ -5,6 +5,7 @@ package podsnat
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 
 	"github.com/netfault/netfault/detectors"
@@ -53,6 +54,7 @@ var Detector = detectors.Detector{
 		{File: evidence.InfoFile, Optional: true},
 		{File: evidence.LeasesFile},
 		{File: evidence.NodesFile, Optional: true},
+		{File: detectors.NodeFiles + evidence.LinkFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.RouteFile},
 		{File: detectors.NodeFiles + evidence.NFTFile, Nameless: true},
 		{File: detectors.NodeFiles + evidence.LegacyFile, Nameless: true},
@@ -66,13 +68,24 @@ var Detector = detectors.Detector{
 func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	var why detectors.Doubts
 	cluster := flannel.Of(b)
-	for _, err := range []error{cluster.LeaseErr, cluster.NodesErr} {
+	for _, err := range []error{cluster.LeaseErr, cluster.NodesErr, cluster.KubeErr} {
 		if err != nil {
 			why.AddError("", err)
 			return why.Findings()
 		}
 	}
-	if len(cluster.Leases) == 1 {
+	if _, err := cluster.VTEPs(); err != nil {
+		if _, left := errors.AsType[*flannel.LeftOverError](err); left {
+			return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: err.Error()}}
+		}
+	}
+	cluster.DoubtOdd(&why)
+	for _, u := range cluster.Unleased() {
+		for _, l := range u.Lines() {
+			why.Add(u.Node, l)
+		}
+	}
+	if found := why.Findings(); len(cluster.Leases) == 1 && len(found) == 0 {
 		return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: "there is one node only: no traffic passes between nodes"}}
 	}
 	cluster.DoubtUncollected(&why, "")
@@ -115,7 +128,7 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	return []detectors.Finding{{
 		Verdict: detectors.Clean,
 		Judged:  map[string]int{"nodes": withPods, "rules": ruleCount},
-		Summary: summary,
+		Summary: summary + cluster.NotLookedAt(),
 	}}
 }
 

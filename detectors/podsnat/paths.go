@@ -85,7 +85,7 @@ func (n *node) readPaths(b *evidence.Bundle, peers []evidence.Lease) bool {
 		}
 		if errors.Is(err, flannel.ErrNoRoute) && p.BackendType == "vxlan" {
 			// A missing route is another fault, and no reason to leave the rules unjudged: it would lead there.
-			route = flannel.Route{Dst: cidr, Dev: fmt.Sprintf("flannel.%d", p.VNI), Missing: true}
+			route = flannel.Route{Dst: cidr, Dev: table.FlannelLink(p.VNI), Missing: true}
 			to.Side(route.Dev).Addrs = append(to.Side(route.Dev).Addrs, cidr)
 			err = nil
 		}

@@ -14,8 +14,9 @@ import (
 
 // comparison holds every VTEP and what each observer has for it. Indices are those of vteps throughout.
 type comparison struct {
-	b     *evidence.Bundle
-	vteps []flannel.VTEP
+	b       *evidence.Bundle
+	cluster *flannel.Cluster
+	vteps   []flannel.VTEP
 	// byAddr and byMAC find the first VTEP with an address or announced MAC, and nextAddr and nextMAC lead from each VTEP
 	// to the next that shares it, -1 at the last.
 	byAddr            map[evidence.IPv4]int32
@@ -100,9 +101,10 @@ type forward struct {
 	elsewhere fdbRow
 }
 
-func newComparison(b *evidence.Bundle, vteps []flannel.VTEP) *comparison {
+func newComparison(b *evidence.Bundle, cluster *flannel.Cluster, vteps []flannel.VTEP) *comparison {
 	c := &comparison{
 		b:        b,
+		cluster:  cluster,
 		vteps:    vteps,
 		byAddr:   make(map[evidence.IPv4]int32, len(vteps)),
 		byMAC:    make(map[evidence.MAC]int32, len(vteps)),
@@ -179,7 +181,7 @@ func (c *comparison) observe(ctx context.Context, i int, t *table) {
 		return
 	}
 	c.judge(i, t, fdbErr == nil)
-	c.dropDirect(i, t)
+	c.dropByRoutes(i, t, fdbErr == nil)
 	o.keep(t.suspects)
 }
 
@@ -321,12 +323,8 @@ func (c *comparison) judge(i int, t *table, haveFDB bool) {
 				continue
 			}
 			s.kind = ObserverStale
-		case !haveFDB || t.forwards[p].right:
+		case !haveFDB || !s.judgeForward(t.forwards[p]):
 			continue
-		case t.forwards[p].elsewhere.dst == "":
-			s.kind = FDBMissing
-		default:
-			s.kind, s.row = FDBElsewhere, t.forwards[p].elsewhere
 		}
 		t.suspects = append(t.suspects, s)
 	}
@@ -342,20 +340,42 @@ func (c *comparison) announcedAt(addr evidence.IPv4, mac evidence.MAC) bool {
 	return false
 }
 
-// dropDirect takes back what is suspected of peers that observer i reaches by another device. Where the routes cannot be
-// read, entries that are wrong stay, and those that are missing are in doubt.
-func (c *comparison) dropDirect(i int, t *table) {
+// judgeForward sets what is wrong with the FDB for a suspect's peer; ok is false if nothing is.
+func (s *suspect) judgeForward(f forward) (ok bool) {
+	switch {
+	case f.right:
+		return false
+	case f.elsewhere.dst == "":
+		s.kind = FDBMissing
+	default:
+		s.kind, s.row = FDBElsewhere, f.elsewhere
+	}
+	return true
+}
+
+// dropByRoutes takes back what is suspected of peers that observer i reaches by another device, and judges by their FDB rows alone
+// those that it reaches by misses. Where the routes cannot be read, entries that are wrong stay, and those that are missing are in
+// doubt.
+func (c *comparison) dropByRoutes(i int, t *table, haveFDB bool) {
 	v := &c.vteps[i]
 	if len(t.suspects) == 0 {
 		return
 	}
 	direct, err := c.directPeers(v, t.suspects)
+	byMiss := map[string]bool{}
+	if err == nil {
+		byMiss, err = c.missPeers(v, t.suspects)
+	}
 	kept := t.suspects[:0]
 	doubted := false
 	for _, s := range t.suspects {
 		missing := s.kind == NeighbourMissing || s.kind == FDBMissing
-		switch {
-		case direct[c.vteps[s.peer].Lease.PodCIDR]:
+		switch cidr := c.vteps[s.peer].Lease.PodCIDR; {
+		case direct[cidr]:
+		case byMiss[cidr]:
+			if haveFDB && s.judgeForward(t.forwards[s.peer]) {
+				kept = append(kept, s)
+			}
 		case err != nil && missing && !v.Broken():
 			doubted = true
 		default:
@@ -394,6 +414,23 @@ func (c *comparison) directPeers(v *flannel.VTEP, suspects []suspect) (map[strin
 		direct[cidr] = way == byOther
 	}
 	return direct, nil
+}
+
+// missPeers returns which pod CIDRs of suspects an observer reaches by L3 misses, as flannel up to v0.8 works: a route by its flannel
+// link without a gateway makes each pod's own address the neighbour, which flanneld tells the kernel when it asks. Then the VTEP
+// address needs no entry, and whatever entry it has decides nothing for pods.
+func (c *comparison) missPeers(v *flannel.VTEP, suspects []suspect) (map[string]bool, error) {
+	routes, _, err := flannel.ReadRoutes(c.b, v.Node())
+	if err != nil {
+		return nil, err
+	}
+	byMiss := map[string]bool{}
+	for _, s := range suspects {
+		cidr := c.vteps[s.peer].Lease.PodCIDR
+		r, ok := routes.Covering(netip.MustParsePrefix(cidr))
+		byMiss[cidr] = ok && r.Unicast && r.Gateway == "" && flannel.IsLink(r.Dev)
+	}
+	return byMiss, nil
 }
 
 // count adds observer i's entry for v.

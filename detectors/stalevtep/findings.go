@@ -44,7 +44,7 @@ func (c *comparison) nodeFindings() []detectors.Finding {
 		f.Breaks = detectors.LostAround(v.Node())
 		f.Evidence = append(f.Evidence, c.falloutLines(i)...)
 		f.Evidence = append(f.Evidence, v.OtherHostLine(c.b)...)
-		f.Remedy = []detectors.Command{flannel.Restart(v.Lease, fmt.Sprintf(
+		f.Remedy = []detectors.Command{c.cluster.Restart(v.Node(), v.Lease.Source, fmt.Sprintf(
 			"flanneld brings %s's %s up, announces its link address in the lease, which the other nodes then follow, and writes %s's own entries anew",
 			v.Node(), v.Dev, v.Node()))}
 		found = append(found, f)
@@ -175,7 +175,7 @@ func (c *comparison) observerWide(i int) detectors.Finding {
 		Actual:   fmt.Sprintf("%d wrong or missing", seen.total()),
 		Breaks:   detectors.LostAround(o.Node()),
 		Evidence: slices.Concat([]detectors.Line{{File: one.Evidence[0].File, At: one.Evidence[0].At, Text: "the first of them: " + one.Summary}}, one.Evidence),
-		Remedy: []detectors.Command{flannel.Restart(o.Lease, fmt.Sprintf(
+		Remedy: []detectors.Command{c.cluster.Restart(o.Node(), o.Lease.Source, fmt.Sprintf(
 			"flanneld writes the route, neighbour and FDB entry of every lease on %s anew", o.Node()))},
 	}
 }

@@ -503,7 +503,7 @@ func TestDocumentLeases(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer bundle.Close()
-	got, err := bundle.Leases()
+	got, _, err := bundle.Leases()
 	for i := range got {
 		got[i].Pos = 0
 	}

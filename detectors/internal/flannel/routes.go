@@ -138,6 +138,16 @@ func (t *RouteTable) PodsOutside(own netip.Prefix, peers []evidence.Lease) (Rout
 	return Route{}, false
 }
 
+// FlannelLink returns the name of flannel's link for a VNI, or for 0, where a lease does not say it, the one that routes have.
+func (t *RouteTable) FlannelLink(vni int) string {
+	for _, r := range t.sorted {
+		if vni == 0 && IsLink(r.Dev) {
+			return r.Dev
+		}
+	}
+	return fmt.Sprintf("%s%d", linkPrefix, max(1, vni))
+}
+
 // within returns the routes to parts of cidr.
 func (t *RouteTable) within(cidr netip.Prefix) []Route {
 	i := sort.Search(len(t.sorted), func(i int) bool { return t.sorted[i].Dst.Addr().Compare(cidr.Addr()) >= 0 })
