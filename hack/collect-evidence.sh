@@ -99,6 +99,15 @@ modules() {
 	cut -d ' ' -f 1-5 /proc/modules | grep '^br_netfilter ' || echo '# br_netfilter is not in /proc/modules'
 }
 
+# Legacy iptables' tables. Without the file, its module is not loaded, and there are none.
+legacy_tables() {
+	names=
+	if [ -e /proc/net/ip_tables_names ]; then
+		names=$(cat /proc/net/ip_tables_names) || return 1
+	fi
+	printf '%s\n' "${names:-# legacy iptables has no tables}"
+}
+
 # What `nft -j -t list ruleset` prints, without the tables of IPv6 and those that iptables-nft-save printed.
 ruleset() {
 	tables=$(nft list tables) || return 1
@@ -149,6 +158,7 @@ if [ -z "$later" ]; then
 	take bridge-fdb.json bridge -j fdb
 	take uname.txt uname -r
 	take modules.txt modules
+	take ip-tables-names.txt legacy_tables
 	take subnet.env cat /run/flannel/subnet.env
 	take sysctl.txt sysctls
 	if command -v ethtool >/dev/null; then

@@ -60,6 +60,7 @@ var Detector = detectors.Detector{
 		{File: detectors.NodeFiles + evidence.LegacyFile, Nameless: true},
 		{File: detectors.NodeFiles + evidence.IPTablesFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.NFTChainsFile, Optional: true},
+		{File: detectors.NodeFiles + evidence.LegacyTablesFile, Optional: true},
 	},
 	Writeup: detectors.Writeup{English: english, Chinese: chinese},
 	Detect:  detect,

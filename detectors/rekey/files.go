@@ -154,6 +154,7 @@ var nodeFiles = map[string]treatment{
 	evidence.ConntrackStatsFile: {rewrite: rewriteConntrackStats},
 	evidence.SubnetFile:         {rewrite: rewriteSubnet},
 	evidence.ModulesFile:        {rewrite: rewriteModules},
+	evidence.LegacyTablesFile:   {rewrite: verbatim(`^(#.*|filter|nat|mangle|raw|security)$`, "the names of iptables' tables")},
 	"collect-errors.txt":        {rewrite: rewriteErrors, optional: true},
 }
 
