@@ -59,7 +59,6 @@ var readers = map[string]func(*Bundle) error{
 
 	NodeFile("n1", NFTChainsFile):    func(b *Bundle) error { return drain(b.NFTChains("n1")) },
 	NodeFile("n1", NFTRulesetFile):   func(b *Bundle) error { return drain(b.NFTRules("n1", NFTRulesetFile)) },
-	NodeFile("n1", LegacyTablesFile): func(b *Bundle) error { _, err := b.LegacyTables("n1"); return err },
 	NodeFile("n1", PolicyFile):       func(b *Bundle) error { return drain(b.PolicyRules("n1")) },
 
 	ServicesFile:       func(b *Bundle) error { return drain(b.Services()) },
