@@ -18,12 +18,15 @@ if [ $# -lt 1 ] || [ $# -gt 2 ]; then
 fi
 node=${2:-$(uname -n)}
 dir=$1/nodes/$node
+# The rule is Kubernetes's (RFC 1123), and that of detect: words of a-z, 0-9 and '-' with '.' between, 253 characters at most.
+wrong=
 case $node in
-'' | *[!a-z0-9.-]* | [!a-z0-9]* | *[!a-z0-9])
+'' | *[!a-z0-9.-]* | [!a-z0-9]* | *[!a-z0-9] | *..* | *.-* | *-.*) wrong=1 ;;
+esac
+if [ -n "$wrong" ] || [ ${#node} -gt 253 ]; then
 	echo "$0: '$node' is not a node name: give the one that 'kubectl get nodes' shows" >&2
 	exit 2
-	;;
-esac
+fi
 if [ "$(id -u)" -ne 0 ]; then
 	echo "$0: iptables-save and conntrack need root" >&2
 	exit 1
@@ -96,6 +99,15 @@ modules() {
 	cut -d ' ' -f 1-5 /proc/modules | grep '^br_netfilter ' || echo '# br_netfilter is not in /proc/modules'
 }
 
+# Legacy iptables' tables. Without the file, its module is not loaded, and there are none.
+legacy_tables() {
+	names=
+	if [ -e /proc/net/ip_tables_names ]; then
+		names=$(cat /proc/net/ip_tables_names) || return 1
+	fi
+	printf '%s\n' "${names:-# legacy iptables has no tables}"
+}
+
 # What `nft -j -t list ruleset` prints, without the tables of IPv6 and those that iptables-nft-save printed.
 ruleset() {
 	tables=$(nft list tables) || return 1
@@ -142,10 +154,11 @@ if [ -z "$later" ]; then
 	take ip-addr.json ip -j addr
 	take ip-route.json ip -j route show table all
 	take ip-rule.json ip -j rule
-	take ip-neigh.json ip -j neigh
+	take ip-neigh.json ip -j neigh show nud all
 	take bridge-fdb.json bridge -j fdb
 	take uname.txt uname -r
 	take modules.txt modules
+	take ip-tables-names.txt legacy_tables
 	take subnet.env cat /run/flannel/subnet.env
 	take sysctl.txt sysctls
 	if command -v ethtool >/dev/null; then

@@ -164,6 +164,13 @@ func TestMoreTextFiles(t *testing.T) {
 		return list(collect(bundleOf(NodeFile("n1", ConntrackStatsFile), s).ConntrackStats("n1", ConntrackStatsFile), printed))
 	}
 	subnet := func(s string) string { return one(bundleOf(NodeFile("n1", SubnetFile), s).Subnet("n1")) }
+	tables := func(s string) string {
+		names, err := bundleOf(NodeFile("n1", LegacyTablesFile), s).LegacyTables("n1")
+		if err != nil {
+			return "error: " + err.Error()
+		}
+		return strings.Join(names, ";")
+	}
 	modules := func(s string) string {
 		return list(collect(bundleOf(NodeFile("n1", ModulesFile), s).Modules("n1"), printed))
 	}
@@ -215,6 +222,10 @@ func TestMoreTextFiles(t *testing.T) {
 		{subnet, "x=y\n", "error: nodes/n1/subnet.env: line 1: want"},
 
 		{modules, "br_netfilter 32768 0 - Live\nvxlan 155648 1 br_netfilter, Live 0x0000000000000000\n", "{Name:br_netfilter State:Live};{Name:vxlan State:Live}"},
+		{tables, "nat\nfilter\n", "nat;filter"},
+		{tables, "# legacy iptables has no tables\n", ""},
+		{tables, "cat: no such file\n", "error: nodes/n1/ip-tables-names.txt: line 1: want the name of a table"},
+		{tables, "nat", "error: nodes/n1/ip-tables-names.txt: line 1: cut short"},
 		{modules, "# br_netfilter is not in /proc/modules\n", ""},
 		{modules, "Module Size Used by\n", "error: nodes/n1/modules.txt: line 1: want a line of /proc/modules"},
 		{modules, "", "error: nodes/n1/modules.txt: line 1: the file is empty"},

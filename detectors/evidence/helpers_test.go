@@ -48,8 +48,8 @@ func nftChainText(c NFTChain) string {
 // readers reads every JSON file of a bundle; the node is n1.
 var readers = map[string]func(*Bundle) error{
 	InfoFile:                  func(b *Bundle) error { _, err := b.Info(); return err },
-	LeasesFile:                func(b *Bundle) error { _, err := b.Leases(); return err },
-	NodesFile:                 func(b *Bundle) error { _, err := b.Unleased(); return err },
+	LeasesFile:                readLeases,
+	NodesFile:                 readKubeNodes,
 	ProbesFile:                func(b *Bundle) error { _, err := b.Probes(); return err },
 	NodeFile("n1", LinkFile):  func(b *Bundle) error { return drain(b.Links("n1", LinkFile)) },
 	NodeFile("n1", AddrFile):  func(b *Bundle) error { return drain(b.Addrs("n1")) },
@@ -57,15 +57,33 @@ var readers = map[string]func(*Bundle) error{
 	NodeFile("n1", NeighFile): func(b *Bundle) error { return drain(b.Neighbours("n1")) },
 	NodeFile("n1", FDBFile):   func(b *Bundle) error { return drain(b.FDB("n1")) },
 
-	NodeFile("n1", NFTChainsFile):  func(b *Bundle) error { return drain(b.NFTChains("n1")) },
-	NodeFile("n1", NFTRulesetFile): func(b *Bundle) error { return drain(b.NFTRules("n1", NFTRulesetFile)) },
-	NodeFile("n1", PolicyFile):     func(b *Bundle) error { return drain(b.PolicyRules("n1")) },
+	NodeFile("n1", NFTChainsFile):    func(b *Bundle) error { return drain(b.NFTChains("n1")) },
+	NodeFile("n1", NFTRulesetFile):   func(b *Bundle) error { return drain(b.NFTRules("n1", NFTRulesetFile)) },
+	NodeFile("n1", PolicyFile):       func(b *Bundle) error { return drain(b.PolicyRules("n1")) },
 
 	ServicesFile:       func(b *Bundle) error { return drain(b.Services()) },
 	EndpointSlicesFile: func(b *Bundle) error { return drain(b.EndpointSlices()) },
 	PodsFile:           func(b *Bundle) error { return drain(b.Pods()) },
 	DaemonSetsFile:     func(b *Bundle) error { return drain(b.DaemonSets()) },
 	KubeProxyFile:      func(b *Bundle) error { _, err := b.KubeProxy(); return err },
+}
+
+// readLeases fails for an odd lease, too.
+func readLeases(b *Bundle) error {
+	_, odd, err := b.Leases()
+	if len(odd) > 0 {
+		return odd[0].Err
+	}
+	return err
+}
+
+// readKubeNodes fails for an odd lease, too.
+func readKubeNodes(b *Bundle) error {
+	_, err := b.KubeNodes()
+	if t, _, _ := b.nodesFile(); err == nil && len(t.odd) > 0 {
+		return t.odd[0].Err
+	}
+	return err
 }
 
 // arrayName is the member that holds the entries of a file which is an object; none for one that is no list.

@@ -77,13 +77,13 @@ func TestWrongFiles(t *testing.T) {
 		{InfoFile, `"by hand"`, `"by hand","nodes":"n1"`, "nodes"},
 		{LeasesFile, `"n2"`, `"n1"`, "node n1 has two leases"},
 		{LeasesFile, `"n2"`, `"../../etc"`, `"../../etc" is not a node name`},
-		{LeasesFile, `"n2"`, `""`, `"" is not a node name`},
+		{LeasesFile, `"n2"`, `""`, "names no node"},
 		{LeasesFile, `10.244.1.0/24`, `10.244.1.1/24`, "pod CIDR"},
 		{LeasesFile, `10.244.1.0/24`, `fd00::/64`, "pod CIDR"},
 		{LeasesFile, `192.168.7.2`, `192.168.7`, "public IP"},
 		{LeasesFile, `B6:38:7E:1E:DA:65`, `b6:38:7e:1e:da`, "VTEP MAC"},
 		{LeasesFile, `B6:38:7E:1E:DA:65`, `00:00:00:00:00:00`, "VTEP MAC"},
-		{LeasesFile, `"vni":1`, `"vni":0`, "VNI 0"},
+		{LeasesFile, `"vni":1`, `"vni":-1`, "VNI -1"},
 		{LeasesFile, `"vni":1`, `"vni":16777216`, "VNI 16777216"},
 		{LeasesFile, `"vni":1`, `"vni":"1"`, "vni"},
 		{LeasesFile, `"etcd"`, `"hearsay"`, "hearsay"},
@@ -92,7 +92,7 @@ func TestWrongFiles(t *testing.T) {
 		{LeasesFile, `"node":"n1"`, "\"node\":\"n\xff\"", "UTF-8"},
 		{NodesFile, `"name":"n2"`, `"name":"n1"`, "node n1 has two leases"},
 		{NodesFile, `"name":"bare"`, `"name":"../../etc"`, `"../../etc" is not a node name`},
-		{NodesFile, `{\"VNI\":1,`, `{`, "VNI 0"},
+		{NodesFile, `{\"VNI\":1,`, `{\"VNI\":-1,`, "VNI -1"},
 		{NodesFile, `{\"VNI\":1,`, `{\"VNI\":1`, "backend-data"},
 		{NodesFile, `"items"`, `"things"`, "no \"items\""},
 		{NodesFile, `"kind":"List"`, `"items":[]`, "duplicate"},
@@ -270,7 +270,7 @@ func TestOpenStaysInside(t *testing.T) {
 	if nodes, err := b.Nodes(); err != nil || len(nodes) != 1 {
 		t.Errorf("nodes: %v, %v", nodes, err)
 	}
-	if leases, err := b.Leases(); err != nil || len(leases) != 2 {
+	if leases, _, err := b.Leases(); err != nil || len(leases) != 2 {
 		t.Errorf("a link inside the bundle: %v, %v", leases, err)
 	}
 	if err := drain(b.Addrs("n1")); err != nil {

@@ -5,86 +5,123 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-
-	"github.com/go-json-experiment/json"
-)
-
-// flannel's annotations of a Kubernetes Node with the default prefix (flannel pkg/subnet/kube/annotations.go).
-const (
-	annotationType     = "flannel.alpha.coreos.com/backend-type"
-	annotationData     = "flannel.alpha.coreos.com/backend-data"
-	annotationPublicIP = "flannel.alpha.coreos.com/public-ip"
+	"slices"
 )
 
 // maxVNI is the largest VXLAN network identifier (RFC 7348: 24 bits).
 const maxVNI = 1<<24 - 1
 
-// Leases returns flannel's leases in the order of their file: cluster/leases.json or, where that does not exist, the
-// annotations in cluster/nodes.json, passing over nodes without them (see Unleased). Every lease is checked, its
-// addresses are IPv4 and its VtepMAC in lower case; two leases of one node are an error, and so is a file without any.
-func (b *Bundle) Leases() ([]Lease, error) {
-	file := LeasesFile
-	leases, err := b.leasesFile()
-	if errors.Is(err, fs.ErrNotExist) {
-		file = NodesFile
-		leases, _, err = b.nodesFile()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fileError(LeasesFile, fmt.Errorf("%w, and so is %s", errMissing, NodesFile))
+// OddLease is a lease that cannot be relied on. The others of its file can.
+type OddLease struct {
+	// Node is empty where the lease names no node, or something that is no node name.
+	Node string
+	// Err is why, as a *FileError.
+	Err error
+	// Pos is its place in the file.
+	Pos Pos
+}
+
+// leaseList collects the leases of a file.
+type leaseList struct {
+	file string
+	good []Lease
+	odd  []OddLease
+}
+
+// add takes l, which stands at a place of the file, unless it is odd: err is what is known to be wrong with it.
+func (t *leaseList) add(l Lease, at Pos, err error) {
+	l.File, l.Pos = t.file, at
+	if err == nil {
+		err = checkLease(&l)
+	}
+	if err != nil {
+		t.addOdd(l.Node, at, err)
+		return
+	}
+	t.good = append(t.good, l)
+}
+
+func (t *leaseList) addOdd(node string, at Pos, err error) {
+	if CheckNodeName(node) != nil {
+		node = ""
+	}
+	t.odd = append(t.odd, OddLease{Node: node, Err: fileError(t.file, err), Pos: at})
+}
+
+// settle takes out all leases of a node that has several: which of them flannel goes by does not stand in the file. etcd
+// keeps an old one for a day.
+func (t *leaseList) settle() {
+	first, twice := map[string]int{}, map[string]bool{}
+	for i, l := range t.good {
+		if f, ok := first[l.Node]; !ok {
+			first[l.Node] = i
+		} else if !twice[l.Node] {
+			twice[l.Node] = true
+			t.addOdd(l.Node, l.Pos, fmt.Errorf("node %s has two leases (%s and %s)", l.Node, t.good[f].PodCIDR, l.PodCIDR))
 		}
 	}
-	if err == nil && len(leases) == 0 {
-		err = fileError(file, errors.New("no lease in it"))
-	}
-	return leases, err
+	t.good = slices.DeleteFunc(t.good, func(l Lease) bool { return twice[l.Node] })
 }
 
-// Unleased returns the names of the Kubernetes nodes in cluster/nodes.json that lack one of flannel's annotations: their
-// pods have no place in flannel's network. Where there is no such file, there are none.
-func (b *Bundle) Unleased() ([]string, error) {
-	_, unleased, err := b.nodesFile()
+// Leases returns flannel's leases in the order of their file: cluster/leases.json or, where that does not exist, the
+// annotations in cluster/nodes.json, passing over nodes without them (see KubeNodes). The addresses of each are IPv4 and its
+// VtepMAC in lower case. Those that are odd are returned apart; a file with none is an error, and with odd ones alone, that
+// of the first.
+func (b *Bundle) Leases() ([]Lease, []OddLease, error) {
+	t, err := b.leasesFile()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		t, _, err = b.nodesFile()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fileError(LeasesFile, fmt.Errorf("%w, and so is %s", errMissing, NodesFile))
+		}
 	}
-	return unleased, err
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case len(t.good) > 0:
+		return t.good, t.odd, nil
+	case len(t.odd) > 0:
+		return nil, nil, t.odd[0].Err
+	}
+	return nil, nil, fileError(t.file, ErrNoLease)
 }
 
-func (b *Bundle) leasesFile() ([]Lease, error) {
-	var leases []Lease
-	seen := map[string]bool{}
+// ErrNoLease says that a file has no lease in it.
+var ErrNoLease = errors.New("no lease in it")
+
+func (b *Bundle) leasesFile() (*leaseList, error) {
+	t := &leaseList{file: LeasesFile}
 	err := b.decode(LeasesFile, func(d *decoder) error {
 		return d.array(func() error {
-			l := Lease{File: LeasesFile}
+			var l Lease
 			if err := d.value(&l); err != nil {
 				return err
 			}
-			if l.Source != FromEtcd && l.Source != FromAnnotation {
-				return fmt.Errorf("lease of %q: source %q: want %q or %q", l.Node, l.Source, FromEtcd, FromAnnotation)
+			var err error
+			switch {
+			case l.Node == "":
+				err = fmt.Errorf("the lease of %.40s names no node: none was collected that has its public IP %.40s", l.PodCIDR, l.PublicIP)
+			case l.Source != FromEtcd && l.Source != FromAnnotation:
+				err = fmt.Errorf("lease of %q: source %q: want %q or %q", l.Node, l.Source, FromEtcd, FromAnnotation)
 			}
-			if err := checkLease(&l, seen); err != nil {
-				return err
-			}
-			l.Pos = d.at
-			leases = append(leases, l)
+			t.add(l, d.at, err)
 			return nil
 		})
 	})
-	return leases, err
+	t.settle()
+	return t, err
 }
 
 // checkLease returns an error that names the node unless l can be relied on, and brings its VtepMAC into lower case.
-func checkLease(l *Lease, seen map[string]bool) error {
+func checkLease(l *Lease) error {
 	if err := CheckNodeName(l.Node); err != nil {
 		return err
 	}
-	if seen[l.Node] {
-		return fmt.Errorf("node %s has two leases", l.Node)
-	}
-	seen[l.Node] = true
 	fail := func(field, value, want string) error {
 		return fmt.Errorf("lease of %s: %s %q: want %s", l.Node, field, value, want)
 	}
 	if cidr, err := netip.ParsePrefix(l.PodCIDR); err != nil || !cidr.Addr().Is4() || cidr != cidr.Masked() {
-		return fail("pod CIDR", l.PodCIDR, "an IPv4 network such as 10.244.1.0/24")
+		return fail("pod CIDR", l.PodCIDR, "an IPv4 network with its length")
 	}
 	if _, ok := ParseIPv4(l.PublicIP); !ok {
 		return fail("public IP", l.PublicIP, "an IPv4 address")
@@ -98,95 +135,9 @@ func checkLease(l *Lease, seen map[string]bool) error {
 			return fail("VTEP MAC", l.VtepMAC, "an Ethernet address")
 		}
 		l.VtepMAC = mac.String()
-		if l.VNI < 1 || l.VNI > maxVNI {
-			return fmt.Errorf("lease of %s: VNI %d: want 1 to %d", l.Node, l.VNI, maxVNI)
+		if l.VNI < 0 || l.VNI > maxVNI {
+			return fmt.Errorf("lease of %s: VNI %d: want 1 to %d, or none", l.Node, l.VNI, maxVNI)
 		}
 	}
 	return nil
-}
-
-// kubeNode is what is read of one item of `kubectl get nodes -o json`.
-type kubeNode struct {
-	Metadata struct {
-		Name        string            `json:"name"`
-		Annotations map[string]string `json:"annotations"`
-	} `json:"metadata"`
-	Spec struct {
-		PodCIDR  string   `json:"podCIDR"`
-		PodCIDRs []string `json:"podCIDRs"`
-	} `json:"spec"`
-}
-
-// nodesFile returns the leases in the annotations of cluster/nodes.json and the names of the nodes without them.
-func (b *Bundle) nodesFile() (leases []Lease, unleased []string, err error) {
-	seen := map[string]bool{}
-	err = b.decode(NodesFile, func(d *decoder) error {
-		return d.arrayIn("items", "kubectl get nodes -o json", func() error {
-			var n kubeNode
-			if err := d.value(&n); err != nil {
-				return err
-			}
-			if !annotated(&n) {
-				if err := CheckNodeName(n.Metadata.Name); err != nil {
-					return err
-				}
-				unleased = append(unleased, n.Metadata.Name)
-				return nil
-			}
-			l, err := n.lease()
-			if err != nil {
-				return err
-			}
-			if err := checkLease(&l, seen); err != nil {
-				return err
-			}
-			l.Pos = d.at
-			leases = append(leases, l)
-			return nil
-		})
-	})
-	return leases, unleased, err
-}
-
-func annotated(n *kubeNode) bool {
-	for _, key := range []string{annotationType, annotationData, annotationPublicIP} {
-		if n.Metadata.Annotations[key] == "" {
-			return false
-		}
-	}
-	return true
-}
-
-// lease reads the annotations as flannel does (nodeToLease in pkg/subnet/kube/kube.go).
-func (n *kubeNode) lease() (Lease, error) {
-	l := Lease{
-		Node:        n.Metadata.Name,
-		PodCIDR:     n.podCIDR(),
-		PublicIP:    n.Metadata.Annotations[annotationPublicIP],
-		BackendType: n.Metadata.Annotations[annotationType],
-		Source:      FromAnnotation,
-		File:        NodesFile,
-	}
-	if l.BackendType != "vxlan" {
-		return l, nil
-	}
-	var data struct {
-		VNI     int
-		VtepMAC string
-	}
-	if err := json.Unmarshal([]byte(n.Metadata.Annotations[annotationData]), &data); err != nil {
-		return l, fmt.Errorf("node %q: annotation %s: %v", l.Node, annotationData, err)
-	}
-	l.VNI, l.VtepMAC = data.VNI, data.VtepMAC
-	return l, nil
-}
-
-// podCIDR returns the first IPv4 network of the node, which is the one that flannel leases.
-func (n *kubeNode) podCIDR() string {
-	for _, c := range n.Spec.PodCIDRs {
-		if p, err := netip.ParsePrefix(c); err == nil && p.Addr().Is4() {
-			return c
-		}
-	}
-	return n.Spec.PodCIDR
 }

@@ -21,14 +21,6 @@ func (b *Bundle) Addrs(node string) iter.Seq2[LinkAddrs, error] {
 	return nodeEntries(b, node, AddrFile, func(l *LinkAddrs, _ Pos) error { return require("ifname", l.Name) })
 }
 
-// Routes yields the routes of a node, from RouteFile. An error is yielded last.
-func (b *Bundle) Routes(node string) iter.Seq2[Route, error] {
-	return nodeEntries(b, node, RouteFile, func(r *Route, at Pos) error {
-		r.Pos = at
-		return require("dst", r.Dst)
-	})
-}
-
 // PolicyRules yields the policy rules of a node for IPv4 in the order in which the kernel asks them, from PolicyFile. An
 // error is yielded last.
 func (b *Bundle) PolicyRules(node string) iter.Seq2[PolicyRule, error] {

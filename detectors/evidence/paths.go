@@ -47,6 +47,7 @@ const (
 	ConntrackStatsFile = "conntrack-stats.txt"
 	SubnetFile         = "subnet.env"
 	ModulesFile        = "modules.txt"
+	LegacyTablesFile   = "ip-tables-names.txt"
 )
 
 // Later returns the name of a file that is taken again when everything else is over, so that counters can be seen to grow:

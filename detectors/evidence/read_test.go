@@ -79,7 +79,7 @@ func TestReadsWhatTheToolsPrint(t *testing.T) {
 	info, err := b.Info()
 	equal("info", info.Cluster+" "+info.Tool, err, "netns:lab by hand")
 
-	leases, err := b.Leases()
+	leases, _, err := b.Leases()
 	equal("lines of leases", linesOf(t, b, LeasesFile, &leases[0].Pos, &leases[1].Pos), nil, []int{1, 2})
 	equal("leases", leases, err, []Lease{
 		{Node: "n1", PodCIDR: "10.244.0.0/24", PublicIP: "192.168.7.1", BackendType: "vxlan", VNI: 1, VtepMAC: "b6:38:7e:1e:da:65", Source: FromEtcd, File: LeasesFile},
@@ -187,7 +187,7 @@ func TestRowsKnowTheirLines(t *testing.T) {
 
 func TestLeasesFromAnnotations(t *testing.T) {
 	b := bundleOf("cluster/nodes.json", nodesJSON)
-	leases, err := b.Leases()
+	leases, _, err := b.Leases()
 	if got := linesOf(t, b, NodesFile, &leases[0].Pos, &leases[1].Pos); !slices.Equal(got, []int{2, 3}) {
 		t.Errorf("the leases stand in lines %v", got)
 	}
@@ -198,15 +198,21 @@ func TestLeasesFromAnnotations(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(leases, want) {
 		t.Errorf("leases: got %+v, %v\nwant %+v", leases, err, want)
 	}
-	unleased, err := b.Unleased()
-	if err != nil || !slices.Equal(unleased, []string{"bare"}) {
-		t.Errorf("unleased: got %v, %v", unleased, err)
+	nodes, err := b.KubeNodes()
+	var unleased []string
+	for _, n := range nodes {
+		if !n.Leased {
+			unleased = append(unleased, n.Name)
+		}
+	}
+	if err != nil || len(nodes) != 3 || !slices.Equal(unleased, []string{"bare"}) {
+		t.Errorf("unleased: got %v of %d nodes, %v", unleased, len(nodes), err)
 	}
 }
 
 func TestLeasesFileGoesFirst(t *testing.T) {
 	b := bundleOf("cluster/leases.json", "[{]", "cluster/nodes.json", nodesJSON)
-	_, err := b.Leases()
+	_, _, err := b.Leases()
 	wantFileError(t, err, LeasesFile, "not JSON")
 }
 

@@ -35,7 +35,8 @@ type Lease struct {
 	PublicIP string `json:"publicIP"`
 	// BackendType is flannel's backend; only "vxlan" has a VTEP.
 	BackendType string `json:"backendType"`
-	VNI         int    `json:"vni"`
+	// VNI is 0 where the lease does not say it: flannel writes it since v0.13.1.
+	VNI int `json:"vni"`
 	// VtepMAC is the link address of flannel.<VNI> that the lease announces.
 	VtepMAC string `json:"vtepMAC"`
 	// Source is FromEtcd or FromAnnotation.
@@ -136,6 +137,10 @@ type Route struct {
 	PrefSrc  string   `json:"prefsrc,omitempty"`
 	Metric   int      `json:"metric,omitempty"`
 	Flags    []string `json:"flags"`
+	// Pref is an IPv6 route's preference among routers, "medium" in most; IPv4 routes have none.
+	Pref string `json:"pref,omitempty"`
+	// IPv6 says of which family the route is; Bundle.Routes sets it.
+	IPv6 bool `json:"-"`
 	// Pos is its place in the file.
 	Pos Pos `json:"-"`
 }
@@ -197,7 +202,7 @@ func (f *NullFlag) UnmarshalJSON([]byte) error {
 	return nil
 }
 
-// Neighbour is one entry of `ip -j neigh`.
+// Neighbour is one entry of `ip -j neigh show nud all`.
 type Neighbour struct {
 	Dst string `json:"dst"`
 	Dev string `json:"dev"`

@@ -217,6 +217,18 @@ type natTo struct {
 	random bool
 }
 
+// HasTable reports whether there is a table of that name.
+func (r *Rules) HasTable(table string) bool { return r.tables[table] != nil }
+
+// Chains returns how many chains there are in all tables.
+func (r *Rules) Chains() int {
+	n := 0
+	for _, t := range r.tables {
+		n += len(t.chains)
+	}
+	return n
+}
+
 // HasChain reports whether a table has a chain of that name.
 func (r *Rules) HasChain(table, chain string) bool {
 	t := r.tables[table]

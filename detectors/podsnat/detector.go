@@ -5,6 +5,7 @@ package podsnat
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 
 	"github.com/netfault/netfault/detectors"
@@ -53,11 +54,13 @@ var Detector = detectors.Detector{
 		{File: evidence.InfoFile, Optional: true},
 		{File: evidence.LeasesFile},
 		{File: evidence.NodesFile, Optional: true},
+		{File: detectors.NodeFiles + evidence.LinkFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.RouteFile},
 		{File: detectors.NodeFiles + evidence.NFTFile, Nameless: true},
 		{File: detectors.NodeFiles + evidence.LegacyFile, Nameless: true},
 		{File: detectors.NodeFiles + evidence.IPTablesFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.NFTChainsFile, Optional: true},
+		{File: detectors.NodeFiles + evidence.LegacyTablesFile, Optional: true},
 	},
 	Writeup: detectors.Writeup{English: english, Chinese: chinese},
 	Detect:  detect,
@@ -66,13 +69,24 @@ var Detector = detectors.Detector{
 func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	var why detectors.Doubts
 	cluster := flannel.Of(b)
-	for _, err := range []error{cluster.LeaseErr, cluster.NodesErr} {
+	for _, err := range []error{cluster.LeaseErr, cluster.NodesErr, cluster.KubeErr} {
 		if err != nil {
 			why.AddError("", err)
 			return why.Findings()
 		}
 	}
-	if len(cluster.Leases) == 1 {
+	if _, err := cluster.VTEPs(); err != nil {
+		if _, left := errors.AsType[*flannel.LeftOverError](err); left {
+			return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: err.Error()}}
+		}
+	}
+	cluster.DoubtOdd(&why)
+	for _, u := range cluster.Unleased() {
+		for _, l := range u.Lines() {
+			why.Add(u.Node, l)
+		}
+	}
+	if found := why.Findings(); len(cluster.Leases) == 1 && len(found) == 0 {
 		return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: "there is one node only: no traffic passes between nodes"}}
 	}
 	cluster.DoubtUncollected(&why, "")
@@ -86,8 +100,12 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	flannel.EachNode(ctx, names, &why, func(i int, _ string) { judged[i].judge(b, cluster.Leases) })
 	var found []detectors.Finding
 	ruleCount := 0
+	var podless []string
 	for i := range judged {
 		n := &judged[i]
+		if n.podless {
+			podless = append(podless, n.name())
+		}
 		if n.finding != nil {
 			found = append(found, *n.finding)
 		}
@@ -100,10 +118,18 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	if len(found) > 0 {
 		return found
 	}
+	withPods := len(judged) - len(podless)
+	if withPods == 0 {
+		return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: "no node has pods yet: there is no route to any node's own pod CIDR"}}
+	}
+	summary := fmt.Sprintf("none of the %d rules of %d nodes rewrites the source of traffic between their pods", ruleCount, withPods)
+	if len(podless) > 0 {
+		summary += fmt.Sprintf("; without pods of their own: %s", flannel.Names(podless))
+	}
 	return []detectors.Finding{{
 		Verdict: detectors.Clean,
-		Judged:  map[string]int{"nodes": len(judged), "rules": ruleCount},
-		Summary: fmt.Sprintf("none of the %d rules of %d nodes rewrites the source of traffic between their pods", ruleCount, len(judged)),
+		Judged:  map[string]int{"nodes": withPods, "rules": ruleCount},
+		Summary: summary + cluster.NotLookedAt(),
 	}}
 }
 
@@ -113,6 +139,8 @@ type node struct {
 	paths podPaths
 	*rules.Node
 	ruleCount int
+	// podless says that the node has no pods whose packets could be rewritten.
+	podless bool
 
 	finding *detectors.Finding
 	doubts  []detectors.Line

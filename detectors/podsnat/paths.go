@@ -1,6 +1,7 @@
 package podsnat
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -44,7 +45,17 @@ func (n *node) readPaths(b *evidence.Bundle, peers []evidence.Lease) bool {
 
 	from := flannel.Sides{}
 	own := netip.MustParsePrefix(n.lease.PodCIDR)
-	if err := table.WaysTo(own, from, false); err != nil {
+	stray, outside := table.PodsOutside(own, peers)
+	if outside {
+		n.doubts = append(n.doubts, detectors.Line{File: file, At: stray.Pos, Text: fmt.Sprintf(
+			"%s (pods outside of %s's pod CIDR %s are not judged)", stray.Text(), n.name(), own)})
+	}
+	err = table.WaysTo(own, from, false)
+	if errors.Is(err, flannel.ErrNoRoute) {
+		n.podless = !outside // the bridge and its route come with the first pod
+		return false
+	}
+	if err != nil {
 		n.doubt(file, fmt.Sprintf("%s's own pods: %v", n.name(), err))
 		return false
 	}
@@ -69,16 +80,15 @@ func (n *node) readPaths(b *evidence.Bundle, peers []evidence.Lease) bool {
 		if ok && route.Dst.Bits() == 0 && routesOfItsOwn(p.BackendType) {
 			ok = false
 		}
-		switch {
-		case ok:
+		err := fmt.Errorf("%w to %s", flannel.ErrNoRoute, cidr)
+		if ok {
 			err = table.WaysTo(cidr, to, true)
-		case p.BackendType == "vxlan":
+		}
+		if errors.Is(err, flannel.ErrNoRoute) && p.BackendType == "vxlan" {
 			// A missing route is another fault, and no reason to leave the rules unjudged: it would lead there.
-			route = flannel.Route{Dst: cidr, Dev: fmt.Sprintf("flannel.%d", p.VNI), Missing: true}
+			route = flannel.Route{Dst: cidr, Dev: table.FlannelLink(p.VNI), Missing: true}
 			to.Side(route.Dev).Addrs = append(to.Side(route.Dev).Addrs, cidr)
 			err = nil
-		default:
-			err = fmt.Errorf("no route to %s", cidr)
 		}
 		if err != nil {
 			n.doubt(file, fmt.Sprintf("%s's pods: %v", p.Node, err))

@@ -1,6 +1,8 @@
 package rekey
 
 import (
+	"strings"
+
 	"github.com/netfault/netfault/detectors/evidence"
 )
 
@@ -62,26 +64,39 @@ var kubeNode = object(map[string]shape{
 			"flannel.alpha.coreos.com/public-ipv6":           addressOf,
 			"flannel.alpha.coreos.com/public-ip-overwrite":   addressOf,
 			"flannel.alpha.coreos.com/kube-subnet-manager":   keywordOf,
+			"k3s.io/node-args":                               text((*Names).nodeArgs),
+			"rke.cattle.io/internal-ip":                      addressOf,
+			"projectcalico.org/IPv4Address":                  addressOf,
 			"flannel.alpha.coreos.com/node-public-ip":        addressOf,
 			"flannel.alpha.coreos.com/node-public-ipv6":      addressOf,
 			"flannel.alpha.coreos.com/public-ipv6-overwrite": addressOf,
 		}),
 		"labels": object(map[string]shape{
-			"kubernetes.io/hostname":           text((*Names).named),
-			"kubernetes.io/os":                 keywordOf,
-			"beta.kubernetes.io/os":            keywordOf,
-			"node.kubernetes.io/instance-type": keywordOf,
+			"kubernetes.io/hostname":                text((*Names).named),
+			"kubernetes.io/os":                      keywordOf,
+			"beta.kubernetes.io/os":                 keywordOf,
+			"node.kubernetes.io/instance-type":      keywordOf,
+			"node-role.kubernetes.io/control-plane": keywordOf,
+			"node-role.kubernetes.io/master":        keywordOf,
 		}),
 	}),
 	"spec": object(map[string]shape{"podCIDR": addressOf, "podCIDRs": list1(addressOf)}),
 	"status": object(map[string]shape{
 		"addresses":  list1(object(map[string]shape{"type": keywordOf, "address": text((*Names).named)})),
-		"conditions": list1(object(map[string]shape{"type": keywordOf, "status": keywordOf})),
+		"conditions": list1(object(map[string]shape{"type": keywordOf, "status": keywordOf, "reason": keywordOf})),
 		"nodeInfo": object(map[string]shape{
 			"kubeletVersion": text((*Names).version), "kernelVersion": text((*Names).version), "operatingSystem": keywordOf,
 		}),
 	}),
 })
+
+// nodeArgs keeps of k3s's arguments whether it is a server.
+func (n *Names) nodeArgs(s string) string {
+	if strings.HasPrefix(s, `["server"`) {
+		return `["server"]`
+	}
+	return `["agent"]`
+}
 
 // backendData re-keys the JSON of flannel's annotation.
 func (n *Names) backendData(s string) string {
@@ -139,6 +154,7 @@ var nodeFiles = map[string]treatment{
 	evidence.ConntrackStatsFile: {rewrite: rewriteConntrackStats},
 	evidence.SubnetFile:         {rewrite: rewriteSubnet},
 	evidence.ModulesFile:        {rewrite: rewriteModules},
+	evidence.LegacyTablesFile:   {rewrite: verbatim(`^(#.*|filter|nat|mangle|raw|security)$`, "the names of iptables' tables")},
 	"collect-errors.txt":        {rewrite: rewriteErrors, optional: true},
 }
 

@@ -26,7 +26,7 @@ var keywords = setOf(`
 	ClusterIP NodePort LoadBalancer ExternalName Cluster Local Running Pending Succeeded Failed k3s rke2 3.10 el7 4.x
 	cubic reno bbr dctcp htcp vegas westwood bic highspeed hybla illinois lp nv scalable veno yeah cdg
 	fq_codel fq pfifo_fast noqueue mq sfq cake codel ftp tftp sip h323 RAS Q.931 pptp amanda sane snmp irc netbios-ns
-	Live Loading Unloading br_netfilter bridge, iptables ipvs nftables
+	NodeStatusNeverUpdated KubeletReady Live Loading Unloading br_netfilter bridge, iptables ipvs nftables
 	inverted packets bytes probability socket-exists bridge-slave
 `)
 

@@ -14,8 +14,9 @@ import (
 
 // comparison holds every VTEP and what each observer has for it. Indices are those of vteps throughout.
 type comparison struct {
-	b     *evidence.Bundle
-	vteps []flannel.VTEP
+	b       *evidence.Bundle
+	cluster *flannel.Cluster
+	vteps   []flannel.VTEP
 	// byAddr and byMAC find the first VTEP with an address or announced MAC, and nextAddr and nextMAC lead from each VTEP
 	// to the next that shares it, -1 at the last.
 	byAddr            map[evidence.IPv4]int32
@@ -63,9 +64,15 @@ type suspect struct {
 	// kind is ObserverStale, NeighbourMissing, FDBMissing or FDBElsewhere.
 	kind      string
 	neighbour neighbour
-	// dst is where the FDB forwards to, for FDBElsewhere, and dstPos the place of that row.
-	dst    string
-	dstPos evidence.Pos
+	// row is where the FDB forwards to instead, for FDBElsewhere.
+	row fdbRow
+}
+
+// fdbRow is a row of an observer's FDB that leads somewhere.
+type fdbRow struct {
+	mac evidence.MAC
+	dst string
+	pos evidence.Pos
 }
 
 // tally counts, for a VTEP that its observers cannot be held to, what their neighbour entries say of it.
@@ -89,15 +96,15 @@ func (n neighbour) resolved() bool { return n.mac != 0 && n.state.Resolved() }
 
 // forward is what an observer's FDB says of a MAC.
 type forward struct {
-	// right says that a row leads to a node that announces the MAC; elsewhere is where the first row leads that does not.
-	right        bool
-	elsewhere    string
-	elsewherePos evidence.Pos
+	// right says that a row leads to a node that announces the MAC; elsewhere is the first row that does not.
+	right     bool
+	elsewhere fdbRow
 }
 
-func newComparison(b *evidence.Bundle, vteps []flannel.VTEP) *comparison {
+func newComparison(b *evidence.Bundle, cluster *flannel.Cluster, vteps []flannel.VTEP) *comparison {
 	c := &comparison{
 		b:        b,
+		cluster:  cluster,
 		vteps:    vteps,
 		byAddr:   make(map[evidence.IPv4]int32, len(vteps)),
 		byMAC:    make(map[evidence.MAC]int32, len(vteps)),
@@ -174,7 +181,7 @@ func (c *comparison) observe(ctx context.Context, i int, t *table) {
 		return
 	}
 	c.judge(i, t, fdbErr == nil)
-	c.dropDirect(i, t)
+	c.dropByRoutes(i, t, fdbErr == nil)
 	o.keep(t.suspects)
 }
 
@@ -218,10 +225,13 @@ func (c *comparison) readNeighbours(ctx context.Context, v *flannel.VTEP, table 
 	return nil
 }
 
-// readFDB reads where an observer forwards the MACs that leases announce into table. Rows of other MACs are orphans.
+// readFDB reads where an observer forwards the MACs that leases announce into table. Rows of other MACs are orphans, but for
+// those of the MAC 0: where they lead, the kernel forwards every MAC that has no row of its own (vxlan_xmit in
+// drivers/net/vxlan/vxlan_core.c).
 func (c *comparison) readFDB(ctx context.Context, v *flannel.VTEP, table []forward) error {
 	clear(table)
 	rows := 0
+	var defaults []fdbRow
 	for row, err := range c.b.FDB(v.Node()) {
 		if err != nil {
 			return err
@@ -242,6 +252,10 @@ func (c *comparison) readFDB(ctx context.Context, v *flannel.VTEP, table []forwa
 				return c.badRow(v, evidence.FDBFile, "%s: dst %q is not an IP address", mac, row.Dst)
 			}
 		}
+		if mac == 0 && len(row.Dst) > 0 {
+			defaults = append(defaults, fdbRow{mac, string(row.Dst), row.Pos})
+			continue
+		}
 		start := first(c.byMAC, mac)
 		right := false
 		for p := start; p >= 0; p = c.nextMAC[p] {
@@ -251,12 +265,33 @@ func (c *comparison) readFDB(ctx context.Context, v *flannel.VTEP, table []forwa
 			switch f := &table[p]; {
 			case right:
 				f.right = true
-			case f.elsewhere == "" && len(row.Dst) > 0:
-				f.elsewhere, f.elsewherePos = string(row.Dst), row.Pos
+			case f.elsewhere.dst == "" && len(row.Dst) > 0:
+				f.elsewhere = fdbRow{mac, string(row.Dst), row.Pos}
 			}
 		}
 	}
+	if len(defaults) > 0 {
+		c.forwardByDefault(table, defaults)
+	}
 	return nil
+}
+
+// forwardByDefault fills the MACs that have no row of their own. Every default gets a copy of the frame.
+func (c *comparison) forwardByDefault(table []forward, defaults []fdbRow) {
+	leads := map[string]bool{}
+	for _, d := range defaults {
+		leads[d.dst] = true
+	}
+	for p := range table {
+		f := &table[p]
+		switch {
+		case f.right || f.elsewhere.dst != "":
+		case leads[c.vteps[p].PublicIP.String()]:
+			f.right = true
+		default:
+			f.elsewhere = defaults[0]
+		}
+	}
 }
 
 func (c *comparison) badRow(v *flannel.VTEP, file, format string, args ...any) error {
@@ -288,12 +323,8 @@ func (c *comparison) judge(i int, t *table, haveFDB bool) {
 				continue
 			}
 			s.kind = ObserverStale
-		case !haveFDB || t.forwards[p].right:
+		case !haveFDB || !s.judgeForward(t.forwards[p]):
 			continue
-		case t.forwards[p].elsewhere == "":
-			s.kind = FDBMissing
-		default:
-			s.kind, s.dst, s.dstPos = FDBElsewhere, t.forwards[p].elsewhere, t.forwards[p].elsewherePos
 		}
 		t.suspects = append(t.suspects, s)
 	}
@@ -309,20 +340,42 @@ func (c *comparison) announcedAt(addr evidence.IPv4, mac evidence.MAC) bool {
 	return false
 }
 
-// dropDirect takes back what is suspected of peers that observer i reaches by another device. Where the routes cannot be
-// read, entries that are wrong stay, and those that are missing are in doubt.
-func (c *comparison) dropDirect(i int, t *table) {
+// judgeForward sets what is wrong with the FDB for a suspect's peer; ok is false if nothing is.
+func (s *suspect) judgeForward(f forward) (ok bool) {
+	switch {
+	case f.right:
+		return false
+	case f.elsewhere.dst == "":
+		s.kind = FDBMissing
+	default:
+		s.kind, s.row = FDBElsewhere, f.elsewhere
+	}
+	return true
+}
+
+// dropByRoutes takes back what is suspected of peers that observer i reaches by another device, and judges by their FDB rows alone
+// those that it reaches by misses. Where the routes cannot be read, entries that are wrong stay, and those that are missing are in
+// doubt.
+func (c *comparison) dropByRoutes(i int, t *table, haveFDB bool) {
 	v := &c.vteps[i]
 	if len(t.suspects) == 0 {
 		return
 	}
 	direct, err := c.directPeers(v, t.suspects)
+	byMiss := map[string]bool{}
+	if err == nil {
+		byMiss, err = c.missPeers(v, t.suspects)
+	}
 	kept := t.suspects[:0]
 	doubted := false
 	for _, s := range t.suspects {
 		missing := s.kind == NeighbourMissing || s.kind == FDBMissing
-		switch {
-		case direct[c.vteps[s.peer].Lease.PodCIDR]:
+		switch cidr := c.vteps[s.peer].Lease.PodCIDR; {
+		case direct[cidr]:
+		case byMiss[cidr]:
+			if haveFDB && s.judgeForward(t.forwards[s.peer]) {
+				kept = append(kept, s)
+			}
 		case err != nil && missing && !v.Broken():
 			doubted = true
 		default:
@@ -361,6 +414,23 @@ func (c *comparison) directPeers(v *flannel.VTEP, suspects []suspect) (map[strin
 		direct[cidr] = way == byOther
 	}
 	return direct, nil
+}
+
+// missPeers returns which pod CIDRs of suspects an observer reaches by L3 misses, as flannel up to v0.8 works: a route by its flannel
+// link without a gateway makes each pod's own address the neighbour, which flanneld tells the kernel when it asks. Then the VTEP
+// address needs no entry, and whatever entry it has decides nothing for pods.
+func (c *comparison) missPeers(v *flannel.VTEP, suspects []suspect) (map[string]bool, error) {
+	routes, _, err := flannel.ReadRoutes(c.b, v.Node())
+	if err != nil {
+		return nil, err
+	}
+	byMiss := map[string]bool{}
+	for _, s := range suspects {
+		cidr := c.vteps[s.peer].Lease.PodCIDR
+		r, ok := routes.Covering(netip.MustParsePrefix(cidr))
+		byMiss[cidr] = ok && r.Unicast && r.Gateway == "" && flannel.IsLink(r.Dev)
+	}
+	return byMiss, nil
 }
 
 // count adds observer i's entry for v.

@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
@@ -38,6 +39,10 @@ const (
 	VTEPMissing = "vtep-missing"
 	// VTEPDown: a leased node's flannel.<VNI> is not up.
 	VTEPDown = "vtep-down"
+	// LeaseMissing: a node of flannel's has no lease, since its Kubernetes Node lost the annotations.
+	LeaseMissing = "lease-missing"
+	// LeaseShared: several leases have the same VTEP MAC, public IP or pod CIDR.
+	LeaseShared = "lease-shared"
 )
 
 // Detector recognises VXLAN tunnel end points of flannel that cannot be reached since the places that hold their link
@@ -67,6 +72,8 @@ var Detector = detectors.Detector{
 		{Name: LeaseStale, Severity: detectors.Critical, About: "the lease announces another address than the link has, so the others follow a wrong one"},
 		{Name: VTEPMissing, Severity: detectors.Critical, About: "the node has a lease and no `flannel.<VNI>`"},
 		{Name: VTEPDown, Severity: detectors.Critical, About: "the node's `flannel.<VNI>` is not up"},
+		{Name: LeaseMissing, Severity: detectors.Critical, About: "the node's Kubernetes Node lost flannel's annotations, so that the others have no route to its pods; a warning as long as they have it"},
+		{Name: LeaseShared, Severity: detectors.Critical, About: "leases of several nodes have one VTEP MAC, one public IP, or pod CIDRs that overlap"},
 	},
 	Needs: []detectors.Need{
 		{File: evidence.InfoFile, Optional: true},
@@ -86,7 +93,7 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	var why detectors.Doubts
 	cluster := flannel.Of(b)
 	vteps, err := cluster.VTEPs()
-	if errors.Is(err, flannel.ErrNoVXLAN) {
+	if _, left := errors.AsType[*flannel.LeftOverError](err); left || errors.Is(err, flannel.ErrNoVXLAN) {
 		return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: err.Error()}}
 	}
 	if err != nil {
@@ -99,11 +106,14 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 			why.AddError(vteps[i].Node(), err)
 		}
 	}
-	cluster.DoubtUnleased(&why)
-	c := newComparison(b, vteps)
+	cluster.DoubtOdd(&why)
+	if cluster.KubeErr != nil {
+		why.AddError("", cluster.KubeErr)
+	}
+	c := newComparison(b, cluster, vteps)
 	c.observeAll(ctx)
 
-	found := append(c.nodeFindings(), c.pairFindings()...)
+	found := slices.Concat(c.sharedFindings(), c.judgeUnleased(cluster, &why), c.nodeFindings(), c.pairFindings())
 	c.addDoubts(ctx, &why)
 	found = append(found, why.Findings()...)
 	if len(found) > 0 {
@@ -114,6 +124,6 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	return []detectors.Finding{{
 		Verdict: detectors.Clean,
 		Judged:  map[string]int{"nodes": observers, "pairs": pairs},
-		Summary: fmt.Sprintf("link, lease, neighbour and FDB entries agree for all %d ordered pairs of %d nodes", pairs, len(vteps)),
+		Summary: fmt.Sprintf("link, lease, neighbour and FDB entries agree for all %d ordered pairs of %d nodes", pairs, len(vteps)) + cluster.NotLookedAt(),
 	}}
 }

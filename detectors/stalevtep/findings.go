@@ -44,7 +44,7 @@ func (c *comparison) nodeFindings() []detectors.Finding {
 		f.Breaks = detectors.LostAround(v.Node())
 		f.Evidence = append(f.Evidence, c.falloutLines(i)...)
 		f.Evidence = append(f.Evidence, v.OtherHostLine(c.b)...)
-		f.Remedy = []detectors.Command{flannel.Restart(v.Lease, fmt.Sprintf(
+		f.Remedy = []detectors.Command{c.cluster.Restart(v.Node(), v.Lease.Source, fmt.Sprintf(
 			"flanneld brings %s's %s up, announces its link address in the lease, which the other nodes then follow, and writes %s's own entries anew",
 			v.Node(), v.Dev, v.Node()))}
 		found = append(found, f)
@@ -146,12 +146,12 @@ func (c *comparison) pairFinding(o *flannel.VTEP, s suspect) detectors.Finding {
 		})
 		f.Remedy = []detectors.Command{fdb}
 	case FDBElsewhere:
-		f.Expected, f.Actual = fdbText(peer, peer.PublicIP.String()), fdbText(peer, s.dst)
+		f.Expected, f.Actual = fdbText(peer, peer.PublicIP.String()), s.row.mac.String()+" dst "+s.row.dst
 		f.Summary = fmt.Sprintf("%s forwards %s's %s (%s) to %s instead of %s: packets for %s go astray",
-			o.Node(), peer.Node(), peer.Dev, peer.Announced, s.dst, peer.PublicIP, pods)
+			o.Node(), peer.Node(), peer.Dev, peer.Announced, s.row.dst, peer.PublicIP, pods)
 		f.Evidence = append(f.Evidence, detectors.Line{
-			File: evidence.NodeFile(o.Node(), evidence.FDBFile), At: s.dstPos,
-			Text: fmt.Sprintf("%s dev %s dst %s", peer.Announced, o.Dev, s.dst),
+			File: evidence.NodeFile(o.Node(), evidence.FDBFile), At: s.row.pos,
+			Text: fmt.Sprintf("%s dev %s dst %s", s.row.mac, o.Dev, s.row.dst),
 		})
 		f.Remedy = []detectors.Command{fdb}
 	}
@@ -175,7 +175,7 @@ func (c *comparison) observerWide(i int) detectors.Finding {
 		Actual:   fmt.Sprintf("%d wrong or missing", seen.total()),
 		Breaks:   detectors.LostAround(o.Node()),
 		Evidence: slices.Concat([]detectors.Line{{File: one.Evidence[0].File, At: one.Evidence[0].At, Text: "the first of them: " + one.Summary}}, one.Evidence),
-		Remedy: []detectors.Command{flannel.Restart(o.Lease, fmt.Sprintf(
+		Remedy: []detectors.Command{c.cluster.Restart(o.Node(), o.Lease.Source, fmt.Sprintf(
 			"flanneld writes the route, neighbour and FDB entry of every lease on %s anew", o.Node()))},
 	}
 }

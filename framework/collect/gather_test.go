@@ -150,7 +150,7 @@ func TestGather(t *testing.T) {
 	}
 	// The reader fills in where it has found something.
 	leases[0].File, leases[0].Pos, probes[0].Pos = evidence.LeasesFile, 2, 2
-	if got, err := bundle.Leases(); err != nil || !reflect.DeepEqual(got, leases) {
+	if got, _, err := bundle.Leases(); err != nil || !reflect.DeepEqual(got, leases) {
 		t.Errorf("leases are %v, %v, want %v", got, err, leases)
 	}
 	if got, err := bundle.Probes(); err != nil || !reflect.DeepEqual(got, probes) {

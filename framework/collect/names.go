@@ -109,6 +109,19 @@ func routeType(v uint8) string {
 	return strconv.Itoa(int(v))
 }
 
+// routerPreference names a value of RFC 4191, 2.1.
+func routerPreference(v uint8) string {
+	switch v {
+	case 0:
+		return "medium"
+	case 1:
+		return "high"
+	case 3:
+		return "low"
+	}
+	return strconv.Itoa(int(v))
+}
+
 func routeTable(v uint32) string {
 	switch v {
 	case unix.RT_TABLE_DEFAULT:

@@ -33,8 +33,8 @@ func readNeighbours(family int) ([]neighbour, error) {
 	return list, nil
 }
 
-// neighboursJSON writes ip-neigh.json. As `ip neigh` does, it leaves out entries that need no resolution (NOARP, such as
-// multicast) and those without a state.
+// neighboursJSON writes ip-neigh.json as `ip -j neigh show nud all` does: without "nud all", ip leaves out entries that need
+// no resolution (NOARP), by which packets leave as well.
 func neighboursJSON(w io.Writer, t *linkTable) error {
 	list, err := readNeighbours(unix.AF_UNSPEC)
 	if err != nil {
@@ -43,9 +43,6 @@ func neighboursJSON(w io.Writer, t *linkTable) error {
 	rows := make([]evidence.Neighbour, 0, len(list))
 	for _, n := range list {
 		if n.Family != unix.AF_INET && n.Family != unix.AF_INET6 {
-			continue
-		}
-		if n.State&^unix.NUD_NOARP == 0 && n.Flags&(unix.NTF_PROXY|unix.NTF_EXT_LEARNED) == 0 {
 			continue
 		}
 		states, _ := bitNames(uint32(n.State), neighbourStates)

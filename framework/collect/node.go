@@ -113,6 +113,7 @@ func (l *look) state() []part {
 		l.named(evidence.EthtoolFile, features),
 		{evidence.UnameFile, uname},
 		{evidence.ModulesFile, modules},
+		{evidence.LegacyTablesFile, legacyTables},
 		{evidence.SubnetFile, verbatim(subnetPath)},
 		{evidence.SysctlFile, func(w io.Writer) error { return sysctls(l.ctx, w) }},
 		{evidence.ConntrackFile, conntrack},

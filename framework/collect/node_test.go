@@ -199,10 +199,11 @@ var tools = []struct {
 	{evidence.LinkFile, []string{"ip", "-j", "-d", "-s", "-s", "link"}, sameRows[evidence.Link]},
 	{evidence.AddrFile, []string{"ip", "-j", "addr"}, sameRows[evidence.LinkAddrs]},
 	{evidence.RouteFile, []string{"ip", "-j", "route", "show", "table", "all"}, sameRows[evidence.Route]},
-	{evidence.NeighFile, []string{"ip", "-j", "neigh"}, sameRows[evidence.Neighbour]},
+	{evidence.NeighFile, []string{"ip", "-j", "neigh", "show", "nud", "all"}, sameRows[evidence.Neighbour]},
 	{evidence.FDBFile, []string{"bridge", "-j", "fdb"}, sameRows[evidence.FDBEntry]},
 	{evidence.NFTFile, []string{"iptables-nft-save", "-c"}, sameRules},
 	{evidence.LegacyFile, []string{"iptables-legacy-save", "-c"}, sameRules},
+	{evidence.LegacyTablesFile, []string{"cat", "/proc/net/ip_tables_names"}, sameText},
 	{evidence.PolicyFile, []string{"ip", "-j", "rule"}, sameRows[evidence.PolicyRule]},
 	{evidence.SNMPFile, []string{"cat", "/proc/net/snmp"}, sameText},
 	{evidence.ConntrackStatsFile, []string{"conntrack", "-S"}, sameText},
@@ -426,7 +427,7 @@ func TestScriptOldNode(t *testing.T) {
 	got := slices.DeleteFunc(names, func(n string) bool { // depends on the kernel
 		return n == evidence.ConntrackFile || n == evidence.ConntrackStatsFile
 	})
-	want := []string{ErrorsFile, evidence.IPTablesFile, evidence.ModulesFile, evidence.NetstatFile, evidence.SNMPFile, evidence.SysctlFile, evidence.UnameFile}
+	want := []string{ErrorsFile, evidence.IPTablesFile, evidence.LegacyTablesFile, evidence.ModulesFile, evidence.NetstatFile, evidence.SNMPFile, evidence.SysctlFile, evidence.UnameFile}
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("files are %v, want %v", got, want)
@@ -503,7 +504,7 @@ func TestDocumentLeases(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer bundle.Close()
-	got, err := bundle.Leases()
+	got, _, err := bundle.Leases()
 	for i := range got {
 		got[i].Pos = 0
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	netstatPath = "/proc/thread-self/net/netstat"
 	snmpPath    = "/proc/thread-self/net/snmp"
+	legacyPath  = "/proc/thread-self/net/ip_tables_names"
 )
 
 const (
@@ -35,6 +36,19 @@ func verbatim(path string) func(io.Writer) error {
 		_, err = io.Copy(&limitedWriter{w, maxFile}, f)
 		return err
 	}
+}
+
+// legacyTables writes ip-tables-names.txt: legacy iptables' tables. Where its module is not loaded, there is no such list.
+func legacyTables(w io.Writer) error {
+	names, err := os.ReadFile(legacyPath)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(names) == 0 {
+		names = []byte("# legacy iptables has no tables\n")
+	}
+	_, err = w.Write(names)
+	return err
 }
 
 // modules writes modules.txt: the line of /proc/modules of br_netfilter without the address, which says where the kernel has

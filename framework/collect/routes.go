@@ -65,6 +65,9 @@ func (t *linkTable) route(h *nl.RtMsg, a rtnl.Attrs) evidence.Route {
 	if src := a.Addr(unix.RTA_PREFSRC); src.IsValid() {
 		row.PrefSrc = src.String()
 	}
+	if pref := a[unix.RTA_PREF]; len(pref) == 1 && h.Family == unix.AF_INET6 {
+		row.Pref = routerPreference(pref[0])
+	}
 	return row
 }
 

@@ -27,7 +27,7 @@ var countFiles = []string{
 // nodeFiles are the entries that a node may send at the first look.
 var nodeFiles = append([]string{
 	evidence.AddrFile, evidence.RouteFile, evidence.PolicyFile, evidence.NeighFile, evidence.FDBFile, evidence.EthtoolFile,
-	evidence.UnameFile, evidence.ModulesFile, evidence.SubnetFile, evidence.SysctlFile, evidence.ConntrackFile,
+	evidence.UnameFile, evidence.ModulesFile, evidence.LegacyTablesFile, evidence.SubnetFile, evidence.SysctlFile, evidence.ConntrackFile,
 	evidence.NFTChainsFile, evidence.TWRecycleFile,
 }, countFiles...)
 

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/netfault/netfault/detectors"
@@ -19,9 +20,13 @@ import (
 
 // Cluster is what a bundle says of the cluster as a whole.
 type Cluster struct {
-	// Leases are sorted by node; LeaseErr says why there are none.
+	// Leases are sorted by node; LeaseErr says why there are none. Odd are those that cannot be relied on.
 	Leases   []evidence.Lease
+	Odd      []evidence.OddLease
 	LeaseErr error
+	// Kube are Kubernetes's nodes by name, none where the bundle does not list them; KubeErr says why the list cannot be read.
+	Kube    map[string]evidence.KubeNode
+	KubeErr error
 	// Nodes are those that were collected, sorted; NodesErr says why there are none.
 	Nodes    []string
 	NodesErr error
@@ -35,7 +40,13 @@ func Of(b *evidence.Bundle) *Cluster {
 	type key struct{}
 	return evidence.Shared(b, key{}, func() *Cluster {
 		c := &Cluster{b: b}
-		c.Leases, c.LeaseErr = b.Leases()
+		c.Leases, c.Odd, c.LeaseErr = b.Leases()
+		var kube []evidence.KubeNode
+		kube, c.KubeErr = b.KubeNodes()
+		c.Kube = make(map[string]evidence.KubeNode, len(kube))
+		for _, n := range kube {
+			c.Kube[n.Name] = n
+		}
 		slices.SortFunc(c.Leases, func(a, b evidence.Lease) int { return cmp.Compare(a.Node, b.Node) })
 		c.Nodes, c.NodesErr = b.Nodes()
 		// Run has told whoever cannot read bundle.json; one that is not there is about all nodes.
@@ -55,9 +66,47 @@ func (c *Cluster) Collected(node string) bool {
 	return found
 }
 
-// Wanted reports whether the bundle is about the node.
+// Wanted reports whether the bundle is about the node, and evidence can be had of it.
 func (c *Cluster) Wanted(node string) bool {
-	return len(c.scope) == 0 || slices.Contains(c.scope, node)
+	return c.unreachable(node) == "" && (len(c.scope) == 0 || slices.Contains(c.scope, node))
+}
+
+// unreachable says why no collector can run on a node, "" if one can.
+func (c *Cluster) unreachable(node string) string {
+	switch k := c.Kube[node]; {
+	case c.Collected(node):
+		return ""
+	case k.OS != "" && k.OS != "linux":
+		return k.OS
+	case k.NoKubelet:
+		return "no kubelet has ever reported of it"
+	}
+	return ""
+}
+
+// NotLookedAt says, for the end of a text, which nodes with a lease no evidence can be had of, and why; "" if there are none.
+func (c *Cluster) NotLookedAt() string {
+	var nodes []string
+	for _, l := range c.Leases {
+		if why := c.unreachable(l.Node); why != "" {
+			nodes = append(nodes, fmt.Sprintf("%s (%s)", l.Node, detectors.OneLine(why)))
+		}
+	}
+	if len(nodes) == 0 {
+		return ""
+	}
+	return "; not looked at, only from outside: " + Names(nodes)
+}
+
+// DoubtOdd adds to why the leases that cannot be relied on, but for those of nodes that have no part in the bundle.
+func (c *Cluster) DoubtOdd(why *detectors.Doubts) {
+	for _, o := range c.Odd {
+		if o.Node == "" || c.Wanted(o.Node) {
+			l := detectors.Unreadable("", o.Err)
+			l.At = o.Pos
+			why.Add(o.Node, l)
+		}
+	}
 }
 
 // DoubtUncollected adds to why the nodes that the bundle is about and that were not collected: those with a lease, of one
@@ -72,6 +121,9 @@ func (c *Cluster) DoubtUncollected(why *detectors.Doubts, backend string) {
 		}
 	}
 	for _, node := range c.scope {
+		if c.unreachable(node) != "" {
+			continue
+		}
 		leased := slices.ContainsFunc(c.Leases, func(l evidence.Lease) bool { return l.Node == node })
 		if !leased && !c.Collected(node) {
 			why.Add(node, detectors.Line{File: path.Join("nodes", node), Text: "the bundle is about " + node + ", but has no folder of it"})
@@ -106,17 +158,13 @@ func PodLeaseLine(l evidence.Lease) detectors.Line {
 		l.Node, l.PodCIDR, l.PublicIP, l.BackendType, l.Source))}
 }
 
-// Restart returns the command that restarts flanneld on the node of l: through its service where flanneld keeps
-// its leases in etcd, and by deleting its pod, which the DaemonSet (of kube-flannel.yml) makes anew, in Kubernetes. At its
-// start flanneld makes flannel.<VNI> anew or keeps it, announces its link address in the lease, and writes the route,
-// neighbour and FDB entry of every other lease (flannel pkg/backend/vxlan: RegisterNetwork, handleSubnetEvents).
-func Restart(l evidence.Lease, why string) detectors.Command {
-	if l.Source == evidence.FromEtcd {
-		return detectors.Command{Node: l.Node, Argv: []string{"systemctl", "restart", "flanneld"}, Why: why}
+// maxNamed is how many nodes a text names one by one.
+const maxNamed = 8
+
+// Names lists nodes, and says how many it leaves out.
+func Names(nodes []string) string {
+	if more := len(nodes) - maxNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(nodes[:maxNamed], ", "), more)
 	}
-	return detectors.Command{
-		Argv: []string{"kubectl", "-n", "kube-flannel", "delete", "pod", "-l", "app=flannel",
-			"--field-selector", "spec.nodeName=" + l.Node},
-		Why: why,
-	}
+	return strings.Join(nodes, ", ")
 }

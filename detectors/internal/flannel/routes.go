@@ -2,13 +2,13 @@ package flannel
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
@@ -63,8 +63,8 @@ func ReadRoutes(b *evidence.Bundle, node string) (*RouteTable, []iptables.LocalR
 			return nil, nil, err
 		}
 		dst, ok := routeDst(r.Dst)
-		if !ok || strings.Contains(r.Gateway, ":") {
-			continue // IPv6
+		if !ok || r.IPv6 {
+			continue
 		}
 		switch r.Table {
 		case "local":
@@ -109,6 +109,9 @@ func (t *RouteTable) Default() (Route, bool) {
 	return r, ok
 }
 
+// ErrNoRoute says that no packets to a network leave: there is no route, or one that drops or refuses them.
+var ErrNoRoute = errors.New("no route")
+
 // Covering returns the longest route that holds all of cidr.
 func (t *RouteTable) Covering(cidr netip.Prefix) (Route, bool) {
 	for bits := cidr.Bits(); bits >= 0; bits-- {
@@ -118,6 +121,31 @@ func (t *RouteTable) Covering(cidr netip.Prefix) (Route, bool) {
 		}
 	}
 	return Route{}, false
+}
+
+// podInterface is the name of an interface that CNI plugins give to pods, or to the bridge or router that pods hang on.
+var podInterface = regexp.MustCompile(`^(cali|lxc|veth)|^(cni0|cbr0|cilium_host|kube-bridge)$`)
+
+// PodsOutside returns a route to pods of this node that are neither in its pod CIDR nor in that of another, as Calico's and
+// Cilium's own address management has them.
+func (t *RouteTable) PodsOutside(own netip.Prefix, peers []evidence.Lease) (Route, bool) {
+	for _, r := range t.sorted {
+		holds := func(p evidence.Lease) bool { return netip.MustParsePrefix(p.PodCIDR).Overlaps(r.Dst) }
+		if r.Unicast && r.Gateway == "" && podInterface.MatchString(r.Dev) && !own.Overlaps(r.Dst) && !slices.ContainsFunc(peers, holds) {
+			return r, true
+		}
+	}
+	return Route{}, false
+}
+
+// FlannelLink returns the name of flannel's link for a VNI, or for 0, where a lease does not say it, the one that routes have.
+func (t *RouteTable) FlannelLink(vni int) string {
+	for _, r := range t.sorted {
+		if vni == 0 && IsLink(r.Dev) {
+			return r.Dev
+		}
+	}
+	return fmt.Sprintf("%s%d", linkPrefix, max(1, vni))
 }
 
 // within returns the routes to parts of cidr.
@@ -169,7 +197,7 @@ func (t *RouteTable) WaysTo(cidr netip.Prefix, s Sides, wider bool) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("no route to %s", cidr)
+		return fmt.Errorf("%w to %s", ErrNoRoute, cidr)
 	}
 	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/netfault/netfault/detectors"
@@ -64,8 +66,8 @@ func (v *VTEP) Unseen() bool { return !v.Wanted && !v.Collected }
 // ErrNoVXLAN says that no lease is of flannel's VXLAN backend.
 var ErrNoVXLAN = errors.New("no lease is of flannel's vxlan backend")
 
-// VTEPs returns the VTEP of each lease of flannel's VXLAN backend, sorted by node. It returns ErrNoVXLAN if no lease is of that
-// backend.
+// VTEPs returns the VTEP of each lease of flannel's VXLAN backend, sorted by node; all of their leases have a VNI. It returns
+// ErrNoVXLAN if no lease is of that backend, and a *LeftOverError if flannel is not what carries the pods' packets.
 func (c *Cluster) VTEPs() ([]VTEP, error) {
 	type key struct{}
 	type read struct {
@@ -96,11 +98,26 @@ func (c *Cluster) readVTEPs() ([]VTEP, error) {
 			vteps = append(vteps, c.newVTEP(l))
 		}
 	}
+	links := make([][]evidence.Link, len(vteps))
 	parallel.Do(len(vteps), func(_, i int) {
 		if vteps[i].Collected {
-			vteps[i].LinkErr = vteps[i].readLink(c.b)
+			links[i], vteps[i].LinkErr = c.links(vteps[i].Node())
 		}
 	})
+	vni := commonVNI(vteps, links)
+	for i := range vteps {
+		v := &vteps[i]
+		if v.Lease.VNI == 0 {
+			v.Lease.VNI = vni
+		}
+		v.Dev = fmt.Sprintf("flannel.%d", v.Lease.VNI)
+		if v.Collected && v.LinkErr == nil {
+			v.LinkErr = v.setLink(links[i])
+		}
+	}
+	if way, ok := c.leftOver(vteps, links); ok {
+		return nil, &LeftOverError{way}
+	}
 	return vteps, nil
 }
 
@@ -111,7 +128,6 @@ func (c *Cluster) newVTEP(l evidence.Lease) VTEP {
 	announced, _ := evidence.ParseMAC(l.VtepMAC)
 	return VTEP{
 		Lease:     l,
-		Dev:       fmt.Sprintf("flannel.%d", l.VNI),
 		Addr:      addr,
 		PublicIP:  public,
 		Announced: announced,
@@ -120,9 +136,47 @@ func (c *Cluster) newVTEP(l evidence.Lease) VTEP {
 	}
 }
 
-// readLink sets what the node's ip-link.json says of the link, and leaves it unread if it returns an error.
-func (v *VTEP) readLink(b *evidence.Bundle) error {
-	link, err := findLink(b, v.Node(), evidence.LinkFile, v.Dev)
+// commonVNI is the VNI of leases that do not say it, as those of flannel before v0.13.1: it is in flannel's configuration, of
+// which there is one. Other leases tell it, or else the nodes' links; 1 is flannel's default.
+func commonVNI(vteps []VTEP, links [][]evidence.Link) int {
+	for i := range vteps {
+		if vteps[i].Lease.VNI != 0 {
+			return vteps[i].Lease.VNI
+		}
+	}
+	nodes := map[int]int{}
+	for _, of := range links {
+		for _, l := range of {
+			if vni, err := strconv.Atoi(strings.TrimPrefix(l.Name, linkPrefix)); err == nil {
+				nodes[vni]++
+			}
+		}
+	}
+	best := 1
+	for _, vni := range slices.Sorted(maps.Keys(nodes)) {
+		if nodes[vni] > nodes[best] {
+			best = vni
+		}
+	}
+	return best
+}
+
+// links returns a node's links that have the name of flannel's, and are of the kind vxlan where that is told.
+func (c *Cluster) links(node string) (found []evidence.Link, err error) {
+	for link, err := range c.b.Links(node, evidence.LinkFile) {
+		if err != nil {
+			return nil, err
+		}
+		if IsLink(link.Name) && (link.Info == nil || link.Info.Kind == "vxlan") {
+			found = append(found, link)
+		}
+	}
+	return found, nil
+}
+
+// setLink sets what the node's links, all read, say of the VTEP's, and leaves it unread if it returns an error.
+func (v *VTEP) setLink(links []evidence.Link) error {
+	link, err := named(v.Node(), evidence.LinkFile, v.Dev, links)
 	if err != nil {
 		return err
 	}
@@ -149,75 +203,42 @@ func (v *VTEP) readLink(b *evidence.Bundle) error {
 	return nil
 }
 
-// findLink returns the link of that name in one of a node's link files, nil if there is none.
-func findLink(b *evidence.Bundle, node, file, name string) (found *evidence.Link, err error) {
-	for link, err := range b.Links(node, file) {
-		if err != nil {
-			return nil, err
-		}
-		if link.Name != name {
+// named returns the link of that name, nil if there is none.
+func named(node, file, name string, links []evidence.Link) (found *evidence.Link, err error) {
+	for i := range links {
+		if links[i].Name != name {
 			continue
 		}
 		if found != nil {
 			return nil, &evidence.FileError{File: evidence.NodeFile(node, file), Err: fmt.Errorf("two links are named %s", name)}
 		}
-		found = &link
+		found = &links[i]
 	}
 	return found, nil
 }
+
+// laterLink returns v's link in the node's later look, nil if there is none.
+func (v *VTEP) laterLink(b *evidence.Bundle) (*evidence.Link, error) {
+	var links []evidence.Link
+	for link, err := range b.Links(v.Node(), evidence.LinkLaterFile) {
+		if err != nil {
+			return nil, err
+		}
+		if link.Name == v.Dev {
+			links = append(links, link)
+		}
+	}
+	return named(v.Node(), evidence.LinkLaterFile, v.Dev, links)
+}
+
+// linkPrefix stands before the VNI in the name of flannel's IPv4 VXLAN link.
+const linkPrefix = "flannel."
 
 // linkName matches the name of flannel's IPv4 VXLAN link.
 var linkName = regexp.MustCompile(`^flannel\.[0-9]+$`)
 
 // IsLink reports whether an interface has the name of flannel's IPv4 VXLAN link.
 func IsLink(name string) bool { return linkName.MatchString(name) }
-
-// DoubtUnleased adds to why the nodes that have no lease but should: those of cluster/nodes.json without flannel's
-// annotations, and those whose folder shows a link of flannel's. A folder without one may be a host outside the cluster.
-func (c *Cluster) DoubtUnleased(why *detectors.Doubts) {
-	known := map[string]bool{}
-	for _, l := range c.Leases {
-		known[l.Node] = true
-	}
-	unleased, err := c.b.Unleased()
-	if err != nil {
-		why.Add("", detectors.Unreadable(evidence.NodesFile, err))
-	}
-	for _, node := range unleased {
-		if !known[node] && c.Wanted(node) {
-			known[node] = true
-			why.Add(node, detectors.Line{File: evidence.NodesFile, Text: node + " lacks flannel's annotations, so it has no lease"})
-		}
-	}
-	for _, node := range c.Nodes {
-		if known[node] {
-			continue
-		}
-		link, err := anyLink(c.b, node)
-		switch {
-		case err != nil:
-			why.AddError(node, err)
-		case link != nil:
-			why.Add(node, detectors.Line{
-				File: evidence.NodeFile(node, evidence.LinkFile), At: link.Pos,
-				Text: fmt.Sprintf("%s has %s, but no lease", node, link.Name),
-			})
-		}
-	}
-}
-
-// anyLink returns a flannel link of a node, or nil.
-func anyLink(b *evidence.Bundle, node string) (found *evidence.Link, err error) {
-	for link, err := range b.Links(node, evidence.LinkFile) {
-		if err != nil {
-			return nil, err
-		}
-		if found == nil && IsLink(link.Name) && (link.Info == nil || link.Info.Kind == "vxlan") {
-			found = &link
-		}
-	}
-	return found, nil
-}
 
 // LinkLine quotes v's link.
 func (v *VTEP) LinkLine() detectors.Line {
@@ -238,7 +259,7 @@ func (v *VTEP) LinkLine() detectors.Line {
 // OtherHostLine quotes the count of frames that v's link dropped because they were for another address, and how it grew
 // if the bundle has the links twice. It returns nothing where nothing was dropped: older kernels do not count.
 func (v *VTEP) OtherHostLine(b *evidence.Bundle) []detectors.Line {
-	later, err := findLink(b, v.Node(), evidence.LinkLaterFile, v.Dev)
+	later, err := v.laterLink(b)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return []detectors.Line{detectors.Unreadable("", err)}
 	}

@@ -9,16 +9,12 @@ import (
 	"github.com/netfault/netfault/detectors/evidence"
 )
 
-// readChains adds a doubt for each of nft's chains that can rewrite the traffic's source, but whose rules are in no file:
+// judgeChains adds a doubt for each of nft's chains that can rewrite the traffic's source, but whose rules are in no file:
 // kube-proxy, flannel and firewalld have tables of their own. Where the list of chains is missing, as in bundles that were
 // made before there was one, nothing is said.
-func (n *Node) readChains(b *evidence.Bundle) {
-	for c, err := range b.NFTChains(n.node) {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			n.Doubts = append(n.Doubts, detectors.Unreadable("", err))
-		case rewritesSources(c) && !n.printed(c):
+func (n *Node) judgeChains(chains []evidence.NFTChain) {
+	for _, c := range chains {
+		if rewritesSources(c) && !n.printed(c) {
 			look := detectors.Command{Argv: []string{"nft", "list", "table", c.Family, c.Table}}
 			n.doubt(evidence.NodeFile(n.node, evidence.NFTChainsFile), fmt.Sprintf(
 				"table %s %s has the nat chain %s at postrouting, whose rules are in no file: look with %s", c.Family, c.Table, c.Name, look))
@@ -37,4 +33,18 @@ func rewritesSources(c evidence.NFTChain) bool {
 // iptables-nft-save leaves out.
 func (n *Node) printed(c evidence.NFTChain) bool {
 	return c.Family == "ip" && c.Table == "nat" && n.nft != nil && n.nft.HasChain(c.Table, c.Name)
+}
+
+// readChains returns all of the kernel's chains.
+func (n *Node) readChains(b *evidence.Bundle) (chains []evidence.NFTChain) {
+	for c, err := range b.NFTChains(n.node) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			n.Doubts = append(n.Doubts, detectors.Unreadable("", err))
+		default:
+			chains = append(chains, c)
+		}
+	}
+	return chains
 }

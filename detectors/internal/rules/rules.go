@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
@@ -69,23 +68,24 @@ func Quote(node string, r *iptables.Rule, text string) detectors.Line {
 // containers bring their own.
 func Read(b *evidence.Bundle, node string) *Node {
 	n := &Node{node: node}
-	nft := n.readWorld(b, iptables.NFT)
-	legacy := n.readWorld(b, iptables.Legacy)
+	chains := n.readChains(b)
+	nft := n.readWorld(b, iptables.NFT, chains)
+	legacy := n.readWorld(b, iptables.Legacy, chains)
 	if errors.Is(nft, fs.ErrNotExist) && errors.Is(legacy, fs.ErrNotExist) {
-		only := n.readWorld(b, iptables.Only)
+		only := n.readWorld(b, iptables.Only, chains)
 		if errors.Is(only, fs.ErrNotExist) {
 			n.doubt(evidence.NodeFile(node, evidence.NFTFile), "missing, and so are "+evidence.LegacyFile+" and "+evidence.IPTablesFile)
 		} else if only != nil {
 			n.Doubts = append(n.Doubts, detectors.Unreadable("", only))
 		}
 	} else {
-		for _, err := range []error{nft, legacy} {
+		for _, err := range []error{n.worldMissing(b, iptables.NFT, nft), n.worldMissing(b, iptables.Legacy, legacy)} {
 			if err != nil {
 				n.Doubts = append(n.Doubts, detectors.Unreadable("", err))
 			}
 		}
 	}
-	n.readChains(b)
+	n.judgeChains(chains)
 	return n
 }
 
@@ -94,7 +94,7 @@ func (n *Node) doubt(file, text string) {
 }
 
 // readWorld adds the rules of one world.
-func (n *Node) readWorld(b *evidence.Bundle, w iptables.World) error {
+func (n *Node) readWorld(b *evidence.Bundle, w iptables.World, chains []evidence.NFTChain) error {
 	text, err := b.RuleFile(n.node, File(w))
 	if err != nil {
 		return err
@@ -104,15 +104,8 @@ func (n *Node) readWorld(b *evidence.Bundle, w iptables.World) error {
 		return &evidence.FileError{File: evidence.NodeFile(n.node, File(w)), Err: err}
 	}
 	n.Worlds = append(n.Worlds, rules)
-	if w == iptables.NFT || w == iptables.Only && printsNFT(text) {
+	if w == iptables.NFT || w == iptables.Only && printsNFT(text, rules, chains) {
 		n.nft = rules
 	}
 	return nil
-}
-
-// printsNFT reports whether a plain iptables-save says in its first line that it printed nf_tables' rules. Where it does not,
-// they may be those of legacy, which is all that iptables before 1.8 knows.
-func printsNFT(text string) bool {
-	first, _, _ := strings.Cut(text, "\n")
-	return strings.Contains(first, "(nf_tables)")
 }

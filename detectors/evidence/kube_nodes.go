@@ -1,0 +1,174 @@
+package evidence
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+// flannel's annotations of a Kubernetes Node with the default prefix (flannel pkg/subnet/kube/annotations.go).
+const (
+	annotationPrefix   = "flannel.alpha.coreos.com/"
+	annotationType     = annotationPrefix + "backend-type"
+	annotationData     = annotationPrefix + "backend-data"
+	annotationPublicIP = annotationPrefix + "public-ip"
+)
+
+// KubeNode is what is read of one item of `kubectl get nodes -o json`.
+type KubeNode struct {
+	Name string
+	// PodCIDR is the first IPv4 network of the node's pods, which is the one that flannel leases; empty if it has none.
+	PodCIDR string
+	// Leased says that the node has all of flannel's annotations.
+	Leased bool
+	// OS is "linux" or "windows"; empty if nothing says it.
+	OS string
+	// Kubelet is its version, such as "v1.30.2+k3s1"; empty if nothing says it.
+	Kubelet string
+	// Server says that the node runs the control plane, as k3s tells its servers from its agents.
+	Server bool
+	// RKE says that Rancher's RKE made the node, and Calico that Calico runs on it, beside flannel or in its place.
+	RKE, Calico bool
+	// Traces says that the node has some of flannel's annotations.
+	Traces bool
+	// NoKubelet says that no kubelet has ever reported of the node: it was made by hand, such as that of a load balancer that
+	// is to have a VTEP, or something that is no machine stands for it.
+	NoKubelet bool
+	// Pos is its place in the file.
+	Pos Pos
+}
+
+// KubeNodes returns the Kubernetes nodes in cluster/nodes.json. Where there is no such file, there are none.
+func (b *Bundle) KubeNodes() ([]KubeNode, error) {
+	_, nodes, err := b.nodesFile()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return nodes, err
+}
+
+// kubeNode is what is read of one item of `kubectl get nodes -o json`.
+type kubeNode struct {
+	Metadata struct {
+		Name        string            `json:"name"`
+		Annotations map[string]string `json:"annotations"`
+		Labels      map[string]string `json:"labels"`
+	} `json:"metadata"`
+	Spec struct {
+		PodCIDR  string   `json:"podCIDR"`
+		PodCIDRs []string `json:"podCIDRs"`
+	} `json:"spec"`
+	Status struct {
+		Conditions []struct {
+			Type   string `json:"type"`
+			Reason string `json:"reason"`
+		} `json:"conditions"`
+		NodeInfo *struct {
+			KubeletVersion  string `json:"kubeletVersion"`
+			OperatingSystem string `json:"operatingSystem"`
+		} `json:"nodeInfo"`
+	} `json:"status"`
+}
+
+// nodesFile returns the leases in the annotations of cluster/nodes.json, and the nodes.
+func (b *Bundle) nodesFile() (*leaseList, []KubeNode, error) {
+	t := &leaseList{file: NodesFile}
+	var nodes []KubeNode
+	err := b.decode(NodesFile, func(d *decoder) error {
+		return d.arrayIn("items", "kubectl get nodes -o json", func() error {
+			var n kubeNode
+			if err := d.value(&n); err != nil {
+				return err
+			}
+			if CheckNodeName(n.Metadata.Name) == nil {
+				nodes = append(nodes, n.node(d.at))
+			} else if !n.annotated() {
+				return CheckNodeName(n.Metadata.Name)
+			}
+			if n.annotated() {
+				l, err := n.lease()
+				t.add(l, d.at, err)
+			}
+			return nil
+		})
+	})
+	t.settle()
+	return t, nodes, err
+}
+
+func (n *kubeNode) node(at Pos) KubeNode {
+	k := KubeNode{Name: n.Metadata.Name, PodCIDR: n.podCIDR(), Leased: n.annotated(), Pos: at}
+	for _, label := range []string{"kubernetes.io/os", "beta.kubernetes.io/os"} {
+		if k.OS == "" {
+			k.OS = n.Metadata.Labels[label]
+		}
+	}
+	if info := n.Status.NodeInfo; info != nil {
+		k.Kubelet = info.KubeletVersion
+		if info.OperatingSystem != "" {
+			k.OS = strings.ToLower(info.OperatingSystem)
+		}
+		k.NoKubelet = info.KubeletVersion == ""
+	}
+	for _, key := range []string{"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"} {
+		_, role := n.Metadata.Labels[key]
+		k.Server = k.Server || role
+	}
+	for key, value := range n.Metadata.Annotations {
+		k.Traces = k.Traces || strings.HasPrefix(key, annotationPrefix)
+		k.RKE = k.RKE || strings.HasPrefix(key, "rke.cattle.io/")
+		k.Calico = k.Calico || strings.HasPrefix(key, "projectcalico.org/")
+		k.Server = k.Server || key == "k3s.io/node-args" && strings.HasPrefix(value, `["server"`)
+	}
+	for _, c := range n.Status.Conditions {
+		// The node controller gives this reason for as long as no kubelet has written a status.
+		k.NoKubelet = k.NoKubelet || k.Kubelet == "" && c.Type == "Ready" && c.Reason == "NodeStatusNeverUpdated"
+	}
+	return k
+}
+
+func (n *kubeNode) annotated() bool {
+	for _, key := range []string{annotationType, annotationData, annotationPublicIP} {
+		if n.Metadata.Annotations[key] == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// lease reads the annotations as flannel does (nodeToLease in pkg/subnet/kube/kube.go).
+func (n *kubeNode) lease() (Lease, error) {
+	l := Lease{
+		Node:        n.Metadata.Name,
+		PodCIDR:     n.podCIDR(),
+		PublicIP:    n.Metadata.Annotations[annotationPublicIP],
+		BackendType: n.Metadata.Annotations[annotationType],
+		Source:      FromAnnotation,
+	}
+	if l.BackendType != "vxlan" {
+		return l, nil
+	}
+	var data struct {
+		VNI     int
+		VtepMAC string
+	}
+	if err := json.Unmarshal([]byte(n.Metadata.Annotations[annotationData]), &data); err != nil {
+		return l, fmt.Errorf("node %q: annotation %s: %v", l.Node, annotationData, err)
+	}
+	l.VNI, l.VtepMAC = data.VNI, data.VtepMAC
+	return l, nil
+}
+
+// podCIDR returns the first IPv4 network of the node, which is the one that flannel leases.
+func (n *kubeNode) podCIDR() string {
+	for _, c := range n.Spec.PodCIDRs {
+		if p, err := netip.ParsePrefix(c); err == nil && p.Addr().Is4() {
+			return c
+		}
+	}
+	return n.Spec.PodCIDR
+}

@@ -1,0 +1,43 @@
+package flannel
+
+import (
+	"strings"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+)
+
+// Restart returns the command that restarts flanneld on a node, whose lease, or else that of others, is from source. At its start
+// flanneld makes flannel.<VNI> anew or keeps it, announces its link address in the lease, and writes the route, neighbour and
+// FDB entry of every other lease (flannel pkg/backend/vxlan: RegisterNetwork, handleSubnetEvents).
+//
+// With etcd, flanneld is a service. In Kubernetes it is mostly a pod, which its DaemonSet makes anew when it is deleted; where
+// it is not, deleting one would do nothing and say so to nobody:
+//   - k3s has flannel in its own process (pkg/agent/flannel);
+//   - RKE2, RKE and Calico's manifests run it in Canal's pods, RKE without Calico in one of its own;
+//   - flannel's manifests have app=flannel in all versions, in kube-system up to v0.18 and then in kube-flannel.
+func (c *Cluster) Restart(node, source, why string) detectors.Command {
+	if source == evidence.FromEtcd {
+		return detectors.Command{Node: node, Argv: []string{"systemctl", "restart", "flanneld"}, Why: why}
+	}
+	k := c.Kube[node]
+	switch {
+	case strings.Contains(k.Kubelet, "+k3s") && k.Server:
+		return detectors.Command{Node: node, Argv: []string{"systemctl", "restart", "k3s"}, Why: why + "; k3s has flanneld in it"}
+	case strings.Contains(k.Kubelet, "+k3s"):
+		return detectors.Command{Node: node, Argv: []string{"systemctl", "restart", "k3s-agent"}, Why: why + "; k3s has flanneld in it"}
+	case k.RKE && !k.Calico:
+		return deletePod(node, "k8s-app=flannel", why+"; the pod is that of RKE's manifest")
+	case strings.Contains(k.Kubelet, "+rke2"), k.Calico:
+		return deletePod(node, "k8s-app=canal", why+"; it runs in Canal's pod")
+	}
+	return deletePod(node, "app=flannel", why+"; the pod is that of flannel's own manifest")
+}
+
+// deletePod deletes the pods with a label on a node, in whatever namespace they are.
+func deletePod(node, label, why string) detectors.Command {
+	return detectors.Command{
+		Argv: []string{"kubectl", "delete", "pod", "-A", "-l", label, "--field-selector", "spec.nodeName=" + node},
+		Why:  why,
+	}
+}
