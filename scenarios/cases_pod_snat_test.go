@@ -25,6 +25,11 @@ var _ = casesOf(podsnat.Detector,
 		fault.And(fault.Kind(evidence.ProbePod), fault.From(fault.Nth(1)), fault.Overlay),
 		commands(1, "iptables-legacy -w -t nat -A POSTROUTING ! -d 10.244.2.0/24 -o flannel.1 -j SNAT --to-source 10.244.2.1"),
 	},
+	// Probes of a Service take any source for right.
+	setCase{
+		"what goes through Services", fault.Subject{Case: podsnat.Service, Node: "n2"}, nil,
+		commands(1, "iptables-nft -w -t nat -I KUBE-SERVICES -d 10.96.1.0/32 -p tcp -m tcp --dport 80 -j KUBE-MARK-MASQ"),
+	},
 )
 
 // fromNode2ToNode1 picks the probe of the first node's pod by the second's.

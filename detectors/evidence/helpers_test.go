@@ -57,9 +57,9 @@ var readers = map[string]func(*Bundle) error{
 	NodeFile("n1", NeighFile): func(b *Bundle) error { return drain(b.Neighbours("n1")) },
 	NodeFile("n1", FDBFile):   func(b *Bundle) error { return drain(b.FDB("n1")) },
 
-	NodeFile("n1", NFTChainsFile):    func(b *Bundle) error { return drain(b.NFTChains("n1")) },
-	NodeFile("n1", NFTRulesetFile):   func(b *Bundle) error { return drain(b.NFTRules("n1", NFTRulesetFile)) },
-	NodeFile("n1", PolicyFile):       func(b *Bundle) error { return drain(b.PolicyRules("n1")) },
+	NodeFile("n1", NFTChainsFile):  func(b *Bundle) error { return drain(b.NFTChains("n1")) },
+	NodeFile("n1", NFTRulesetFile): func(b *Bundle) error { return drain(b.NFTRules("n1", NFTRulesetFile)) },
+	NodeFile("n1", PolicyFile):     func(b *Bundle) error { return drain(b.PolicyRules("n1")) },
 
 	ServicesFile:       func(b *Bundle) error { return drain(b.Services()) },
 	EndpointSlicesFile: func(b *Bundle) error { return drain(b.EndpointSlices()) },

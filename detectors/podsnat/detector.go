@@ -28,6 +28,8 @@ const (
 	Dockerd = "dockerd"
 	// Rule: it is another rule, or several.
 	Rule = "rule"
+	// Service: what pods send to other nodes' pods directly is left alone, and what they send them through Services is not.
+	Service = "service"
 )
 
 // FlanneldMasquerades is the name of the other remedy of Dockerd: flanneld is started with --ip-masq.
@@ -40,6 +42,7 @@ const FlanneldMasquerades = "flanneld masquerades"
 //     any address of another node's, going out by the interface that the node's routes say.
 //   - A rule that catches some traffic only (one port, one node, what another rule has marked) is a problem, too, and the
 //     finding says which traffic. One that other rules shield, or that no such packet can reach, is none.
+//   - The same is asked of what pods send to a few Services of kube-proxy's iptables mode, and from there to other nodes' pods.
 //   - Routes are those of the tables main and local: policy routing is not looked at. Only IPv4 is judged.
 //   - The rules of nft's own tables are in no file. Where one has a chain that can rewrite sources, the answer is unknown.
 var Detector = detectors.Detector{
@@ -49,6 +52,7 @@ var Detector = detectors.Detector{
 	Cases: []detectors.Case{
 		{Name: Dockerd, Severity: detectors.Critical, About: "only rules that are to the letter dockerd's: `-A POSTROUTING -s POD-CIDR ! -o BRIDGE -j MASQUERADE`"},
 		{Name: Rule, Severity: detectors.Critical, About: "any other MASQUERADE or SNAT that catches the traffic or a part of it"},
+		{Name: Service, Severity: detectors.Critical, About: "kube-proxy masquerades what pods send through Services to other nodes' pods: `--masquerade-all`, or a `--cluster-cidr` that does not hold the pods"},
 	},
 	Needs: []detectors.Need{
 		{File: evidence.InfoFile, Optional: true},
@@ -171,6 +175,9 @@ func (n *node) judge(b *evidence.Bundle, leases []evidence.Lease) {
 	}
 	outcomes := iptables.Evaluate(n.paths.query, n.Worlds...)
 	n.report(outcomes)
+	if n.finding == nil {
+		n.reportServices()
+	}
 	n.doubtUnknown(outcomes)
 }
 

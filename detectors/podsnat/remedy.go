@@ -109,6 +109,10 @@ func (n *node) shield(caught []iptables.Outcome, concerned []int) []detectors.Co
 	if err != nil || len(rewritten(iptables.Evaluate(n.paths.query, healed...))) > 0 {
 		return nil
 	}
+	return n.shieldCommands(worlds, specs)
+}
+
+func (n *node) shieldCommands(worlds []iptables.World, specs []shieldSpec) []detectors.Command {
 	var commands []detectors.Command
 	for _, w := range worlds {
 		for _, s := range specs {

@@ -116,7 +116,7 @@ func (c *comparison) sharedFinding(nodes []int, shared []sharing) detectors.Find
 	}
 	f := detectors.Finding{
 		Verdict: detectors.Problem, Severity: detectors.Critical, Case: LeaseShared, Node: c.vteps[nodes[0]].Node(),
-		Summary: fmt.Sprintf("the leases of %d nodes have in common what only one may have: %s: packets for their pods reach one of them at most",
+		Summary: fmt.Sprintf("the leases of %d nodes have in common what only one may have: %s: each other node sends to one of them only",
 			len(nodes), strings.Join(values, "; ")),
 		Expected: "a value of its own in each lease",
 		Actual:   strings.Join(values, "; "),

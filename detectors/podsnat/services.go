@@ -1,0 +1,106 @@
+package podsnat
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/internal/rules"
+	"github.com/netfault/netfault/detectors/iptables"
+)
+
+// kube-proxy treats all Services alike, so that a few tell: those that lead to other nodes' pods, of the first maxServices.
+const (
+	maxServices = 64
+	maxTelling  = 4
+)
+
+// undelivered is in the place of an interface for packets that no rule has given a Service's endpoint as destination.
+const undelivered = "(no endpoint)"
+
+// reportServices sets the node's finding if rules rewrite the source of what its pods send to other nodes' pods by way of a Service.
+// What is undecided is left so: no answer is given on Services in general.
+func (n *node) reportServices() {
+	var caught []iptables.Outcome
+	var of iptables.Service
+	var telling []iptables.Service
+	for _, w := range n.Worlds {
+		for _, s := range w.Services(maxServices) {
+			if len(telling) == maxTelling {
+				break
+			}
+			hit, tells := n.throughService(s, n.Worlds)
+			if !tells {
+				continue
+			}
+			telling = append(telling, s)
+			if len(caught) == 0 && len(hit) > 0 {
+				caught, of = hit, s
+			}
+		}
+	}
+	if len(caught) == 0 {
+		return
+	}
+	to := fmt.Sprintf("%s:%d", of.Addr, of.Port)
+	f := detectors.Finding{
+		Verdict: detectors.Problem, Severity: detectors.Critical, Case: Service, Node: n.name(),
+		Summary: fmt.Sprintf("%s hides its pods' addresses (%s) from the pods behind Services: what goes through %s to other nodes leaves with %s (%s)",
+			n.name(), n.lease.PodCIDR, to, n.newSource(caught[0]), ruleName(caught[0].Rule)),
+		Expected: "the pod's own address, of " + n.lease.PodCIDR,
+		Actual:   n.newSource(caught[0]),
+		Breaks: []detectors.Breakage{{
+			Kinds: []string{evidence.ProbeService, evidence.ProbeDNS}, Effect: detectors.Changed, From: n.name(), To: detectors.AnyOther,
+		}},
+	}
+	if of.Marks != nil {
+		f.Evidence = append(f.Evidence, rules.Quote(n.name(), of.Marks, fmt.Sprintf("%s %s: %s", of.Marks.Table(), of.Marks.Chain(), of.Marks.Text)))
+	}
+	f.Evidence = append(f.Evidence, rules.Quote(n.name(), of.Rule, fmt.Sprintf("%s %s: %s", of.Rule.Table(), of.Rule.Chain(), of.Rule.Text)))
+	for _, o := range caught {
+		f.Evidence = append(f.Evidence, rules.Quote(n.name(), o.Rule, fmt.Sprintf("%s %s: %s (rewrites it)", o.Rule.Table(), o.Rule.Chain(), o.Rule.Text)))
+	}
+	every := make([]int, len(n.paths.peers))
+	for i := range every {
+		every[i] = i
+	}
+	f.Evidence = append(f.Evidence, n.pathLines(every)...)
+	f.Remedy = n.shieldServices(caught, every, telling)
+	n.finding = &f
+}
+
+// throughService returns the outcomes of packets to a Service that leave for other nodes' pods with another source; tells is false
+// if none leaves for them.
+func (n *node) throughService(s iptables.Service, worlds []*iptables.Rules) (caught []iptables.Outcome, tells bool) {
+	q := n.paths.query
+	q.Proto, q.Dport = s.Proto, s.Port
+	service := netip.PrefixFrom(s.Addr, s.Addr.BitLen())
+	q.To = append(slices.Clone(q.To), iptables.Side{Dev: undelivered, Addrs: []netip.Prefix{service}})
+	for _, o := range iptables.Evaluate(q, worlds...) {
+		switch {
+		case !o.Traffic.Reaches(service) || o.To == "the address of "+undelivered:
+		case o.Verdict == iptables.Rewritten:
+			caught, tells = append(caught, o), true
+		case o.Verdict == iptables.Kept:
+			tells = true
+		}
+	}
+	return caught, tells
+}
+
+// shieldServices is shield for what goes through Services.
+func (n *node) shieldServices(caught []iptables.Outcome, every []int, telling []iptables.Service) []detectors.Command {
+	specs, worlds := n.shields(every), worldsOf(caught)
+	healed, err := n.withShields(worlds, specs)
+	if err != nil {
+		return nil
+	}
+	for _, s := range telling {
+		if still, _ := n.throughService(s, healed); len(still) > 0 {
+			return nil
+		}
+	}
+	return n.shieldCommands(worlds, specs)
+}
