@@ -244,16 +244,18 @@ func newLabStatus() *cobra.Command {
 
 // status is what `lab status -o json` prints of a lab.
 type status struct {
-	Lab     string         `json:"lab"`
-	Kind    string         `json:"kind,omitempty"`
-	State   string         `json:"state"` // "up" or "broken"
-	Error   string         `json:"error,omitempty"`
-	Flannel string         `json:"flannel,omitempty"`
-	Pods    lab.Attachment `json:"pods,omitempty"`   // how they hang on their nodes
-	Docker  string         `json:"docker,omitempty"` // what plays the part of dockerd
-	Fault   string         `json:"fault,omitempty"`  // the scenario in force
-	Nodes   []nodeStatus   `json:"nodes,omitempty"`
-	Outside string         `json:"outside,omitempty"`
+	Lab     string `json:"lab"`
+	Kind    string `json:"kind,omitempty"`
+	State   string `json:"state"` // "up" or "broken"
+	Error   string `json:"error,omitempty"`
+	Flannel string `json:"flannel,omitempty"`
+	// Flanneld says what plays flanneld's part, which may be a stand-in.
+	Flanneld string         `json:"flanneld,omitempty"`
+	Pods     lab.Attachment `json:"pods,omitempty"`   // how they hang on their nodes
+	Docker   string         `json:"docker,omitempty"` // what plays the part of dockerd
+	Fault    string         `json:"fault,omitempty"`  // the scenario in force
+	Nodes    []nodeStatus   `json:"nodes,omitempty"`
+	Outside  string         `json:"outside,omitempty"`
 }
 
 type nodeStatus struct {
@@ -267,7 +269,7 @@ type nodeStatus struct {
 
 func statusOf(ctx context.Context, l lab.Lab, name string) status {
 	kind, _, _ := strings.Cut(l.Name(), ":")
-	s := status{Lab: name, Kind: kind, State: "up", Flannel: l.Flannel().Version(), Pods: l.Pods(), Docker: l.Docker(), Outside: l.Outside().Address.String()}
+	s := status{Lab: name, Kind: kind, State: "up", Flannel: l.Flannel().Version(), Flanneld: l.Flannel().String(), Pods: l.Pods(), Docker: l.Docker(), Outside: l.Outside().Address.String()}
 	running, err := l.Flannel().Running(ctx)
 	if err != nil {
 		s.State, s.Error = "broken", err.Error()
@@ -302,7 +304,7 @@ func writeStatus(w io.Writer, all []status) {
 		if s.Pods == lab.DockerBridge {
 			pods += " (" + s.Docker + ")"
 		}
-		fmt.Fprintf(w, "lab %s (%s), flannel %s, %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flannel, pods, force, s.Outside)
+		fmt.Fprintf(w, "lab %s (%s), %s, %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flanneld, pods, force, s.Outside)
 		t := report.NewTable(w, "node", "address", "pod", "service", "nodeport", "flanneld")
 		for _, n := range s.Nodes {
 			running := "runs"

@@ -17,9 +17,9 @@ func (l *Life) tried(ctx context.Context) error {
 		}
 		broken, err := l.stays(ctx, a)
 		if err != nil {
-			return fmt.Errorf("%s: with flannel %s: %w", a.Name, l.Lab.Flannel().Version(), err)
+			return fmt.Errorf("%s: with %s: %w", a.Name, l.Lab.Flannel(), err)
 		}
-		l.say(fmt.Sprintf("does not heal with flannel %s: %d fail, such as %s", l.Lab.Flannel().Version(), len(broken), broken[0]))
+		l.say(fmt.Sprintf("does not heal with %s: %d fail, such as %s", l.Lab.Flannel(), len(broken), broken[0]))
 	}
 	return nil
 }
