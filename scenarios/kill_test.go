@@ -17,6 +17,7 @@ import (
 
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/labs"
+	"github.com/netfault/netfault/framework/tools"
 	"github.com/netfault/netfault/framework/undo"
 	"github.com/netfault/netfault/scenarios"
 )
@@ -60,7 +61,11 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 			if chosen == labs.KIND {
 				pick = changes
 			}
-			netfault(ctx, "lab", "up", "--lab="+name, "--kind="+string(chosen), "--pods="+string(podsFor(s)))
+			f := flavourFor(s)
+			up := program(ctx, "lab", "up", "--lab="+name, "--kind="+string(chosen), "--pods="+string(f.pods))
+			up.Env = append(os.Environ(), tools.FlannelVariable+"="+f.flannel)
+			out, err := up.CombinedOutput()
+			Expect(err).NotTo(HaveOccurred(), string(out))
 			l, err := found.Open(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			before, err := undo.Record(ctx, l)

@@ -79,9 +79,12 @@ func BuiltFlannel(version string) string {
 	return version
 }
 
+// FlannelVariable is the environment variable that names a version of flannel.
+const FlannelVariable = "FLANNEL_VERSION"
+
 // FlannelVersion is what FLANNEL_VERSION asks for, or the default.
 func FlannelVersion() string {
-	if v := os.Getenv("FLANNEL_VERSION"); v != "" {
+	if v := os.Getenv(FlannelVariable); v != "" {
 		return v
 	}
 	return DefaultFlannel
