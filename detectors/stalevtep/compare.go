@@ -174,7 +174,7 @@ func (c *comparison) observe(ctx context.Context, i int, t *table) {
 		return
 	}
 	c.judge(i, t, fdbErr == nil)
-	c.dropDirect(i, t)
+	c.dropDirect(i, t, fdbErr == nil)
 	o.keep(t.suspects)
 }
 
@@ -311,15 +311,27 @@ func (c *comparison) announcedAt(addr evidence.IPv4, mac evidence.MAC) bool {
 
 // dropDirect takes back what is suspected of peers that observer i reaches by another device. Where the routes cannot be
 // read, entries that are wrong stay, and those that are missing are in doubt.
-func (c *comparison) dropDirect(i int, t *table) {
+func (c *comparison) dropDirect(i int, t *table, haveFDB bool) {
 	v := &c.vteps[i]
 	if len(t.suspects) == 0 {
 		return
 	}
 	direct, err := c.directPeers(v, t.suspects)
+	misses := c.missPeers(v, t.suspects)
 	kept := t.suspects[:0]
 	doubted := false
 	for _, s := range t.suspects {
+		if misses[s.peer] {
+			f := t.forwards[s.peer]
+			switch {
+			case !haveFDB || f.right:
+				continue
+			case f.elsewhere == "":
+				s.kind = FDBMissing
+			default:
+				s.kind, s.dst, s.dstPos = FDBElsewhere, f.elsewhere, f.elsewherePos
+			}
+		}
 		missing := s.kind == NeighbourMissing || s.kind == FDBMissing
 		switch {
 		case direct[c.vteps[s.peer].Lease.PodCIDR]:
@@ -333,6 +345,21 @@ func (c *comparison) dropDirect(i int, t *table) {
 		c.observed[i].errs = append(c.observed[i].errs, err)
 	}
 	t.suspects = kept
+}
+
+// missPeers returns which peers an observer routes by flannel's link without a gateway, as flannel up to v0.8 does: there the
+// neighbours are those of pods' addresses, which are not judged here.
+func (c *comparison) missPeers(v *flannel.VTEP, suspects []suspect) map[int32]bool {
+	routes, _, err := flannel.ReadRoutes(c.b, v.Node())
+	if err != nil {
+		return nil // directPeers says so
+	}
+	misses := map[int32]bool{}
+	for _, s := range suspects {
+		r, ok := routes.Covering(netip.MustParsePrefix(c.vteps[s.peer].Lease.PodCIDR))
+		misses[s.peer] = ok && r.Unicast && r.Dev == v.Dev && r.Gateway == ""
+	}
+	return misses
 }
 
 // directPeers returns which pod CIDRs of suspects an observer routes by devices that are none of flannel's.
