@@ -19,12 +19,12 @@ func (c *comparison) finding(o *observation, s staleFor) detectors.Finding {
 		is = "lease announces " + peer.Announced.String()
 	}
 	which := first.addr.String()
-	if more := len(s.entries) - 1; more > 0 {
-		which = fmt.Sprintf("%s and %d more,", which, more)
+	if n := len(s.entries); n > 1 {
+		which = fmt.Sprintf("%d addresses, such as %s,", n, which)
 	}
 	f := detectors.Finding{
 		Verdict: detectors.Problem, Severity: detectors.Critical, Case: EntryStale, Node: observer.Node(), Peer: peer.Node(),
-		Summary: fmt.Sprintf("%s sends packets for %s on %s (%s) to %s, but %s's %s",
+		Summary: fmt.Sprintf("%s sends packets for %s of %s (%s) to %s, but %s's %s",
 			observer.Node(), which, peer.Node(), peer.Lease.PodCIDR, first.mac, peer.Node(), is),
 		Expected: peer.Announced.String(), Actual: first.mac.String(),
 		Breaks: detectors.LostBetween(observer.Node(), peer.Node()),
