@@ -23,7 +23,7 @@ const usage = `netfault-agent runs inside the machines and pods of a netfault la
   init --lab=L --machine=M --logs=DIR   the first process of a machine
   serve --name=NAME                     the probe servers of a pod
   dockerd --bip=... --ip-masq=...       docker0 and dockerd's rules, where there is no dockerd
-  flanneld --etcd-endpoints=...         what flanneld v0.7.1 did, which is not to be had any more
+  flanneld --etcd-endpoints=...         what flanneld v0.7.1 did, in its place
   probe                                 a plan from standard input, results to standard output
   collect                               this machine's part of a bundle, as tar, to standard output
   capture --interface=NAME              openings and ends of TCP connections as pcap, until standard input ends

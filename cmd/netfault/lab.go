@@ -15,6 +15,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/netfault/netfault/framework/flanneld"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/kind"
 	"github.com/netfault/netfault/framework/lab/netns"
@@ -80,10 +81,12 @@ func newLabUp() *cobra.Command {
 half a second: a real etcd, a real flanneld on every node, two pods with Services on each, a real CoreDNS, and a host outside
 the cluster. Of the kind kind it is a real Kubernetes cluster with flannel's own DaemonSet, for which a container engine is
 needed; NODE_IMAGE names another node image than the one that was built here or kind's own. FLANNEL_VERSION picks the version
-of flannel, ` + tools.DefaultFlannel + ` by default; for an embedded lab build it first: make tools FLANNEL_VERSION=...`,
+of flannel, ` + tools.DefaultFlannel + ` by default; for an embedded lab build it first: make tools FLANNEL_VERSION=...
+For ` + flanneld.Version + `, that of the incidents' time, an embedded lab has a stand-in.`,
 		Example: `  sudo netfault lab up
   sudo netfault lab up --nodes=5 --lab=big
   sudo netfault lab up --pods=docker0
+  sudo FLANNEL_VERSION=v0.7.1 netfault lab up --lab=stale-arp --pods=docker0
   sudo netfault lab up --kind=kind --lab=real
   sudo FLANNEL_VERSION=v0.25.7 netfault lab up`,
 		Args: noArgs,

@@ -30,7 +30,7 @@ var (
 //	             new MAC, new lease         flanneld runs, and the entry of the client pod's address has the old MAC
 var Scenario = fault.Scenario{
 	Name:     "stale-arp",
-	Summary:  "a node's ARP entries of another node's pods have the old MAC of its flannel.1 (flannel up to v0.8, by a stand-in)",
+	Summary:  "a node's ARP entries of another node's pods have an old MAC (flannel v0.7.1, by a stand-in)",
 	Writeup:  detectors.Writeup{English: english, Chinese: chinese},
 	Detector: stalearp.Detector,
 	Pods:     lab.DockerBridge,
