@@ -67,7 +67,6 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 			why.AddError(vteps[i].Node(), err)
 		}
 	}
-	cluster.DoubtUnleased(&why)
 
 	c := newComparison(b, vteps)
 	c.observeAll(ctx, &why)
