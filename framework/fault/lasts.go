@@ -44,4 +44,4 @@ func (l *Life) healsBefore(ctx context.Context, end time.Time) error {
 }
 
 // injectAgain is what to do where a fault has ended by itself.
-const injectAgain = "this fault ends by itself after a while: `netfault reset`, and inject it again"
+const injectAgain = "this fault ends by itself after a while, and may have: `netfault reset`, and inject it again"

@@ -51,6 +51,10 @@ func TestFaultsThatEndByThemselves(t *testing.T) {
 		{"it is not sure how long the fault lasts", func(f *fake, l *Life) {
 			l.Scenario.Lasts = func(context.Context, lab.Lab) (time.Duration, error) { return 0, errors.New("the kernel doubts it") }
 		}, "remedied", "what heals now need not be the remedy: the kernel doubts it; this fault ends by itself"},
+		{"the fault ends while something is tried", func(f *fake, l *Life) {
+			l.Scenario.Attempts = aWish
+			f.endsItself(l, 500*time.Millisecond)
+		}, "tried", "passes but must fail; this fault ends by itself after a while, and may have"},
 		{"the fault has ended before the remedy", func(f *fake, l *Life) {
 			f.says = map[int]detectors.Finding{3: {Verdict: detectors.Clean, Judged: map[string]int{"nodes": 1}}}
 			f.endsItself(l, time.Hour)

@@ -16,6 +16,9 @@ func (l *Life) tried(ctx context.Context) error {
 			return err
 		}
 		broken, err := l.stays(ctx, a)
+		if err != nil && l.Scenario.Lasts != nil {
+			err = fmt.Errorf("%w; %s", err, injectAgain)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: with %s: %w", a.Name, l.Lab.Flannel(), err)
 		}
