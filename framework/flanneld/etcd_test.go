@@ -1,4 +1,4 @@
-package flanneld
+package flanneld_test
 
 import (
 	"bufio"
@@ -15,6 +15,9 @@ import (
 	"github.com/netfault/netfault/framework/tools"
 	"github.com/netfault/netfault/framework/wait"
 )
+
+// prefix is flanneld's default -etcd-prefix.
+const prefix = "/coreos.com/network"
 
 // etcdServer is a real etcd in the test's namespace.
 type etcdServer struct {
@@ -87,7 +90,7 @@ func (e *etcdServer) put(subnet, value string) { e.must(http.MethodPut, subnet, 
 func (e *etcdServer) remove(subnet string) { e.must(http.MethodDelete, subnet, "") }
 
 func (e *etcdServer) get(subnet string) string {
-	var a answer
+	var a struct{ Node struct{ Value string } }
 	if err := json.Unmarshal([]byte(e.must(http.MethodGet, subnet, "")), &a); err != nil {
 		e.t.Fatal(err)
 	}

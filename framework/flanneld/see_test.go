@@ -1,4 +1,4 @@
-package flanneld
+package flanneld_test
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package flanneld
+package flanneld_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/netfault/netfault/framework/flanneld"
 	"github.com/netfault/netfault/framework/internal/scratchns"
 	"github.com/netfault/netfault/framework/wait"
 )
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "flanneld" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
-		if err := Run(ctx, os.Args[2:]); err != nil {
+		if err := flanneld.Run(ctx, os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -34,6 +35,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// linkName is flannel's interface.
+const linkName = "flannel.1"
 
 // limit is how long anything may take to be seen.
 const limit = 10 * time.Second
