@@ -2,7 +2,7 @@ package flanneld
 
 import (
 	"context"
-	"errors"
+	"log"
 	"net/netip"
 	"slices"
 
@@ -35,10 +35,10 @@ func masquerade(ctx context.Context, network netip.Prefix) error {
 	return nil
 }
 
-func unmasquerade(ctx context.Context, network netip.Prefix) error {
-	var failed []error
+func unmasquerade(ctx context.Context, network netip.Prefix) {
 	for _, r := range rules(network) {
-		failed = append(failed, nat(ctx, "-D", r))
+		if err := nat(ctx, "-D", r); err != nil {
+			log.Print(err) // somebody else has deleted it
+		}
 	}
-	return errors.Join(failed...)
 }

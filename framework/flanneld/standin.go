@@ -3,7 +3,8 @@
 // (backend/vxlan and network at that tag), and nothing more: the vxlan backend with leases in etcd's v2 API.
 //
 // What it lacks: it takes the subnet that is reserved for its public IP (flannel's Documentation/reservations.md) and picks
-// none; a reservation never expires, so it renews nothing; and it ends where the real one tries its start again.
+// none; a reservation never expires, so it renews nothing; it keeps a flannel.1 that it finds, whatever its options; and it ends
+// where the real one tries its start again.
 //
 // flannel up to v0.8 knows nothing of neighbours beforehand. One route leads to the whole network, and when the kernel looks
 // for the link address of a pod, it asks user space: flanneld answers with that of the node whose subnet the pod is in.
@@ -12,7 +13,6 @@ package flanneld
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -52,7 +52,7 @@ func Run(ctx context.Context, args []string) error {
 	return o.run(ctx)
 }
 
-func (o options) run(ctx context.Context) (err error) {
+func (o options) run(ctx context.Context) error {
 	public, err := address(o.iface)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (o options) run(ctx context.Context) (err error) {
 		if err := masquerade(ctx, config.Network); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, unmasquerade(context.WithoutCancel(ctx), config.Network)) }()
+		defer unmasquerade(context.WithoutCancel(ctx), config.Network)
 	}
 	if err := o.writeSubnetFile(config.Network, own, link.Attrs().MTU); err != nil {
 		return err
