@@ -28,7 +28,7 @@ var rounds = flag.Int("rounds", 20, "how many commands the chaos spec ends at ra
 var _ = Describe("chaos", Label("chaos"), func() {
 	It("leaves nothing that one reset does not undo", func(ctx context.Context) {
 		c := &chaos{
-			random: rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0)), standing: map[lab.Attachment]*standing{}, usual: map[string]time.Duration{},
+			random: rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0)), standing: map[flavour]*standing{}, usual: map[string]time.Duration{},
 		}
 		DeferCleanup(c.removeLabs)
 		fmt.Printf("%d rounds; the same moments again, as far as the machine lets them: make chaos N=%d SEED=%d\n", *rounds, *rounds, GinkgoRandomSeed())
@@ -53,7 +53,7 @@ var _ = Describe("chaos", Label("chaos"), func() {
 type chaos struct {
 	random *rand.Rand
 	// standing are the labs that rounds share, with their state when they were made.
-	standing map[lab.Attachment]*standing
+	standing map[flavour]*standing
 	// usual is how long a command takes that nothing ends.
 	usual map[string]time.Duration
 }
@@ -77,7 +77,7 @@ func (c *chaos) round(ctx context.Context, number string) error {
 		return c.roundOfLab(ctx, number)
 	}
 	s := pick(c.random, scenarios.All())
-	st, err := c.labFor(ctx, podsFor(s))
+	st, err := c.labFor(ctx, flavourFor(s))
 	if err != nil {
 		return err
 	}
@@ -177,17 +177,17 @@ func (c *chaos) pods() lab.Attachment {
 	return pick(c.random, lab.Attachments)
 }
 
-// labFor returns the standing lab with pods that hang like this, which it makes if need be.
-func (c *chaos) labFor(ctx context.Context, pods lab.Attachment) (*standing, error) {
-	if st, ok := c.standing[pods]; ok {
+// labFor returns the standing lab of a flavour, which it makes if need be.
+func (c *chaos) labFor(ctx context.Context, f flavour) (*standing, error) {
+	if st, ok := c.standing[f]; ok {
 		return st, nil
 	}
-	st := &standing{found: labs.Found{Kind: chosen, Name: fmt.Sprintf("chaos-%s-%d", pods, os.Getpid())}}
-	if err := c.run(ctx, "lab", "up", "--lab="+st.found.Name, "--kind="+string(chosen), "--pods="+string(pods)); err != nil {
-		return nil, err
+	st := &standing{found: labs.Found{Kind: chosen, Name: fmt.Sprintf("chaos-%d-%d", len(c.standing), os.Getpid())}}
+	out, err := labUp(ctx, st.found, f).CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("lab up: %w:\n%s", err, out)
 	}
-	c.standing[pods] = st
-	var err error
+	c.standing[f] = st
 	if st.lab, err = st.found.Open(ctx); err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ var _ = Describe("control of tw-recycle", Label("controls"), func() {
 	var l *lock.Held
 	silently := func(string) {}
 	BeforeEach(func(ctx context.Context) {
-		l = labWith(ctx, podsFor(twrecycle.Scenario))
+		l = labWith(ctx, flavourFor(twrecycle.Scenario))
 		if why := twrecycle.Scenario.Missing(l); why != "" {
 			Skip(why)
 		}

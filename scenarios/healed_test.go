@@ -25,7 +25,8 @@ var _ = Describe("healed by hand", Label("healed"), func() {
 			onLab := "--lab=" + name
 			found := labs.Found{Kind: labs.Netns, Name: name}
 			DeferCleanup(func(ctx context.Context) { Expect(found.Remove(ctx)).To(Succeed()) })
-			netfault(ctx, "lab", "up", onLab, "--kind=netns", "--pods="+string(podsFor(s)))
+			out, err := labUp(ctx, found, flavourFor(s)).CombinedOutput()
+			Expect(err).NotTo(HaveOccurred(), string(out))
 			l, err := found.Open(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			if why := s.Missing(l); why != "" {

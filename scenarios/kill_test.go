@@ -17,6 +17,7 @@ import (
 
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/labs"
+	"github.com/netfault/netfault/framework/tools"
 	"github.com/netfault/netfault/framework/undo"
 	"github.com/netfault/netfault/scenarios"
 )
@@ -60,7 +61,9 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 			if chosen == labs.KIND {
 				pick = changes
 			}
-			netfault(ctx, "lab", "up", "--lab="+name, "--kind="+string(chosen), "--pods="+string(podsFor(s)))
+			f := flavourFor(s)
+			out, err := labUp(ctx, found, f).CombinedOutput()
+			Expect(err).NotTo(HaveOccurred(), string(out))
 			l, err := found.Open(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			before, err := undo.Record(ctx, l)
@@ -146,6 +149,13 @@ func program(ctx context.Context, args ...string) *exec.Cmd {
 	self, err := os.Executable()
 	Expect(err).NotTo(HaveOccurred())
 	return exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "netfault"), args...)
+}
+
+// labUp is the command that makes a lab of a flavour.
+func labUp(ctx context.Context, found labs.Found, f flavour) *exec.Cmd {
+	cmd := program(ctx, "lab", "up", "--lab="+found.Name, "--kind="+string(found.Kind), "--pods="+string(f.pods))
+	cmd.Env = append(os.Environ(), tools.FlannelVariable+"="+f.flannel)
+	return cmd
 }
 
 func netfault(ctx context.Context, args ...string) string {

@@ -19,7 +19,6 @@ import (
 	"github.com/netfault/netfault/framework/collect/procsys"
 	"github.com/netfault/netfault/framework/guard"
 	"github.com/netfault/netfault/framework/kstate"
-	"github.com/netfault/netfault/framework/lab"
 	embedded "github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/labs"
 )
@@ -115,11 +114,11 @@ func checkOwnNetwork(ctx context.Context) {
 		if len(left) > 0 {
 			Fail("labs have left something in the network that they were made from:\n  " + strings.Join(left, "\n  "))
 		}
-		for _, pods := range lab.Attachments {
-			if toKeep != nil && toKeep.Name() == string(labs.Netns)+":"+labName(pods) {
+		for _, f := range flavours() {
+			if toKeep != nil && toKeep.Name() == string(labs.Netns)+":"+labName(f) {
 				continue
 			}
-			Expect(embedded.List()).NotTo(ContainElement(labName(pods)))
+			Expect(embedded.List()).NotTo(ContainElement(labName(f)))
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/netfault/netfault/framework/fault"
 	dockerdipmasq "github.com/netfault/netfault/scenarios/dockerd-ip-masq"
+	stalearp "github.com/netfault/netfault/scenarios/stale-arp"
 	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
 	twrecycle "github.com/netfault/netfault/scenarios/tw-recycle"
 	vtepleasedrift "github.com/netfault/netfault/scenarios/vtep-lease-drift"
@@ -19,6 +20,7 @@ func All() []fault.Scenario {
 		vtepleasedrift.Scenario,
 		dockerdipmasq.Scenario,
 		twrecycle.Scenario,
+		stalearp.Scenario,
 	}
 }
 

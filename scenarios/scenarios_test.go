@@ -36,11 +36,12 @@ func lifeOf(s fault.Scenario, remedy string) {
 		entry := scenarioReport{Scenario: s.Name, Detector: s.Detector.Name, Remedy: remedy, Plan: steps}
 
 		BeforeAll(func(ctx context.Context) {
-			life.Lab, life.Bundles = labWith(ctx, podsFor(s)), filepath.Join(*outDir, "bundles")
+			life.Lab, life.Bundles = labWith(ctx, flavourFor(s)), filepath.Join(*outDir, "bundles")
 			if remedy != "" {
 				life.Bundles = filepath.Join(*outDir, "bundles-other-remedies")
 			}
 			entry.Lab, entry.Pods, entry.Docker = life.Lab.Name(), string(life.Lab.Pods()), life.Lab.Docker()
+			entry.Flannel = life.Lab.Flannel().String()
 			entry.Skipped = s.Missing(life.Lab)
 			if remedy != "" && life.Lab.API() != nil {
 				entry.Skipped = "the finding's other remedies are for flanneld and Docker as services of a host"

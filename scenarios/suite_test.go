@@ -2,6 +2,7 @@
 package scenarios_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -22,6 +23,7 @@ import (
 	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/tools"
+	"github.com/netfault/netfault/scenarios"
 )
 
 var (
@@ -37,11 +39,38 @@ var theLab *lock.Held
 // chosen is the kind of lab that the suite runs on.
 var chosen labs.Kind
 
-// made are the labs, each made when the first scenario needs it, by how their pods hang on the nodes.
-var made = map[lab.Attachment]*lock.Held{}
+// made are the labs, each made when the first scenario needs it.
+var made = map[flavour]*lock.Held{}
 
-// took says how long each of them took to come up, in seconds.
-var took = map[lab.Attachment]float64{}
+// took says how long each of them took to come up, in seconds, by its flavour.
+var took = map[string]float64{}
+
+// flavour is what tells the suite's labs apart: how pods hang on the nodes, and the version of flannel.
+type flavour struct {
+	pods    lab.Attachment
+	flannel string
+}
+
+func (f flavour) String() string {
+	if f.flannel == tools.FlannelVersion() {
+		return string(f.pods)
+	}
+	return fmt.Sprintf("%s, flannel %s", f.pods, f.flannel)
+}
+
+// flavours are those that the suite may have made.
+func flavours() []flavour {
+	var all []flavour
+	for _, pods := range lab.Attachments {
+		all = append(all, flavour{pods, tools.FlannelVersion()})
+	}
+	for _, s := range scenarios.All() {
+		if f := flavourFor(s); !slices.Contains(all, f) {
+			all = append(all, f)
+		}
+	}
+	return all
+}
 
 // results are written to report.json.
 var results []scenarioReport
@@ -53,6 +82,7 @@ type scenarioReport struct {
 	// Remedy is the name of the finding's other remedy that was run, if not the first.
 	Remedy  string `json:"remedy,omitempty"`
 	Lab     string `json:"lab"`
+	Flannel string `json:"flannel"`
 	Pods    string `json:"pods"`
 	Docker  string `json:"docker,omitempty"`
 	Skipped string `json:"skipped,omitempty"`
@@ -100,11 +130,11 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	}
 	// Registered before any lab is made: removing what was never made is no error.
 	DeferCleanup(func(ctx context.Context) {
-		for _, pods := range lab.Attachments {
-			if l, up := made[pods]; up && toKeep != nil && l.Name() == toKeep.Name() {
+		for _, f := range flavours() {
+			if l, up := made[f]; up && toKeep != nil && l.Name() == toKeep.Name() {
 				continue
 			}
-			Expect(labs.Found{Kind: chosen, Name: labName(pods)}.Remove(ctx)).To(Succeed())
+			Expect(labs.Found{Kind: chosen, Name: labName(f)}.Remove(ctx)).To(Succeed())
 		}
 		if toKeep != nil {
 			keepLab(toKeep)
@@ -112,27 +142,33 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	})
 })
 
-// labPrefix begins the names of the labs that the suite shares among its specs.
+// labPrefix begins the names of the labs that the suite shares among its specs. They end with its process ID.
 const labPrefix = "e2e-"
 
-func labName(pods lab.Attachment) string { return fmt.Sprintf("%s%s-%d", labPrefix, pods, os.Getpid()) }
-
-// podsFor is how pods hang on the nodes of a lab of the chosen kind for the scenario.
-func podsFor(s fault.Scenario) lab.Attachment {
-	if s.Pods == "" || chosen == labs.KIND {
-		return lab.CNIBridge
+func labName(f flavour) string {
+	name := labPrefix + string(f.pods)
+	if f.flannel != tools.FlannelVersion() {
+		name += "-" + strings.ReplaceAll(f.flannel, ".", "-")
 	}
-	return s.Pods
+	return fmt.Sprintf("%s-%d", name, os.Getpid())
 }
 
-// labWith returns the suite's lab with pods that hang like this, which it makes if need be.
-func labWith(ctx context.Context, pods lab.Attachment) *lock.Held {
-	if l, ok := made[pods]; ok {
+// flavourFor is that of a lab of the chosen kind for the scenario.
+func flavourFor(s fault.Scenario) flavour {
+	if chosen == labs.KIND {
+		return flavour{lab.CNIBridge, tools.FlannelVersion()}
+	}
+	return flavour{cmp.Or(s.Pods, lab.CNIBridge), cmp.Or(s.Flannel, tools.FlannelVersion())}
+}
+
+// labWith returns the suite's lab of that flavour, which it makes if need be.
+func labWith(ctx context.Context, f flavour) *lock.Held {
+	if l, ok := made[f]; ok {
 		return l
 	}
 	begun := time.Now()
 	o := labs.Options{
-		Kind: chosen, Name: labName(pods), Flannel: tools.FlannelVersion(), Pods: pods, Owned: true, KeepFailed: *keep,
+		Kind: chosen, Name: labName(f), Flannel: f.flannel, Pods: f.pods, Owned: true, KeepFailed: *keep,
 	}
 	if chosen == labs.KIND {
 		o.Progress = func(step string) { fmt.Printf("%6.1fs  %s\n", time.Since(begun).Seconds(), step) }
@@ -141,13 +177,13 @@ func labWith(ctx context.Context, pods lab.Attachment) *lock.Held {
 	if err != nil {
 		Fail(err.Error())
 	}
-	made[pods], took[pods] = l, time.Since(begun).Seconds()
+	made[f], took[f.String()] = l, time.Since(begun).Seconds()
 	docker := ""
 	if l.Pods() == lab.DockerBridge {
 		docker = ", " + l.Docker()
 	}
-	fmt.Printf("\nlab %s is up: flannel %s, pods on %s%s, %d nodes (%v)\n",
-		l.Name(), l.Flannel().Version(), pods, docker, len(l.Nodes()), time.Since(begun).Round(time.Millisecond))
+	fmt.Printf("\nlab %s is up: %s, pods on %s%s, %d nodes (%v)\n",
+		l.Name(), l.Flannel(), f.pods, docker, len(l.Nodes()), time.Since(begun).Round(time.Millisecond))
 	return l
 }
 
@@ -175,7 +211,7 @@ var _ = BeforeEach(func(ctx context.Context) {
 		fmt.Println(r.FullText())
 	}
 	if !hasOneOf(ownLabs) {
-		theLab = labWith(ctx, lab.CNIBridge)
+		theLab = labWith(ctx, flavour{lab.CNIBridge, tools.FlannelVersion()})
 	}
 })
 

@@ -15,6 +15,7 @@ import (
 	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/collect"
 	"github.com/netfault/netfault/framework/dockerd"
+	"github.com/netfault/netfault/framework/flanneld"
 	"github.com/netfault/netfault/framework/lab/kind/session"
 )
 
@@ -22,6 +23,7 @@ const usage = `netfault-agent runs inside the machines and pods of a netfault la
   init --lab=L --machine=M --logs=DIR   the first process of a machine
   serve --name=NAME                     the probe servers of a pod
   dockerd --bip=... --ip-masq=...       docker0 and dockerd's rules, where there is no dockerd
+  flanneld --etcd-endpoints=...         what flanneld v0.7.1 did, in its place
   probe                                 a plan from standard input, results to standard output
   collect                               this machine's part of a bundle, as tar, to standard output
   capture --interface=NAME              openings and ends of TCP connections as pcap, until standard input ends
@@ -76,6 +78,8 @@ func run(ctx context.Context) error {
 		return s.Serve(ctx)
 	case "dockerd":
 		return dockerd.Run(ctx, os.Args[2:])
+	case "flanneld":
+		return flanneld.Run(ctx, os.Args[2:])
 	case "probe":
 		return agent.ProbeStream(ctx, os.Stdin, os.Stdout)
 	case "collect":

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -43,11 +45,7 @@ func newFaultList() *cobra.Command {
 		Run: func(cmd *cobra.Command, _ []string) {
 			t := report.NewTable(cmd.OutOrStdout(), "fault", "detector", "embedded lab", "what it is")
 			for _, s := range scenarios.All() {
-				needs := "any"
-				if s.Pods != "" {
-					needs = "--pods=" + string(s.Pods)
-				}
-				t.AppendRow(table.Row{s.Name, s.Detector.Name, needs, s.Summary})
+				t.AppendRow(table.Row{s.Name, s.Detector.Name, cmp.Or(strings.Join(s.Needs(), " "), "any"), s.Summary})
 			}
 			t.Render()
 		},

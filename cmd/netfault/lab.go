@@ -16,6 +16,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/netfault/netfault/framework/flanneld"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/kind"
 	"github.com/netfault/netfault/framework/lab/netns"
@@ -82,10 +83,12 @@ func newLabUp() *cobra.Command {
 half a second: a real etcd, a real flanneld on every node, two pods with Services on each, a real CoreDNS, and a host outside
 the cluster. Of the kind kind it is a real Kubernetes cluster with flannel's own DaemonSet, for which a container engine is
 needed; NODE_IMAGE names another node image than the one that was built here or kind's own. FLANNEL_VERSION picks the version
-of flannel, ` + tools.DefaultFlannel + ` by default; for an embedded lab build it first: make tools FLANNEL_VERSION=...`,
+of flannel, ` + tools.DefaultFlannel + ` by default; for an embedded lab build it first: make tools FLANNEL_VERSION=...
+For ` + flanneld.Version + `, that of the incidents' time, an embedded lab has a stand-in.`,
 		Example: `  sudo netfault lab up
   sudo netfault lab up --nodes=5 --lab=big
   sudo netfault lab up --pods=docker0
+  sudo FLANNEL_VERSION=v0.7.1 netfault lab up --lab=stale-arp --pods=docker0
   sudo netfault lab up --kind=kind --lab=real
   sudo FLANNEL_VERSION=v0.25.7 netfault lab up`,
 		Args: noArgs,
@@ -270,17 +273,19 @@ func newLabStatus() *cobra.Command {
 
 // status is what `lab status -o json` prints of a lab.
 type status struct {
-	Lab     string         `json:"lab"`
-	Kind    string         `json:"kind,omitempty"`
-	State   string         `json:"state"` // stateUp, or another
-	Broken  []string       `json:"broken,omitempty"`
-	Error   string         `json:"error,omitempty"`
-	Flannel string         `json:"flannel,omitempty"`
-	Pods    lab.Attachment `json:"pods,omitempty"`   // how they hang on their nodes
-	Docker  string         `json:"docker,omitempty"` // what plays the part of dockerd
-	Fault   string         `json:"fault,omitempty"`  // the scenario in force
-	Nodes   []nodeStatus   `json:"nodes,omitempty"`
-	Outside string         `json:"outside,omitempty"`
+	Lab     string   `json:"lab"`
+	Kind    string   `json:"kind,omitempty"`
+	State   string   `json:"state"` // stateUp, or another
+	Broken  []string `json:"broken,omitempty"`
+	Error   string   `json:"error,omitempty"`
+	Flannel string   `json:"flannel,omitempty"`
+	// Flanneld says what plays flanneld's part, which may be a stand-in.
+	Flanneld string         `json:"flanneld,omitempty"`
+	Pods     lab.Attachment `json:"pods,omitempty"`   // how they hang on their nodes
+	Docker   string         `json:"docker,omitempty"` // what plays the part of dockerd
+	Fault    string         `json:"fault,omitempty"`  // the scenario in force
+	Nodes    []nodeStatus   `json:"nodes,omitempty"`
+	Outside  string         `json:"outside,omitempty"`
 }
 
 // What State says of a lab.
@@ -354,7 +359,7 @@ func notUp(f labs.Found, err error) status {
 
 func statusOf(ctx context.Context, l lab.Lab, name string) status {
 	kind, _, _ := strings.Cut(l.Name(), ":")
-	s := status{Lab: name, Kind: kind, State: stateUp, Flannel: l.Flannel().Version(), Pods: l.Pods(), Docker: l.Docker(), Outside: l.Outside().Address.String()}
+	s := status{Lab: name, Kind: kind, State: stateUp, Flannel: l.Flannel().Version(), Flanneld: l.Flannel().String(), Pods: l.Pods(), Docker: l.Docker(), Outside: l.Outside().Address.String()}
 	running, errRunning := l.Flannel().Running(ctx)
 	starting, errStarting := l.Flannel().Starting(ctx)
 	broken, errBroken := l.Broken(ctx)
@@ -395,7 +400,7 @@ func writeStatus(w io.Writer, all []status) {
 		if s.Pods == lab.DockerBridge {
 			pods += " (" + s.Docker + ")"
 		}
-		fmt.Fprintf(w, "lab %s (%s), flannel %s, %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flannel, pods, force, s.Outside)
+		fmt.Fprintf(w, "lab %s (%s), %s, %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flanneld, pods, force, s.Outside)
 		if len(s.Broken) > 0 {
 			fmt.Fprintf(w, "it is broken: %s\n", strings.Join(s.Broken, "; "))
 		}

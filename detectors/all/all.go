@@ -11,6 +11,7 @@ import (
 	"github.com/netfault/netfault/detectors/podsnat"
 	"github.com/netfault/netfault/detectors/servicereachability"
 	"github.com/netfault/netfault/detectors/sourceaddress"
+	"github.com/netfault/netfault/detectors/stalearp"
 	"github.com/netfault/netfault/detectors/stalevtep"
 	"github.com/netfault/netfault/detectors/twrecycle"
 )
@@ -25,6 +26,7 @@ var list = []detectors.Detector{
 	podsnat.Detector,
 	servicereachability.Detector,
 	sourceaddress.Detector,
+	stalearp.Detector,
 	stalevtep.Detector,
 	twrecycle.Detector,
 }

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"strings"
 
 	"github.com/vishvananda/netlink"
+
+	"github.com/netfault/netfault/framework/internal/standin"
 )
 
 // Run does what dockerd does to the network of the calling thread's namespace when it is started with these arguments,
@@ -38,7 +36,7 @@ func Run(ctx context.Context, args []string) error {
 	if err := writeRules(ctx, *bridge, address.Masked(), *ipMasq); err != nil || *once {
 		return err
 	}
-	if err := ready(); err != nil {
+	if err := standin.Ready(); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -64,17 +62,17 @@ func makeBridge(name string, address netip.Prefix) error {
 
 func writeRules(ctx context.Context, bridge string, subnet netip.Prefix, ipMasq bool) error {
 	for _, c := range chains {
-		if iptables(ctx, []string{"iptables", "--wait", "-t", c[0], "-N", c[1]}) != nil {
+		if standin.Command(ctx, []string{"iptables", "--wait", "-t", c[0], "-N", c[1]}) != nil {
 			// It is there from an earlier start; dockerd empties it, too.
-			if err := iptables(ctx, []string{"iptables", "--wait", "-t", c[0], "-F", c[1]}); err != nil {
+			if err := standin.Command(ctx, []string{"iptables", "--wait", "-t", c[0], "-F", c[1]}); err != nil {
 				return err
 			}
 		}
 	}
 	// Rules of an earlier start that stand first come to stand first again.
 	for _, r := range rules(bridge, subnet, true) {
-		if r.first && iptables(ctx, r.argv("-C")) == nil {
-			if err := iptables(ctx, r.argv("-D")); err != nil {
+		if r.first && standin.Command(ctx, r.argv("-C")) == nil {
+			if err := standin.Command(ctx, r.argv("-D")); err != nil {
 				return err
 			}
 		}
@@ -82,35 +80,14 @@ func writeRules(ctx context.Context, bridge string, subnet netip.Prefix, ipMasq 
 	for _, r := range rules(bridge, subnet, ipMasq) {
 		verb := "-I"
 		if !r.first {
-			if iptables(ctx, r.argv("-C")) == nil {
+			if standin.Command(ctx, r.argv("-C")) == nil {
 				continue
 			}
 			verb = "-A"
 		}
-		if err := iptables(ctx, r.argv(verb)); err != nil {
+		if err := standin.Command(ctx, r.argv(verb)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func iptables(ctx context.Context, argv []string) error {
-	if out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(string(out)))
-	}
-	return nil
-}
-
-// ready tells the service manager, if there is one.
-func ready() error {
-	socket := os.Getenv("NOTIFY_SOCKET")
-	if socket == "" {
-		return nil
-	}
-	conn, err := net.Dial("unixgram", socket)
-	if err != nil {
-		return err
-	}
-	_, err = conn.Write([]byte("READY=1"))
-	return errors.Join(err, conn.Close())
 }

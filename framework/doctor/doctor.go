@@ -103,7 +103,7 @@ func dockerCheck() Check {
 }
 
 func toolChecks() []Check {
-	flanneld, err := tools.Flanneld(tools.FlannelVersion())
+	flanneld, err := tools.Flanneld(tools.BuiltFlannel(tools.FlannelVersion()))
 	if err != nil {
 		return []Check{{Name: "flanneld", Why: "FLANNEL_VERSION", Missing: err}}
 	}

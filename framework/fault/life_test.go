@@ -86,6 +86,7 @@ type fakeFlannel struct {
 }
 
 func (fakeFlannel) Version() string                              { return "v0.0.0" }
+func (fakeFlannel) String() string                               { return "flannel v0.0.0" }
 func (l fakeFlannel) Starting(context.Context) ([]string, error) { return l.f.starting, nil }
 
 func (f *fake) probes() []evidence.Probe {

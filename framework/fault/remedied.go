@@ -32,7 +32,15 @@ func (l *Life) remedied(ctx context.Context) error {
 		return err
 	}
 	if len(problems) == 0 {
-		return fmt.Errorf("%s reports no problem any more, so that there is no remedy to run", l.Scenario.Detector.Name)
+		err := fmt.Errorf("%s reports no problem any more, so that there is no remedy to run", l.Scenario.Detector.Name)
+		if l.Scenario.Lasts != nil {
+			err = fmt.Errorf("%w; %s", err, injectAgain)
+		}
+		return err
+	}
+	end, err := l.endsAt(ctx)
+	if err != nil {
+		return err
 	}
 	remedies := 0
 	for _, f := range problems {
@@ -49,7 +57,7 @@ func (l *Life) remedied(ctx context.Context) error {
 	if remedies == 0 {
 		return fmt.Errorf("%s names no remedy for what it reports", l.Scenario.Detector.Name)
 	}
-	return nil
+	return l.healsBefore(ctx, end)
 }
 
 // remedyOf returns the remedy to run: the finding's first, or the alternative that was asked for.

@@ -4,7 +4,9 @@ package fault
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
@@ -24,6 +26,9 @@ type Scenario struct {
 	// Pods is how pods must hang on the nodes of an embedded lab for the fault to come about; empty if that does not matter.
 	// With Kubernetes, pods hang as they do.
 	Pods lab.Attachment
+	// Flannel is the version of flannel that an embedded lab must have for the fault to come about, such as "v0.7.1"; empty if
+	// any will do.
+	Flannel string
 	// Unavailable says why the fault cannot come about on this lab; empty if it can.
 	Unavailable func(l lab.Lab) string
 	// Inject brings the fault about by its real cause, and tells each thing that it does in one line.
@@ -40,6 +45,10 @@ type Scenario struct {
 	Want func(l lab.Lab) []Subject
 	// Alternatives name those of the finding's other remedies that are tested, too, each in a life of its own.
 	Alternatives []string
+	// Lasts is for a fault that ends by itself: it says for how long the fault stays in force at least if nobody heals it, as the
+	// lab is now, and its error is that this is not sure. It is asked right before the remedy, which must heal sooner. It is nil
+	// for a fault that stays.
+	Lasts func(ctx context.Context, l lab.Lab) (time.Duration, error)
 	// Attempts are remedies that people try first and that do not heal. They are run, and shown for what they are.
 	Attempts func(l lab.Lab) []Attempt
 }
@@ -65,14 +74,38 @@ type Capture struct {
 
 // Missing says why the fault cannot come about on the lab; empty if it can.
 func (s Scenario) Missing(l lab.Lab) string {
-	if s.Pods != "" && s.Pods != l.Pods() && l.API() == nil {
-		return fmt.Sprintf("it needs a lab with --pods=%s, and %s has --pods=%s: `%s` makes one",
-			s.Pods, l.Name(), l.Pods(), lab.Command(string(s.Pods), "lab up", "--pods="+string(s.Pods)))
+	switch {
+	case s.Flannel != "" && l.API() != nil:
+		return fmt.Sprintf("it needs flannel %s, which embedded labs alone have: %s", s.Flannel, s.howToMake())
+	case s.Flannel != "" && s.Flannel != l.Flannel().Version():
+		return fmt.Sprintf("it needs a lab with flannel %s, and %s has %s: %s", s.Flannel, l.Name(), l.Flannel().Version(), s.howToMake())
+	case s.Pods != "" && s.Pods != l.Pods() && l.API() == nil:
+		return fmt.Sprintf("it needs a lab with --pods=%s, and %s has --pods=%s: %s", s.Pods, l.Name(), l.Pods(), s.howToMake())
 	}
 	if s.Unavailable == nil {
 		return ""
 	}
 	return s.Unavailable(l)
+}
+
+// howToMake names the command that makes a lab for the scenario.
+func (s Scenario) howToMake() string {
+	return fmt.Sprintf("`sudo %snetfault lab up --lab=%s%s` makes one", prefixed("FLANNEL_VERSION=", s.Flannel, " "), s.Name, prefixed(" --pods=", string(s.Pods), ""))
+}
+
+// Needs are what an embedded lab must be made with for the fault to come about, in the words of the command line; none for one
+// that any lab will do for.
+func (s Scenario) Needs() []string {
+	return slices.DeleteFunc([]string{prefixed("FLANNEL_VERSION=", s.Flannel, ""), prefixed("--pods=", string(s.Pods), "")},
+		func(need string) bool { return need == "" })
+}
+
+// prefixed is the value between two texts, or nothing if it is empty.
+func prefixed(before, value, after string) string {
+	if value == "" {
+		return ""
+	}
+	return before + value + after
 }
 
 // Subject is what a finding is about.

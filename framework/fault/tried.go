@@ -16,10 +16,13 @@ func (l *Life) tried(ctx context.Context) error {
 			return err
 		}
 		broken, err := l.stays(ctx, a)
-		if err != nil {
-			return fmt.Errorf("%s: with flannel %s: %w", a.Name, l.Lab.Flannel().Version(), err)
+		if err != nil && l.Scenario.Lasts != nil {
+			err = fmt.Errorf("%w; %s", err, injectAgain)
 		}
-		l.say(fmt.Sprintf("does not heal with flannel %s: %d fail, such as %s", l.Lab.Flannel().Version(), len(broken), broken[0]))
+		if err != nil {
+			return fmt.Errorf("%s: with %s: %w", a.Name, l.Lab.Flannel(), err)
+		}
+		l.say(fmt.Sprintf("does not heal with %s: %d fail, such as %s", l.Lab.Flannel(), len(broken), broken[0]))
 	}
 	return nil
 }

@@ -134,6 +134,8 @@ type DNS struct {
 type Flannel interface {
 	// Version is flannel's, such as "v0.28.10".
 	Version() string
+	// String is for people: "flannel v0.28.10", or where something else plays flanneld's part, what that is.
+	String() string
 	// Running lists the nodes on which flanneld runs, sorted.
 	Running(ctx context.Context) ([]string, error)
 	// Starting lists the nodes on which flanneld is to run and is not ready yet, sorted.

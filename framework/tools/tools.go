@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+
+	"github.com/netfault/netfault/framework/flanneld"
 )
 
 // DefaultFlannel is the version of flannel that a lab runs unless FLANNEL_VERSION names another.
@@ -65,9 +67,24 @@ func Flanneld(version string) (Tool, error) {
 	return t, nil
 }
 
+// HasStandIn reports whether a version of flannel cannot be built, and package flanneld stands in for its flanneld.
+func HasStandIn(version string) bool { return version == flanneld.Version }
+
+// BuiltFlannel is the version of flannel that is built for a lab with the version: that one, or for one that has a stand-in the
+// default, whose mk-docker-opts.sh does for it, too.
+func BuiltFlannel(version string) string {
+	if HasStandIn(version) {
+		return DefaultFlannel
+	}
+	return version
+}
+
+// FlannelVariable is the environment variable that names a version of flannel.
+const FlannelVariable = "FLANNEL_VERSION"
+
 // FlannelVersion is what FLANNEL_VERSION asks for, or the default.
 func FlannelVersion() string {
-	if v := os.Getenv("FLANNEL_VERSION"); v != "" {
+	if v := os.Getenv(FlannelVariable); v != "" {
 		return v
 	}
 	return DefaultFlannel

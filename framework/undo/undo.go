@@ -269,7 +269,7 @@ func Restore(ctx context.Context, l *lock.Held, want Recorded) error {
 		return err
 	}
 	if len(Diff(want, now)) == 0 {
-		return nil
+		return forgetLearned(ctx, l)
 	}
 	if concernsFlannel(want, now) {
 		// It is stopped first: it would undo, or build on, what is being restored.
@@ -303,7 +303,10 @@ func Restore(ctx context.Context, l *lock.Held, want Recorded) error {
 	if err != nil && len(problems) > 0 {
 		return fmt.Errorf("%w\nnot undone:\n  %s", err, strings.Join(problems, "\n  "))
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return forgetLearned(ctx, l)
 }
 
 // concernsFlannel says that what differs is flanneld's: where it runs, its leases, or what it writes on nodes. It checks its

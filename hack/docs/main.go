@@ -64,8 +64,8 @@ func faults() string {
 	text := row("fault", "what it is", "embedded lab") + row("---", "---", "---")
 	for _, s := range scenarios.All() {
 		needs := "any"
-		if s.Pods != "" {
-			needs = "`--pods=" + string(s.Pods) + "`"
+		if all := s.Needs(); len(all) > 0 {
+			needs = "`" + strings.Join(all, " ") + "`"
 		}
 		text += row(fmt.Sprintf("[%s](scenarios/%s/README.md)", s.Name, s.Name), s.Summary, needs)
 	}

@@ -4,6 +4,9 @@ package stalevtep
 import (
 	"context"
 	_ "embed"
+	"fmt"
+
+	"golang.org/x/mod/semver"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/stalevtep"
@@ -19,6 +22,9 @@ var (
 	chinese string
 )
 
+// gatewaysSince is the first flannel that routes by gateways, whose neighbour entries it writes itself.
+const gatewaysSince = "v0.9.0"
+
 // Scenario brings a stale neighbour entry about as in life: flannel's DaemonSet is deleted, the client's node loses its
 // flannel.1, and the DaemonSet comes back without the server's node.
 //
@@ -30,6 +36,12 @@ var Scenario = fault.Scenario{
 	Summary:  "a node sends to the old MAC of another node's flannel.1",
 	Writeup:  detectors.Writeup{English: english, Chinese: chinese},
 	Detector: stalevtep.Detector,
+	Unavailable: func(l lab.Lab) string {
+		if v := l.Flannel().Version(); semver.Compare(v, gatewaysSince) < 0 {
+			return fmt.Sprintf("flannel %s has no neighbour entry for another node's flannel.1; stale-arp is this fault there", v)
+		}
+		return ""
+	},
 	Inject:   inject,
 	MustFail: fault.Between(client, server),
 	Want: func(l lab.Lab) []fault.Subject {

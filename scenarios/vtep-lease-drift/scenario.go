@@ -40,7 +40,7 @@ var Scenario = fault.Scenario{
 	Detector: stalevtep.Detector,
 	Unavailable: func(l lab.Lab) string {
 		if v := l.Flannel().Version(); semver.Compare(v, recreatesSince) < 0 {
-			return fmt.Sprintf("flannel %s does not make a deleted flannel.1 again; %s and newer do", v, recreatesSince)
+			return fmt.Sprintf("%s does not make a deleted flannel.1 again; flannel %s and newer do", l.Flannel(), recreatesSince)
 		}
 		return ""
 	},

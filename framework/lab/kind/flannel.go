@@ -46,6 +46,8 @@ func openFlannel(ctx context.Context, l *Lab) (*flannel, error) {
 
 func (f *flannel) Version() string { return f.manifest.version }
 
+func (f *flannel) String() string { return "flannel " + f.Version() }
+
 // install makes everything of the manifest for the first time, and waits until flannel is ready on every node.
 func (f *flannel) install(ctx context.Context) error {
 	if err := f.lab.waitForAPI(ctx); err != nil {

@@ -74,6 +74,9 @@ func readManifest(ctx context.Context, version string, offline bool) (*manifest,
 }
 
 func checkFlannel(version string, offline bool) error {
+	if tools.HasStandIn(version) {
+		return fmt.Errorf("flannel %s is to be had on the embedded lab alone, by a stand-in", version)
+	}
 	if offline && version != tools.DefaultFlannel {
 		return fmt.Errorf("the offline node image has flannel %s and no other: FLANNEL_VERSION=%s needs a registry",
 			tools.DefaultFlannel, version)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/tools"
 )
 
 // subnetFile is flanneld's default --subnet-file.
@@ -26,13 +27,22 @@ type flannel struct{ lab *Lab }
 
 func (f *flannel) Version() string { return f.lab.record.Flannel }
 
+func (f *flannel) String() string {
+	if tools.HasStandIn(f.Version()) {
+		return "a stand-in for flanneld " + f.Version()
+	}
+	return "flannel " + f.Version()
+}
+
 // install starts flanneld on every node for the first time, as flannel's package for hosts does: options stand in
 // /etc/sysconfig/flanneld, and each start generates Docker's.
 func (f *flannel) install(ctx context.Context, p programs) error {
 	return f.each(ctx, f.lab.nodes, func(ctx context.Context, n *node) error {
 		service := agent.Service{
 			Name: flanneldService, Env: []string{"NODE_NAME=" + n.name}, Notify: true, EnvironmentFiles: []string{flanneldOptions},
-			Argv: []string{p.flanneld, "--etcd-endpoints=" + f.lab.etcd.endpoint(), "--subnet-file=" + subnetFile, "--iface=eth0", "$FLANNEL_OPTIONS"},
+			Argv: slices.Concat(p.flanneld, []string{
+				"--etcd-endpoints=" + f.lab.etcd.endpoint(), "--subnet-file=" + subnetFile, "--iface=eth0", "$FLANNEL_OPTIONS",
+			}),
 			Files: map[string]string{
 				flanneldOptions: "FLANNEL_OPTIONS=\"--ip-masq\"\n",
 				// flanneld asks for the subnet that it finds here, as it does after a restart of the node.

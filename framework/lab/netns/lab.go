@@ -209,7 +209,12 @@ func (l *Lab) build(ctx context.Context, p programs, o Options) error {
 	if err := l.etcd.start(ctx, p.etcd); err != nil {
 		return err
 	}
-	o.Progress("flanneld " + l.record.Flannel)
+	o.Progress(l.flannel.String())
+	if tools.HasStandIn(l.record.Flannel) {
+		if err := l.reserveSubnets(ctx); err != nil {
+			return err
+		}
+	}
 	if err := l.flannel.install(ctx, p); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package netns
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func upWith(t *testing.T, o Options) *Lab {
 	if _, err := tools.Agent(); err != nil {
 		t.Skipf("make e2e runs this test: %v", err)
 	}
-	o.Ready, o.Flannel, o.Owned = probe.Healthy, tools.FlannelVersion(), true
+	o.Ready, o.Flannel, o.Owned = probe.Healthy, cmp.Or(o.Flannel, tools.FlannelVersion()), true
 	t.Cleanup(func() {
 		if err := Remove(context.Background(), o.Name); err != nil {
 			t.Error(err)

@@ -10,7 +10,9 @@ import (
 
 // programs are the paths of what a lab runs.
 type programs struct {
-	agent, etcd, flanneld, coredns string
+	agent, etcd, coredns string
+	// flanneld is the program, or the stand-in for it.
+	flanneld []string
 	// dockerOptions is flannel's mk-docker-opts.sh.
 	dockerOptions string
 	// docker is nil where no dockerd can be had.
@@ -25,14 +27,14 @@ func (p programs) dockerName() string {
 }
 
 func findPrograms(flannelVersion string) (programs, error) {
-	flanneld, err := tools.Flanneld(flannelVersion)
+	flanneld, err := tools.Flanneld(tools.BuiltFlannel(flannelVersion))
 	if err != nil {
 		return programs{}, err
 	}
-	var p programs
+	p := programs{flanneld: []string{""}}
 	var failed []error
 	for path, find := range map[*string]func() (string, error){
-		&p.agent: tools.Agent, &p.etcd: tools.Etcd().Find, &p.flanneld: flanneld.Find, &p.coredns: tools.CoreDNS().Find,
+		&p.agent: tools.Agent, &p.etcd: tools.Etcd().Find, &p.flanneld[0]: flanneld.Find, &p.coredns: tools.CoreDNS().Find,
 	} {
 		found, err := find()
 		if err != nil {
@@ -42,6 +44,9 @@ func findPrograms(flannelVersion string) (programs, error) {
 	}
 	if p.dockerOptions, err = flanneld.FindScript(); err != nil {
 		failed = append(failed, err)
+	}
+	if tools.HasStandIn(flannelVersion) {
+		p.flanneld = []string{p.agent, "flanneld"}
 	}
 	// Recorded rules do in place of a dockerd that is not there, and the lab says so.
 	if docker, err := tools.FindDocker(); err == nil {
