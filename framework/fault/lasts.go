@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/probe"
 	"github.com/netfault/netfault/framework/wait"
 )
@@ -19,7 +20,7 @@ func (l *Life) endsAt(ctx context.Context) (time.Time, error) {
 	asked := time.Now()
 	left, err := l.Scenario.Lasts(ctx, l.Lab)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("what heals now need not be the remedy: %w; %s", err, injectAgain)
+		return time.Time{}, fmt.Errorf("what heals now need not be the remedy: %w; %s", err, l.injectAgain())
 	}
 	l.say(fmt.Sprintf("the fault is in force, and left alone would be for %v more at least", left))
 	return asked.Add(left), nil
@@ -44,4 +45,6 @@ func (l *Life) healsBefore(ctx context.Context, end time.Time) error {
 }
 
 // injectAgain is what to do where a fault has ended by itself.
-const injectAgain = "this fault ends by itself after a while, and may have: `netfault reset`, and inject it again"
+func (l *Life) injectAgain() string {
+	return fmt.Sprintf("this fault ends by itself after a while, and may have: `%s`, and inject it again", lab.Command(l.Lab.Name(), "reset"))
+}

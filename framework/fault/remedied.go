@@ -34,7 +34,7 @@ func (l *Life) remedied(ctx context.Context) error {
 	if len(problems) == 0 {
 		err := fmt.Errorf("%s reports no problem any more, so that there is no remedy to run", l.Scenario.Detector.Name)
 		if l.Scenario.Lasts != nil {
-			err = fmt.Errorf("%w; %s", err, injectAgain)
+			err = fmt.Errorf("%w; %s", err, l.injectAgain())
 		}
 		return err
 	}

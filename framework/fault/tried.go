@@ -17,7 +17,7 @@ func (l *Life) tried(ctx context.Context) error {
 		}
 		broken, err := l.stays(ctx, a)
 		if err != nil && l.Scenario.Lasts != nil {
-			err = fmt.Errorf("%w; %s", err, injectAgain)
+			err = fmt.Errorf("%w; %s", err, l.injectAgain())
 		}
 		if err != nil {
 			return fmt.Errorf("%s: with %s: %w", a.Name, l.Lab.Flannel(), err)
