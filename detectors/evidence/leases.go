@@ -29,7 +29,11 @@ func (b *Bundle) Leases() ([]Lease, error) {
 		file = NodesFile
 		leases, _, err = b.nodesFile()
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fileError(LeasesFile, fmt.Errorf("%w, and so is %s", errMissing, NodesFile))
+			why := missing{b.whyMissing(LeasesFile)}
+			if why.why == "" {
+				return nil, fileError(LeasesFile, fmt.Errorf("%w, and so is %s", why, NodesFile))
+			}
+			return nil, fileError(LeasesFile, why)
 		}
 	}
 	if err == nil && len(leases) == 0 {
