@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,12 +29,31 @@ func open(ctx context.Context, name string) (lab.Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	if found.Kind == labs.Netns {
-		if err := needRoot(); err != nil {
-			return nil, err
-		}
+	if err := reachable(found); err != nil {
+		return nil, err
 	}
 	return found.Open(ctx)
+}
+
+func reachable(found labs.Found) error {
+	if found.Kind == labs.Netns {
+		return needRoot()
+	}
+	return nil
+}
+
+// look finds the lab for a command that changes none. Where --lab does not say which, and there is one alone, that is it.
+func look(cmd *cobra.Command, name string) (labs.Found, error) {
+	found, err := labs.Find(cmd.Context(), name)
+	missing, ok := errors.AsType[*labs.NotFoundError](err)
+	if ok && len(missing.All) == 1 && !cmd.Flag(labFlagName).Changed {
+		found, err = missing.All[0], nil
+		fmt.Fprintf(cmd.ErrOrStderr(), "netfault: there is no lab %q; taking the only one there is, %s\n", name, found.Name)
+	}
+	if err != nil {
+		return labs.Found{}, err
+	}
+	return found, reachable(found)
 }
 
 // findMachine returns a node, a pod or the host outside.
@@ -59,11 +79,14 @@ func machines(l lab.Lab) []machine.Machine {
 func outputFlag(cmd *cobra.Command, output *string) {
 	cmd.Flags().StringVarP(output, "output", "o", "table", "table or json")
 	// The flag was registered in the line above.
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// formats are what -o can be where it names one.
+var formats = []string{"table", "json"}
+
 func checkOutput(output string) error {
-	if output != "table" && output != "json" {
+	if !slices.Contains(formats, output) {
 		return usage(fmt.Errorf("--output=%s: want table or json", output))
 	}
 	return nil

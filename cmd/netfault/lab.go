@@ -33,7 +33,7 @@ func newLab() *cobra.Command {
   sudo netfault lab shell n1 -- ip neigh
   sudo netfault lab down`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: helpOf,
 	}
 	cmd.AddCommand(newLabUp(), newLabStatus(), newLabShell(), newLabDown(), newLabChoose())
 	return cmd
@@ -57,6 +57,9 @@ image. 'make e2e' asks it first.`,
 		Example: `  sudo netfault lab choose`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkKind(kind); err != nil {
+				return err
+			}
 			progress := func(step string) { fmt.Fprintln(cmd.ErrOrStderr(), step) }
 			chosen, why, err := labs.Choose(cmd.Context(), kind, progress)
 			if err != nil {
@@ -88,6 +91,9 @@ of flannel, ` + tools.DefaultFlannel + ` by default; for an embedded lab build i
   sudo FLANNEL_VERSION=v0.25.7 netfault lab up`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkUp(o); err != nil {
+				return err
+			}
 			out := cmd.OutOrStdout()
 			begun := time.Now()
 			o.Flannel = tools.FlannelVersion()
@@ -168,7 +174,11 @@ command's.`,
 		},
 		ValidArgsFunction: completeMachines,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := open(cmd.Context(), name)
+			found, err := look(cmd, name)
+			if err != nil {
+				return err
+			}
+			l, err := found.Open(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -3,7 +3,6 @@ package labs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -142,14 +141,27 @@ func Find(ctx context.Context, name string) (Found, error) {
 	if i >= 0 {
 		return all[i], nil
 	}
-	if len(all) == 0 {
-		return Found{}, fmt.Errorf("there is no lab %q; there is none at all: `netfault lab up` makes one", name)
+	return Found{}, &NotFoundError{Name: name, All: all}
+}
+
+// NotFoundError says that there is no lab of a name, and which there are.
+type NotFoundError struct {
+	Name string
+	All  []Found
+}
+
+func (e *NotFoundError) Error() string {
+	switch len(e.All) {
+	case 0:
+		return fmt.Sprintf("there is no lab %q; there is none at all: `netfault lab up` makes one", e.Name)
+	case 1:
+		return fmt.Sprintf("there is no lab %q; the only one there is: --lab=%s", e.Name, e.All[0].Name)
 	}
-	text := fmt.Sprintf("there is no lab %q; there is:", name)
-	for _, f := range all {
+	text := fmt.Sprintf("there is no lab %q; name one with --lab, of", e.Name)
+	for _, f := range e.All {
 		text += " " + f.Name
 	}
-	return Found{}, errors.New(text)
+	return text
 }
 
 // Open returns the lab, which must be up.
@@ -160,6 +172,16 @@ func (f Found) Open(ctx context.Context) (lab.Lab, error) {
 	}
 	l, err := kind.Open(ctx, f.Name)
 	return orNone(l, err)
+}
+
+// OpenPartly returns the lab though something in it may have ended: whoever asks that is told so. A kind cluster is opened whole
+// or not at all.
+func (f Found) OpenPartly(ctx context.Context) (lab.Lab, error) {
+	if f.Kind == Netns {
+		l, err := netns.OpenPartly(ctx, f.Name)
+		return orNone(l, err)
+	}
+	return f.Open(ctx)
 }
 
 // Remove ends the lab and everything in it.
