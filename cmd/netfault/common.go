@@ -45,15 +45,23 @@ func reachable(found labs.Found) error {
 // look finds the lab for a command that changes none. Where --lab does not say which, and there is one alone, that is it.
 func look(cmd *cobra.Command, name string) (labs.Found, error) {
 	found, err := labs.Find(cmd.Context(), name)
-	missing, ok := errors.AsType[*labs.NotFoundError](err)
-	if ok && len(missing.All) == 1 && !cmd.Flag(labFlagName).Changed {
-		found, err = missing.All[0], nil
+	if only, ok := onlyLab(err); ok && !cmd.Flag(labFlagName).Changed {
+		found, err = only, nil
 		fmt.Fprintf(cmd.ErrOrStderr(), "netfault: there is no lab %q; taking the only one there is, %s\n", name, found.Name)
 	}
 	if err != nil {
 		return labs.Found{}, err
 	}
 	return found, reachable(found)
+}
+
+// onlyLab returns the lab that there is alone, from the error of looking for another.
+func onlyLab(err error) (labs.Found, bool) {
+	missing, ok := errors.AsType[*labs.NotFoundError](err)
+	if !ok || len(missing.All) != 1 {
+		return labs.Found{}, false
+	}
+	return missing.All[0], true
 }
 
 // findMachine returns a node, a pod or the host outside.
