@@ -19,7 +19,8 @@ func newDetect() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "detect",
 		Short: "Run all detectors over a bundle, or over the lab as it is now",
-		Long: `Run all detectors over a bundle of evidence, from any cluster, or over fresh evidence of the lab.
+		Long: `Run all detectors over a bundle of evidence, from any cluster, or over fresh evidence of the lab. What cannot be had of
+a lab that is broken is told on standard error, and leaves unknown what depends on it; the rest is judged.
 
 What is known and not to be heard of is suppressed by the ID of the finding, which -o json shows, for a reason and until a
 day: it is shown as suppressed, and does not count.
