@@ -2,8 +2,13 @@ package detectors
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/netfault/netfault/detectors/evidence"
 )
 
 // three is what probes try in a cluster of three nodes, of which the first has the name server.
@@ -70,5 +75,28 @@ func TestCommonSaysNothingOfOthers(t *testing.T) {
 	broken := []call{{"pod", "n1", "n2"}, {"pod", "n2", "n3"}, {"service", "n3", "n1"}, {"nodeport", "n1", "n2"}}
 	if got := common(broken, tried); got != "all of it crosses between nodes" {
 		t.Errorf("%q", got)
+	}
+}
+
+// What is suppressed has nothing to have in common.
+func TestRunSetsCommon(t *testing.T) {
+	probes := `[{"kind":"pod","from":"n1","to":"n2"},{"kind":"pod","from":"n2","to":"n1"},{"kind":"pod","from":"n3","to":"n1"},
+		{"kind":"pod","from":"n3","to":"n2","ok":true},{"kind":"pod","from":"n2","to":"n3","ok":true}]`
+	symptom := Detector{Name: "pods", Kind: Symptom, Cases: []Case{{Name: "lost"}}, Detect: func(context.Context, *evidence.Bundle) []Finding {
+		var found []Finding
+		for _, ends := range [][2]string{{"n1", "n2"}, {"n2", "n1"}, {"n3", "n1"}} {
+			found = append(found, Finding{Verdict: Problem, Case: "lost", Node: ends[0], Peer: ends[1],
+				Breaks: []Breakage{{Kinds: []string{"pod"}, Effect: Lost, From: ends[0], To: ends[1]}}})
+		}
+		return found
+	}}
+	b := evidence.New(fstest.MapFS{evidence.ProbesFile: {Data: []byte(probes)}})
+	r := Run(t.Context(), b, []Detector{symptom})
+	if r.Common != "all of it concerns n1" {
+		t.Errorf("%q", r.Common)
+	}
+	r.Suppress([]Suppression{{ID: "pods/lost/n3/*", Until: "2999-12-31", Reason: "known"}}, time.Now())
+	if r.Common != "all of it is between n1 and n2" {
+		t.Errorf("with n3's suppressed: %q", r.Common)
 	}
 }

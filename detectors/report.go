@@ -25,7 +25,7 @@ type Report struct {
 	Suppressions []Suppression `json:"suppressions,omitempty"`
 	Findings     []Finding     `json:"findings"`
 
-	// tried are the connections that the bundle's probes tried.
+	// tried are the connections that the bundle's probes tried, if there is anything unexplained.
 	tried map[call]bool
 }
 
@@ -52,8 +52,11 @@ func Run(ctx context.Context, b *evidence.Bundle, dets []Detector) Report {
 		}
 	}
 	numberLines(b, report.Findings)
-	report.tried = calls(b)
 	report.explain(dets)
+	if len(report.Unexplained) > 0 {
+		report.tried = calls(b)
+		report.setCommon()
+	}
 	return report
 }
 
@@ -150,7 +153,6 @@ func (r *Report) explain(dets []Detector) {
 			r.Unexplained = append(r.Unexplained, f.ID)
 		}
 	}
-	r.setCommon()
 }
 
 // Exit codes of `netfault detect`. The first three are those of node-problem-detector's plugins.
