@@ -40,11 +40,36 @@ func (d *Doubts) Findings() []Finding {
 			f.Node = ""
 		}
 	}
-	if more := len(d.lines) - 1; more > 0 {
-		f.Summary += fmt.Sprintf("; and %d more, see the evidence", more)
+	if len(d.lines) > 1 {
+		f.Summary += fmt.Sprintf("; and %d more: %s", len(d.lines)-1, where(d.lines[1:]))
 	}
 	f.Summary = OneLine(f.Summary)
 	return []Finding{f}
+}
+
+// maxNamed is how many files a summary names beside the first.
+const maxNamed = 4
+
+// where says in which files lines stand, and how many in each: "nodes/n1/ip-link.json, nodes/n2/ip-link.json (2)".
+func where(lines []Line) string {
+	var files []string
+	count := map[string]int{}
+	for _, l := range lines {
+		if count[l.File]++; count[l.File] == 1 {
+			files = append(files, l.File)
+		}
+	}
+	var named []string
+	for _, file := range files[:min(len(files), maxNamed)] {
+		if count[file] > 1 {
+			file = fmt.Sprintf("%s (%d)", file, count[file])
+		}
+		named = append(named, file)
+	}
+	if more := len(files) - len(named); more > 0 {
+		named = append(named, fmt.Sprintf("%d more files, which the evidence names", more))
+	}
+	return strings.Join(named, ", ")
 }
 
 // Unreadable quotes why a file cannot be used; file is named where err does not say which.

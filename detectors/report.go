@@ -19,9 +19,14 @@ type Report struct {
 	Version int `json:"version"`
 	// Unexplained are the IDs of the symptoms that no problem of a cause explains.
 	Unexplained []string `json:"unexplained,omitempty"`
+	// Common says in one line what all of the unexplained have in common; it is empty if that is nothing.
+	Common string `json:"common,omitempty"`
 	// Suppressions are those that were given, with what became of each.
 	Suppressions []Suppression `json:"suppressions,omitempty"`
 	Findings     []Finding     `json:"findings"`
+
+	// tried are the connections that the bundle's probes tried, if there is anything unexplained.
+	tried map[call]bool
 }
 
 // Run judges b by each of dets in turn. The findings stand in that order, each named after its detector. A bundle.json
@@ -48,6 +53,10 @@ func Run(ctx context.Context, b *evidence.Bundle, dets []Detector) Report {
 	}
 	numberLines(b, report.Findings)
 	report.explain(dets)
+	if len(report.Unexplained) > 0 {
+		report.tried = calls(b)
+		report.setCommon()
+	}
 	return report
 }
 

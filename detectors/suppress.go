@@ -97,6 +97,7 @@ func (r *Report) Suppress(suppressions []Suppression, now time.Time) {
 	}
 	r.suppressFollowers()
 	r.Unexplained = slices.DeleteFunc(r.Unexplained, func(id string) bool { return r.byID(id).Suppressed != nil })
+	r.setCommon()
 }
 
 // suppressFollowers marks what follows from suppressed findings alone.

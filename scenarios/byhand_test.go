@@ -73,7 +73,7 @@ func byHand(ctx context.Context) detectors.Report {
 	}
 	leases, err := theLab.Leases(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(collect.WriteLeases(dir, leases)).To(Succeed())
+	Expect(collect.WriteLeases(dir, func() ([]evidence.Lease, error) { return leases, nil })).To(Succeed())
 	b, err := evidence.Open(dir)
 	Expect(err).NotTo(HaveOccurred())
 	defer b.Close()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -54,7 +56,11 @@ func lifeOf(s fault.Scenario, remedy string) {
 		})
 		AfterAll(func() {
 			entry.OK = entry.Skipped == "" && len(entry.Steps) == len(steps) && entry.Steps[len(steps)-1].OK
-			results = append(results, entry)
+			// The report names the bundles that are there when it is written.
+			defer func() {
+				entry.Steps = withBundles(entry.Steps)
+				results = append(results, entry)
+			}()
 			bundles := filepath.Join(life.Bundles, s.Name)
 			switch {
 			case !entry.OK:
@@ -77,4 +83,23 @@ func lifeOf(s fault.Scenario, remedy string) {
 			})
 		}
 	})
+}
+
+// withBundles returns the steps without the bundles that are not there any more.
+func withBundles(steps []fault.Result) []fault.Result {
+	kept := slices.Clone(steps)
+	for i, s := range kept {
+		if _, err := os.Stat(s.Bundle); err != nil {
+			kept[i].Bundle = ""
+		}
+	}
+	return kept
+}
+
+func TestReportNamesBundlesThatAreThere(t *testing.T) {
+	here := t.TempDir()
+	got := withBundles([]fault.Result{{Step: "detected", Bundle: here}, {Step: "clean", Bundle: here + "/gone"}, {Step: "undone"}})
+	if got[0].Bundle != here || got[1].Bundle != "" || got[2].Bundle != "" {
+		t.Errorf("%+v", got)
+	}
 }

@@ -59,6 +59,9 @@ interfaces, and what programs call the same everywhere. Look at the copy before 
 
 // anonymise writes the re-keyed bundle of the folder from into the folder to, whole or not at all.
 func anonymise(ctx context.Context, from, to string) ([]rekey.LeftOut, error) {
+	if err := errors.Join(checkFolder(to), checkBundle(from)); err != nil {
+		return nil, err
+	}
 	if err := checkFree(to); err != nil {
 		return nil, err
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,21 +35,18 @@ that does not answer ('ip route get POD_IP' names it). 'netfault detect' then ju
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkCapture(cmd, args[0], bundle, node, length); err != nil {
+				return usage(err)
+			}
 			if os.Geteuid() != 0 {
 				return errors.New("captures need root: run it with sudo")
 			}
-			if err := evidence.CheckNodeName(node); err != nil {
-				return fmt.Errorf("--node: %w", err)
-			}
-			file := filepath.Join(bundle, filepath.FromSlash(evidence.CaptureFile(node, args[0]+".pcap")))
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				return err
-			}
-			f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+			f, discard, err := newCaptureFile(bundle, node, args[0])
 			if err != nil {
 				return err
 			}
-			stats, err := captureUntil(cmd, args[0], f, length)
+			file := f.Name()
+			stats, err := captureUntil(cmd, args[0], f, length, discard)
 			if err = errors.Join(err, f.Close()); err != nil {
 				return err
 			}
@@ -67,11 +67,74 @@ that does not answer ('ip route get POD_IP' names it). 'netfault detect' then ju
 	return cmd
 }
 
-func captureUntil(cmd *cobra.Command, iface string, f *os.File, length time.Duration) (capture.Stats, error) {
+// shortest is the shortest capture that says anything: a client asks again after a second.
+const shortest = time.Second
+
+// checkCapture returns an error for a capture that cannot be made or would tell nothing.
+func checkCapture(cmd *cobra.Command, iface, bundle, node string, length time.Duration) error {
+	if err := evidence.CheckNodeName(node); err != nil {
+		return fmt.Errorf("--node: %w", err)
+	}
+	// 15 characters are what Linux allows (IFNAMSIZ).
+	if err := evidence.CheckCaptureName(iface + captureEnding); err != nil || len(iface) > 15 {
+		return fmt.Errorf("%.20q is not the name of an interface; `ip link` lists them", iface)
+	}
+	if cmd.Flags().Changed("for") && length < shortest {
+		return fmt.Errorf("--for=%v: want %v or more; without it, Ctrl-C ends the capture", length, shortest)
+	}
+	nodes, err := os.ReadDir(filepath.Join(bundle, evidence.NodesDir))
+	if err != nil || len(nodes) == 0 {
+		return nil // a new bundle, or one to which this node is the first
+	}
+	var names []string
+	for _, n := range nodes {
+		names = append(names, n.Name())
+	}
+	if !slices.Contains(names, node) {
+		return fmt.Errorf("--node=%s: %s has no such node; it has %s", node, shown(bundle), strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// captureEnding is that of a capture's file.
+const captureEnding = ".pcap"
+
+// newCaptureFile makes the file of a capture and the folders above it, and returns what removes all that it made: a folder
+// without a capture would be a node of which nothing is known.
+func newCaptureFile(bundle, node, iface string) (f *os.File, discard func() error, err error) {
+	file := filepath.Join(bundle, filepath.FromSlash(evidence.CaptureFile(node, iface+captureEnding)))
+	var made []string
+	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, dir)
+	}
+	discard = func() error {
+		var errs []error
+		for _, path := range made {
+			if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+		return errors.Join(errs...)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return nil, nil, errors.Join(err, discard())
+	}
+	f, err = os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, nil, errors.Join(err, discard())
+	}
+	made = append([]string{file}, made...)
+	return f, discard, nil
+}
+
+func captureUntil(cmd *cobra.Command, iface string, f *os.File, length time.Duration, discard func() error) (capture.Stats, error) {
 	// Ctrl-C ends the capture well, so that everything that came by is in the file.
 	c, err := capture.Start(context.WithoutCancel(cmd.Context()), iface, capture.Openings, f)
 	if err != nil {
-		return capture.Stats{}, errors.Join(err, os.Remove(f.Name()))
+		return capture.Stats{}, errors.Join(err, discard())
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "capturing on %s; Ctrl-C ends it\n", iface)
 	var over <-chan time.Time

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,6 +51,31 @@ func hold(ctx context.Context, name string) (*lock.Held, error) {
 	return found.Hold(ctx)
 }
 
+// look finds the lab for a command that changes none. Where --lab does not say which, and there is one alone, that is it.
+func look(cmd *cobra.Command, name string) (labs.Found, error) {
+	found, err := labs.Find(cmd.Context(), name)
+	if only, ok := onlyLab(err); ok && !cmd.Flag(labFlagName).Changed {
+		found, err = only, nil
+		fmt.Fprintf(cmd.ErrOrStderr(), "netfault: there is no lab %q; taking the only one there is, %s\n", name, found.Name)
+	}
+	if err != nil {
+		return labs.Found{}, err
+	}
+	if found.Kind == labs.Netns {
+		err = needRoot()
+	}
+	return found, err
+}
+
+// onlyLab returns the lab that there is alone, from the error of looking for another.
+func onlyLab(err error) (labs.Found, bool) {
+	missing, ok := errors.AsType[*labs.NotFoundError](err)
+	if !ok || len(missing.All) != 1 {
+		return labs.Found{}, false
+	}
+	return missing.All[0], true
+}
+
 // findMachine returns a node, a pod or the host outside.
 func findMachine(l lab.Lab, name string) (machine.Machine, error) {
 	var names []string
@@ -73,11 +99,14 @@ func machines(l lab.Lab) []machine.Machine {
 func outputFlag(cmd *cobra.Command, output *string) {
 	cmd.Flags().StringVarP(output, "output", "o", "table", "table or json")
 	// The flag was registered in the line above.
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// formats are what -o can be where it names one.
+var formats = []string{"table", "json"}
+
 func checkOutput(output string) error {
-	if output != "table" && output != "json" {
+	if !slices.Contains(formats, output) {
 		return usage(fmt.Errorf("--output=%s: want table or json", output))
 	}
 	return nil

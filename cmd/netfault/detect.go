@@ -10,37 +10,7 @@ import (
 
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/report"
-	"github.com/netfault/netfault/framework/snapshot"
 )
-
-func newSnapshot() *cobra.Command {
-	var name, dir string
-	cmd := &cobra.Command{
-		Use:   "snapshot -o DIR",
-		Short: "Write the lab's evidence into a folder of plain files",
-		Long:  `Write an evidence bundle of the lab: plain files in standard tools' formats. docs/EVIDENCE.md describes each.`,
-		Example: `  sudo netfault snapshot -o bundle
-  netfault detect --bundle bundle`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := open(cmd.Context(), name)
-			if err != nil {
-				return err
-			}
-			if _, err := snapshot.Take(cmd.Context(), l, "netfault "+version(), dir); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "the evidence of %s is in %s; judge it with: netfault detect --bundle=%s\n", l.Name(), dir, dir)
-			return nil
-		},
-	}
-	labFlag(cmd, &name)
-	cmd.Flags().StringVarP(&dir, "output", "o", "", "folder to write, new or empty")
-	// Both flags were registered in the lines above.
-	_ = cmd.MarkFlagRequired("output")
-	_ = cmd.MarkFlagDirname("output")
-	return cmd
-}
 
 func newDetect() *cobra.Command {
 	var name, bundle, output string
@@ -48,7 +18,8 @@ func newDetect() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "detect",
 		Short: "Run all detectors over a bundle, or over the lab as it is now",
-		Long: `Run all detectors over a bundle of evidence, from any cluster, or over fresh evidence of the lab.
+		Long: `Run all detectors over a bundle of evidence, from any cluster, or over fresh evidence of the lab. What cannot be had of
+a lab that is broken is told on standard error, and leaves unknown what depends on it; the rest is judged.
 
 What is known and not to be heard of is suppressed by the ID of the finding, which -o json shows, for a reason and until a
 day: it is shown as suppressed, and does not count.
@@ -66,9 +37,13 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 			}
 			dir := bundle
 			if dir == "" {
-				l, err := open(cmd.Context(), name)
+				found, err := look(cmd, name)
 				if err != nil {
 					return fmt.Errorf("%w (or judge a bundle: netfault detect --bundle=DIR)", err)
+				}
+				l, err := found.OpenPartly(cmd.Context())
+				if err != nil {
+					return err
 				}
 				temp, remove, err := interruptionOf(cmd.Context()).tempDir()
 				if err != nil {
@@ -76,9 +51,13 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 				}
 				defer remove()
 				dir = filepath.Join(temp, "bundle")
-				if _, err := snapshot.Take(cmd.Context(), l, "netfault "+version(), dir); err != nil {
+				// What could not be had is told, and makes unknown what needs it; the rest is judged.
+				if _, err := takeEvidence(cmd, l, dir); err != nil {
 					return err
 				}
+			}
+			if err := checkBundle(dir); err != nil {
+				return err
 			}
 			b, err := evidence.Open(dir)
 			if err != nil {
@@ -86,7 +65,7 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 			}
 			defer b.Close()
 			if _, err := b.Info(); errors.Is(err, fs.ErrNotExist) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "netfault: %s has no %s: its collection may have been interrupted\n", dir, evidence.InfoFile)
+				fmt.Fprintf(cmd.ErrOrStderr(), "netfault: %s has no %s: its collection may have been interrupted\n", shown(dir), evidence.InfoFile)
 			}
 			r := judged.report(cmd.Context(), b)
 			if output == "json" {

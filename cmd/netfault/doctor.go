@@ -28,7 +28,7 @@ Exit codes: 0 nothing is lacking that labs cannot do without, 1 something is, 2 
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if lab != "" && lab != labs.Netns && lab != labs.KIND {
-				return fmt.Errorf("--lab=%s: want netns or kind, or none for both", lab)
+				return usage(fmt.Errorf("--lab=%s: want netns or kind, or none for both", lab))
 			}
 			out := cmd.OutOrStdout()
 			if fix {

@@ -30,7 +30,7 @@ func newFault() *cobra.Command {
   sudo netfault fault inject stale-vtep
   sudo netfault fault heal`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: helpOf,
 	}
 	cmd.AddCommand(newFaultList(), newFaultInject(), newFaultHeal())
 	return cmd
@@ -42,12 +42,13 @@ func newFaultList() *cobra.Command {
 		Short:   "List the faults, and the detector that recognises each",
 		Example: `  netfault fault list`,
 		Args:    noArgs,
-		Run: func(cmd *cobra.Command, _ []string) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			t := report.NewTable(cmd.OutOrStdout(), "fault", "detector", "embedded lab", "what it is")
 			for _, s := range scenarios.All() {
 				t.AppendRow(table.Row{s.Name, s.Detector.Name, cmp.Or(strings.Join(s.Needs(), " "), "any"), s.Summary})
 			}
 			t.Render()
+			return nil
 		},
 	}
 }
@@ -73,7 +74,7 @@ was done so far is undone.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := scenarios.ByName(args[0])
 			if err != nil {
-				return err
+				return usage(err)
 			}
 			l, err := hold(cmd.Context(), name)
 			if err != nil {
@@ -147,7 +148,7 @@ func heal(cmd *cobra.Command, l *lock.Held, remedy string) error {
 		return err
 	}
 	if remedy != "" && !slices.Contains(s.Alternatives, remedy) {
-		return fmt.Errorf("%s has no remedy %q beside its first; it has: %q", s.Name, remedy, s.Alternatives)
+		return usage(fmt.Errorf("%s has no remedy %q beside its first; it has: %q", s.Name, remedy, s.Alternatives))
 	}
 	life := newLife(cmd, l, s)
 	life.Remedy = remedy

@@ -36,7 +36,7 @@ func newLab() *cobra.Command {
   sudo netfault lab shell n1 -- ip neigh
   sudo netfault lab down`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: helpOf,
 	}
 	cmd.AddCommand(newLabUp(), newLabStatus(), newLabShell(), newLabDown(), newLabChoose())
 	return cmd
@@ -60,6 +60,9 @@ image. 'make e2e' asks it first.`,
 		Example: `  sudo netfault lab choose`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkKind(kind); err != nil {
+				return err
+			}
 			progress := func(step string) { fmt.Fprintln(cmd.ErrOrStderr(), step) }
 			chosen, why, err := labs.Choose(cmd.Context(), kind, progress)
 			if err != nil {
@@ -93,8 +96,8 @@ For ` + flanneld.Version + `, that of the incidents' time, an embedded lab has a
   sudo FLANNEL_VERSION=v0.25.7 netfault lab up`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkNodes(o.Kind, o.Nodes); err != nil {
-				return usage(err)
+			if err := checkUp(o); err != nil {
+				return err
 			}
 			out := cmd.OutOrStdout()
 			begun := time.Now()
@@ -108,8 +111,8 @@ For ` + flanneld.Version + `, that of the incidents' time, an embedded lab has a
 				fmt.Fprintf(out, "a lab of the kind %s: %s\n", chosen, why)
 			}
 			o.Kind = chosen
-			if err := checkNodes(o.Kind, o.Nodes); err != nil {
-				return usage(err)
+			if err := checkUp(o); err != nil { // what "auto" stands for is known only now
+				return err
 			}
 			l, err := labs.Up(cmd.Context(), o)
 			if err != nil {
@@ -130,18 +133,6 @@ For ` + flanneld.Version + `, that of the incidents' time, an embedded lab has a
 	// The flag was registered in the line above.
 	_ = cmd.RegisterFlagCompletionFunc("pods", cobra.FixedCompletions([]string{"cni0", "docker0", "routed"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
-}
-
-// checkNodes refuses a number of nodes that no lab of the kind can have.
-func checkNodes(k labs.Kind, nodes int) error {
-	most := netns.MaxNodes
-	if k == labs.KIND {
-		most = kind.MaxNodes
-	}
-	if nodes < 2 || nodes > most {
-		return fmt.Errorf("--nodes=%d: want 2 to %d", nodes, most)
-	}
-	return nil
 }
 
 func newLabDown() *cobra.Command {
@@ -196,7 +187,11 @@ command's; 128 and the signal's number if a signal ended it.`,
 		},
 		ValidArgsFunction: completeMachines,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := open(cmd.Context(), name)
+			found, err := look(cmd, name)
+			if err != nil {
+				return err
+			}
+			l, err := found.Open(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -80,9 +80,16 @@ commands that heal it.`,
 				interruptionOf(cmd.Context()).about(flag.Value.String())
 			}
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: helpOf,
 	}
 	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newExplain(), newAnonymise(), newCapture(), newReset(), newDoctor())
+	root.SetHelpCommand(newHelp())
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Args, completion.RunE = noArgs, helpOf
+	}
+	checkValues(root)
+	watchOutput(root)
 	return root
 }
 
@@ -97,12 +104,14 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("%s takes no argument, but got %q; see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())
 }
 
+const labFlagName = "lab"
+
 // namesLab marks the flag --lab of the commands that are about one lab.
 const namesLab = "netfault: names a lab"
 
 // labFlag adds the flag that says which lab is meant.
 func labFlag(cmd *cobra.Command, name *string) {
-	cmd.Flags().StringVar(name, "lab", lab.DefaultName, "which lab, if there are several")
+	cmd.Flags().StringVar(name, labFlagName, lab.DefaultName, "which lab, if there are several")
 	// The flag was registered in the line above.
 	_ = cmd.Flags().SetAnnotation("lab", namesLab, []string{"true"})
 	_ = cmd.RegisterFlagCompletionFunc("lab", completeLabs)

@@ -21,9 +21,11 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("BUNDLES", bundles+"/../../fixtures/bundles")
+			env.Setenv("NL", "\n")
+			env.Setenv("BELL", "\a")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "full": full},
 	})
 }
 
@@ -37,4 +39,10 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("netfault %q exits %s, want %s", args[1:], got, want)
 	}
+}
+
+// full is exits with a standard output that is full.
+func full(ts *testscript.TestScript, _ bool, args []string) {
+	script := `want=$1; shift; netfault "$@" >/dev/full; code=$?; test $code = $want || { echo "exits $code, want $want"; exit 1; }`
+	ts.Check(ts.Exec("sh", append([]string{"-c", script, "sh"}, args...)...))
 }

@@ -140,8 +140,9 @@ type watchedFS struct {
 
 func (w *watchedFS) Open(name string) (fs.File, error) {
 	f, err := w.FS.Open(name)
-	// The names of files have an ending; what has none was looked for as a folder.
-	folder := path.Ext(name) == ""
+	// The names of files have an ending; what has none was looked for as a folder. Why a file is missing is no part of what a
+	// detector judges.
+	folder := path.Ext(name) == "" || path.Base(name) == evidence.ErrorsFile
 	if err == nil {
 		if info, err := f.Stat(); err == nil {
 			folder = folder || info.IsDir()

@@ -60,12 +60,9 @@ func (e *FileError) Error() string { return e.File + ": " + e.Err.Error() }
 // Unwrap returns the reason.
 func (e *FileError) Unwrap() error { return e.Err }
 
-// errMissing is the reason of a file that is not there.
+// errMissing is the reason of a file that is not there, of which the collection says nothing.
 var errMissing error = missing{}
 
-type missing struct{}
-
-func (missing) Error() string        { return "missing" }
 func (missing) Is(target error) bool { return target == fs.ErrNotExist }
 
 // fileError wraps err unless it is nil or a *FileError already, and strips the path that package fs puts before it.
@@ -85,9 +82,13 @@ func fileError(file string, err error) error {
 	return &FileError{File: file, Err: err}
 }
 
-// open opens a regular file. Anything else (a folder, a FIFO, a device) is refused, since reading it could hang.
+// open opens a regular file. Anything else (a folder, a FIFO, a device) is refused, since reading it could hang. Where the
+// collection says why a file is not there, so does the error.
 func (b *Bundle) open(file string) (fs.File, error) {
 	f, err := b.fsys.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &FileError{File: file, Err: missing{b.whyMissing(file)}}
+	}
 	if err != nil {
 		return nil, fileError(file, err)
 	}
@@ -105,17 +106,17 @@ func (b *Bundle) open(file string) (fs.File, error) {
 // Nodes returns the sorted names of the folders under nodes/. A folder whose name is not a node name is an error;
 // plain files there are passed over.
 func (b *Bundle) Nodes() ([]string, error) {
-	folder, err := fs.ReadDir(b.fsys, nodesDir)
+	folder, err := fs.ReadDir(b.fsys, NodesDir)
 	if err != nil {
-		return nil, fileError(nodesDir, err)
+		return nil, fileError(NodesDir, err)
 	}
 	var names []string
 	for _, e := range folder {
 		dir := e.IsDir()
 		if e.Type()&fs.ModeSymlink != 0 {
-			info, err := fs.Stat(b.fsys, path.Join(nodesDir, e.Name()))
+			info, err := fs.Stat(b.fsys, path.Join(NodesDir, e.Name()))
 			if err != nil {
-				return nil, fileError(nodesDir, fmt.Errorf("symbolic link %q: %w", e.Name(), err))
+				return nil, fileError(NodesDir, fmt.Errorf("symbolic link %q: %w", e.Name(), err))
 			}
 			dir = info.IsDir()
 		}
@@ -123,7 +124,7 @@ func (b *Bundle) Nodes() ([]string, error) {
 			continue
 		}
 		if err := CheckNodeName(e.Name()); err != nil {
-			return nil, fileError(nodesDir, err)
+			return nil, fileError(NodesDir, err)
 		}
 		names = append(names, e.Name())
 	}

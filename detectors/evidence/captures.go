@@ -34,7 +34,7 @@ var captureName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@:+-]{0,99}$`)
 // their name, but for those that end in ".part". Where there is no such folder, there are none.
 func (b *Bundle) Captures(node string) ([]string, error) {
 	if err := CheckNodeName(node); err != nil {
-		return nil, fileError(nodesDir, err)
+		return nil, fileError(NodesDir, err)
 	}
 	dir := NodeFile(node, CapturesDir)
 	folder, err := fs.ReadDir(b.fsys, dir)
@@ -50,12 +50,20 @@ func (b *Bundle) Captures(node string) ([]string, error) {
 		if !strings.Contains(name, ".pcap") || strings.HasSuffix(name, ".part") {
 			continue
 		}
-		if !captureName.MatchString(name) {
-			return nil, fileError(dir, fmt.Errorf("%.20q: name captures with at most 100 letters, digits and . _ - @ : +", name))
+		if err := CheckCaptureName(name); err != nil {
+			return nil, fileError(dir, err)
 		}
 		names = append(names, name)
 	}
 	return names, nil
+}
+
+// CheckCaptureName returns an error unless a capture can have the name.
+func CheckCaptureName(name string) error {
+	if !captureName.MatchString(name) {
+		return fmt.Errorf("%.20q is not the name of a capture: want at most 100 letters, digits and . _ - @ : +", name)
+	}
+	return nil
 }
 
 // CaptureFile returns the path inside a bundle of one of a node's captures.
@@ -70,11 +78,11 @@ func CaptureFile(node, name string) string {
 func (b *Bundle) Segments(node, name string) iter.Seq2[Segment, error] {
 	return func(yield func(Segment, error) bool) {
 		if err := CheckNodeName(node); err != nil {
-			yield(Segment{}, fileError(nodesDir, err))
+			yield(Segment{}, fileError(NodesDir, err))
 			return
 		}
-		if !captureName.MatchString(name) {
-			yield(Segment{}, fileError(NodeFile(node, CapturesDir), fmt.Errorf("%.20q is not the name of a capture", name)))
+		if err := CheckCaptureName(name); err != nil {
+			yield(Segment{}, fileError(NodeFile(node, CapturesDir), err))
 			return
 		}
 		file := CaptureFile(node, name)

@@ -14,7 +14,7 @@ const maxRuleFile = 256 << 20
 // All of it is in memory at once, unlike other files, since rules lead to one another. Package iptables parses it.
 func (b *Bundle) RuleFile(node, file string) (string, error) {
 	if err := CheckNodeName(node); err != nil {
-		return "", fileError(nodesDir, err)
+		return "", fileError(NodesDir, err)
 	}
 	file = NodeFile(node, file)
 	f, err := b.open(file)
@@ -26,16 +26,21 @@ func (b *Bundle) RuleFile(node, file string) (string, error) {
 	if err != nil {
 		return "", fileError(file, err)
 	}
-	var text strings.Builder
-	if size := info.Size(); size <= maxRuleFile {
-		text.Grow(int(size))
+	size := info.Size()
+	if size > maxRuleFile {
+		return "", fileError(file, fmt.Errorf("longer than %d bytes", maxRuleFile))
 	}
-	if _, err := io.Copy(&text, io.LimitReader(f, maxRuleFile+1)); err != nil {
+	// No more is taken than the size promises, so that nothing has to grow.
+	var text strings.Builder
+	text.Grow(int(size))
+	if _, err := io.Copy(&text, io.LimitReader(f, size)); err != nil {
 		return "", fileError(file, err)
 	}
-	switch {
-	case text.Len() > maxRuleFile:
-		return "", fileError(file, fmt.Errorf("longer than %d bytes", maxRuleFile))
+	switch _, err := io.ReadFull(f, make([]byte, 1)); {
+	case err == nil:
+		return "", fileError(file, errors.New("it grew while it was read"))
+	case err != io.EOF:
+		return "", fileError(file, err)
 	case text.Len() == 0:
 		return "", fileError(file, errors.New("the file is empty, as a failed command leaves it; a rule set without rules is a comment line"))
 	}

@@ -72,7 +72,11 @@ func (b *Bundle) Leases() ([]Lease, []OddLease, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		t, _, err = b.nodesFile()
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, fileError(LeasesFile, fmt.Errorf("%w, and so is %s", errMissing, NodesFile))
+			why := missing{b.whyMissing(LeasesFile)}
+			if why.why == "" {
+				return nil, nil, fileError(LeasesFile, fmt.Errorf("%w, and so is %s", why, NodesFile))
+			}
+			return nil, nil, fileError(LeasesFile, why)
 		}
 	}
 	switch {

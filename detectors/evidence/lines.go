@@ -13,7 +13,7 @@ var errCutLine = errors.New("cut short: the last line has no end")
 // last line without an end and a line of more than 1 MiB are errors.
 func (b *Bundle) lines(node, file string, each func(line string, at Pos) error) error {
 	if err := CheckNodeName(node); err != nil {
-		return fileError(nodesDir, err)
+		return fileError(NodesDir, err)
 	}
 	path := NodeFile(node, file)
 	f, err := b.open(path)

@@ -32,7 +32,7 @@ func nftObjects[T any](b *Bundle, node, file, command, kind string, check func(T
 	return func(yield func(T, error) bool) {
 		var none T
 		if err := CheckNodeName(node); err != nil {
-			yield(none, fileError(nodesDir, err))
+			yield(none, fileError(NodesDir, err))
 			return
 		}
 		err := b.decode(NodeFile(node, file), func(d *decoder) error {

@@ -34,7 +34,7 @@ func nodeEntries[T any](b *Bundle, node, file string, check func(*T, Pos) error)
 	if err := CheckNodeName(node); err != nil {
 		return func(yield func(T, error) bool) {
 			var none T
-			yield(none, fileError(nodesDir, err))
+			yield(none, fileError(NodesDir, err))
 		}
 	}
 	return entries(b, NodeFile(node, file), check)

@@ -20,6 +20,12 @@ const (
 	DaemonSetsFile     = "cluster/daemonsets.json"
 	KubeProxyFile      = "cluster/kube-proxy.json"
 
+	// ErrorsFile stands beside the files that it is about, a node's or the cluster's, and says what could not be collected and
+	// why, a line "FILE: reason" for each. It is there only if something failed.
+	ErrorsFile = "collect-errors.txt"
+	// WholeNode stands in a node's ErrorsFile for FILE where the node as a whole could not be collected.
+	WholeNode = "node"
+
 	// CapturesDir is a folder of captures under nodes/NODE/.
 	CapturesDir = "captures"
 
@@ -57,8 +63,11 @@ func Later(file string) string {
 	return strings.TrimSuffix(file, ext) + "-later" + ext
 }
 
-// nodesDir holds one folder for each node.
-const nodesDir = "nodes"
+// NodesDir is the folder of a bundle that holds one for each node, and ClusterDir that of what is no node's.
+const (
+	NodesDir   = "nodes"
+	ClusterDir = "cluster"
+)
 
 // LayoutVersion is the bundle layout that this package reads and writes.
 const LayoutVersion = 1
@@ -76,5 +85,5 @@ func CheckNodeName(name string) error {
 
 // NodeFile returns the path inside a bundle of one node's file.
 func NodeFile(node, file string) string {
-	return path.Join(nodesDir, node, file)
+	return path.Join(NodesDir, node, file)
 }

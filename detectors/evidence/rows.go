@@ -130,7 +130,7 @@ func (b *Bundle) FDB(node string) iter.Seq2[*FDBRow, error] {
 func rows[T any](b *Bundle, node, file string, cols []column, put func(*T, []column, Pos) error) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		if err := CheckNodeName(node); err != nil {
-			yield(nil, fileError(nodesDir, err))
+			yield(nil, fileError(NodesDir, err))
 			return
 		}
 		file := NodeFile(node, file)

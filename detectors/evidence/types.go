@@ -257,6 +257,8 @@ type Probe struct {
 	Attempts int `json:"attempts,omitempty"`
 	// Error says why not OK.
 	Error string `json:"error,omitempty"`
+	// Untried says that no packet was sent, for the reason in Error: the probe shows nothing.
+	Untried bool `json:"untried,omitempty"`
 	// Millis is how long it took, in milliseconds.
 	Millis float64 `json:"millis"`
 	// Pos is its place in the file.

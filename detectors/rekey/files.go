@@ -1,6 +1,7 @@
 package rekey
 
 import (
+	"path"
 	"strings"
 
 	"github.com/netfault/netfault/detectors/evidence"
@@ -39,8 +40,9 @@ var clusterFiles = map[string]treatment{
 	evidence.ProbesFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
 		"kind": keywordOf, "from": text((*Names).end), "to": text((*Names).end), "source": addressOf, "target": text((*Names).endpoint),
 		"ok": number, "answeredBy": text((*Names).pod), "seen": addressOf, "attempts": number, "error": text((*Names).prose),
-		"millis": number,
+		"millis": number, "untried": number,
 	})))},
+	path.Join(evidence.ClusterDir, evidence.ErrorsFile): {rewrite: rewriteErrors, optional: true},
 	evidence.NodesFile:          {rewrite: rewriteJSON(items(kubeNode))},
 	evidence.ServicesFile:       {rewrite: rewriteJSON(items(kubeService))},
 	evidence.EndpointSlicesFile: {rewrite: rewriteJSON(items(kubeSlice))},
@@ -155,7 +157,7 @@ var nodeFiles = map[string]treatment{
 	evidence.SubnetFile:         {rewrite: rewriteSubnet},
 	evidence.ModulesFile:        {rewrite: rewriteModules},
 	evidence.LegacyTablesFile:   {rewrite: verbatim(`^(#.*|filter|nat|mangle|raw|security)$`, "the names of iptables' tables")},
-	"collect-errors.txt":        {rewrite: rewriteErrors, optional: true},
+	evidence.ErrorsFile:         {rewrite: rewriteErrors, optional: true},
 }
 
 // policyRule is an entry of `ip -j rule`.

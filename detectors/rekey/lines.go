@@ -133,7 +133,8 @@ var rewriteErrors = rewriteLines(func(n *Names, line string) (string, error) {
 	return name + ": could not be collected", nil
 })
 
-var collected = regexp.MustCompile(`^(ip|bridge|iptables|nft|sysctl|netstat|snmp|uname|conntrack|tw-recycle|ethtool|subnet|modules)` +
+var collected = regexp.MustCompile(`^(ip|bridge|iptables|nft|sysctl|netstat|snmp|uname|conntrack|tw-recycle|ethtool|subnet|modules|` +
+	`leases|nodes|probes|services|endpointslices|pods|daemonsets|kube-proxy)` +
 	`[a-z-]*\.(json|txt|env)$`)
 
 // rewriteEthtool re-keys the interface's name in what ethtool -k prints.

@@ -201,7 +201,7 @@ func (n *Names) portName(s string) string {
 var errorWords = setOf(`
 	timeout dial read write tcp udp connect connection refused reset by peer no route to host network is unreachable i/o
 	context deadline exceeded EOF answer no emulated (Linux has such setting) broken pipe the lookup on
-	closed of in a server name error temporary failure such
+	closed of in a server name error temporary failure such does not run within
 `)
 
 // prose re-keys text of any kind: addresses and names in it, and every word that errors do not use.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"sync"
 
 	"github.com/netfault/netfault/detectors/evidence"
@@ -30,7 +31,8 @@ const sideBySide = 32
 // it is an interrupted bundle.
 //
 // A node or step that fails does not stop the others, and the bundle is still finished: what is missing is missing in the
-// folder, a node's ErrorsFile says why, and the joined errors are returned. When ctx ends, bundle.json is not written.
+// folder, an evidence.ErrorsFile says why, and an *IncompleteError is returned. When ctx ends, or the folder cannot be written,
+// it is another error, and there is no bundle.json.
 func Gather(ctx context.Context, dir string, info evidence.Info, nodes []Source, steps ...func(dir string) error) error {
 	if err := checkNames(nodes); err != nil {
 		return err
@@ -45,7 +47,7 @@ func Gather(ctx context.Context, dir string, info evidence.Info, nodes []Source,
 			return err
 		}
 	}
-	errs := []error{eachNode(nodes, func(n Source) error { return gather(ctx, root, n, n.Node, nodeFiles, ErrorsFile) })}
+	errs := []error{eachNode(nodes, func(n Source) error { return gather(ctx, root, n, n.Node, nodeFiles, evidence.ErrorsFile) })}
 	for _, step := range steps {
 		if ctx.Err() != nil {
 			break
@@ -55,11 +57,26 @@ func Gather(ctx context.Context, dir string, info evidence.Info, nodes []Source,
 	if err := ctx.Err(); err != nil {
 		return errors.Join(fmt.Errorf("bundle %s was interrupted: %w", dir, err), errors.Join(errs...))
 	}
-	return errors.Join(append(errs, writeJSON(root, evidence.InfoFile, info))...)
+	if err := writeJSON(root, evidence.InfoFile, info); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return &IncompleteError{err}
+	}
+	return nil
 }
 
+// IncompleteError says what a bundle lacks that could not be had, a line for each. The bundle can be judged: what depends on the
+// rest is unknown.
+type IncompleteError struct{ missing error }
+
+func (e *IncompleteError) Error() string { return e.missing.Error() }
+
+// Unwrap returns the errors of the nodes and steps, joined.
+func (e *IncompleteError) Unwrap() error { return e.missing }
+
 // GatherLater takes what counts a second time from every node of the bundle in dir. A node that fails does not stop the
-// others, and says why in its later ErrorsFile.
+// others, and says why in its later evidence.ErrorsFile.
 func GatherLater(ctx context.Context, dir string, nodes []Source) error {
 	if err := checkNames(nodes); err != nil {
 		return err
@@ -70,7 +87,7 @@ func GatherLater(ctx context.Context, dir string, nodes []Source) error {
 	}
 	defer root.Close()
 	return eachNode(nodes, func(n Source) error {
-		return gather(ctx, root, n, n.Later, laterFiles, evidence.Later(ErrorsFile))
+		return gather(ctx, root, n, n.Later, laterFiles, evidence.Later(evidence.ErrorsFile))
 	})
 }
 
@@ -144,13 +161,19 @@ func gather(ctx context.Context, root *os.Root, n Source, run func(context.Conte
 	if err == nil {
 		return nil
 	}
-	note := appendLine(root, evidence.NodeFile(n.Name(), errorsFile), errorLine("node", err))
+	note := appendLine(root, evidence.NodeFile(n.Name(), errorsFile), errorLine(evidence.WholeNode, err))
 	return errors.Join(fmt.Errorf("collect node %s: %w", n.Name(), err), note)
 }
 
-// WriteLeases writes cluster/leases.json of the bundle in dir.
-func WriteLeases(dir string, leases []evidence.Lease) error {
-	return WriteCluster(dir, evidence.LeasesFile, func(w io.Writer) error { return writeRows(w, leases) })
+// WriteLeases writes cluster/leases.json of the bundle in dir: what read returns.
+func WriteLeases(dir string, read func() ([]evidence.Lease, error)) error {
+	return WriteCluster(dir, evidence.LeasesFile, func(w io.Writer) error {
+		leases, err := read()
+		if err != nil {
+			return err
+		}
+		return writeRows(w, leases)
+	})
 }
 
 // WriteProbes writes cluster/probes.json of the bundle in dir.
@@ -158,7 +181,8 @@ func WriteProbes(dir string, probes []evidence.Probe) error {
 	return WriteCluster(dir, evidence.ProbesFile, func(w io.Writer) error { return writeRows(w, probes) })
 }
 
-// WriteCluster writes one of the files under cluster/ of the bundle in dir.
+// WriteCluster writes one of the files under cluster/ of the bundle in dir. If that fails, it says why in the evidence.ErrorsFile
+// there.
 func WriteCluster(dir, file string, write func(io.Writer) error) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -168,7 +192,12 @@ func WriteCluster(dir, file string, write func(io.Writer) error) error {
 	if err := root.MkdirAll("cluster", 0o755); err != nil {
 		return err
 	}
-	return writeWhole(root, file, func(w io.Writer) error { return write(&limitedWriter{w, maxFile}) })
+	err = writeWhole(root, file, func(w io.Writer) error { return write(&limitedWriter{w, maxFile}) })
+	if err == nil {
+		return nil
+	}
+	dir, name := path.Split(file)
+	return errors.Join(err, appendLine(root, path.Join(dir, evidence.ErrorsFile), errorLine(name, err)))
 }
 
 func writeJSON(root *os.Root, file string, v any) error {

@@ -119,7 +119,10 @@ func TestGather(t *testing.T) {
 	probes := []evidence.Probe{{Kind: evidence.ProbePod, From: "n1", To: "n2", OK: true}}
 	var order []string
 	err := Gather(context.Background(), dir, info, nodes,
-		func(dir string) error { order = append(order, "leases"); return WriteLeases(dir, leases) },
+		func(dir string) error {
+			order = append(order, "leases")
+			return WriteLeases(dir, func() ([]evidence.Lease, error) { return leases, nil })
+		},
 		func(dir string) error {
 			order = append(order, "probes")
 			if _, err := os.Stat(filepath.Join(dir, evidence.InfoFile)); !errors.Is(err, fs.ErrNotExist) {
@@ -253,7 +256,12 @@ func TestGatherFailures(t *testing.T) {
 	}
 	dir := t.TempDir()
 	stepErr := errors.New("no leases today")
-	err := Gather(context.Background(), dir, info, nodes, func(string) error { return stepErr })
+	err := Gather(context.Background(), dir, info, nodes, func(dir string) error {
+		return WriteLeases(dir, func() ([]evidence.Lease, error) { return nil, stepErr })
+	})
+	if _, ok := errors.AsType[*IncompleteError](err); !ok {
+		t.Errorf("%T says nothing of a bundle that is finished", err)
+	}
 	if err == nil || !errors.Is(err, boom) || !errors.Is(err, stepErr) {
 		t.Fatalf("error is %v", err)
 	}
@@ -263,13 +271,16 @@ func TestGatherFailures(t *testing.T) {
 		}
 	}
 	files := list(t, dir)
-	want := []string{"bundle.json", "nodes/broken/collect-errors.txt", "nodes/good/ip-link.json", "nodes/half/collect-errors.txt",
+	want := []string{"bundle.json", "cluster/collect-errors.txt", "nodes/broken/collect-errors.txt", "nodes/good/ip-link.json", "nodes/half/collect-errors.txt",
 		"nodes/half/ip-link.json", "nodes/silent/collect-errors.txt", "nodes/truncated/collect-errors.txt"}
 	if got := names(files); !slices.Equal(got, want) {
 		t.Errorf("files are %v, want %v", got, want)
 	}
 	if got, want := files["nodes/broken/collect-errors.txt"], "node: boom with a second line\n"; got != want {
 		t.Errorf("collect-errors.txt is %q, want %q", got, want)
+	}
+	if got, want := files["cluster/collect-errors.txt"], "leases.json: no leases today\n"; got != want {
+		t.Errorf("cluster/collect-errors.txt is %q, want %q", got, want)
 	}
 }
 
@@ -522,7 +533,7 @@ func TestWriteWhole(t *testing.T) {
 // TestWriteNoRows writes an empty list as [], not as null.
 func TestWriteNoRows(t *testing.T) {
 	dir := t.TempDir()
-	if err := errors.Join(WriteLeases(dir, nil), WriteProbes(dir, nil)); err != nil {
+	if err := errors.Join(WriteLeases(dir, func() ([]evidence.Lease, error) { return nil, nil }), WriteProbes(dir, nil)); err != nil {
 		t.Fatal(err)
 	}
 	for name, body := range list(t, dir) {

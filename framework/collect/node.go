@@ -17,10 +17,6 @@ import (
 	"github.com/netfault/netfault/detectors/evidence"
 )
 
-// ErrorsFile is the file among a node's that says what could not be collected and why, a line "FILE: reason" for each. It
-// is there only if something failed.
-const ErrorsFile = "collect-errors.txt"
-
 // part is one file of a node and how it is made.
 type part struct {
 	file  string
@@ -28,7 +24,7 @@ type part struct {
 }
 
 // Node gathers everything of nodes/NODE/ from the current namespaces and writes it to w as a tar archive. What cannot be
-// gathered is left out and listed in ErrorsFile; the error is about w or ctx alone. Settings that something stands in for
+// gathered is left out and listed in evidence.ErrorsFile; the error is about w or ctx alone. Settings that something stands in for
 // are handed over by the caller, who made them; there are none on a node that is not a lab's.
 func Node(ctx context.Context, w io.Writer, recycle []evidence.TWRecycle) error {
 	l := look{ctx: ctx}
@@ -36,7 +32,7 @@ func Node(ctx context.Context, w io.Writer, recycle []evidence.TWRecycle) error 
 	if len(recycle) > 0 {
 		all = append(all, part{evidence.TWRecycleFile, func(w io.Writer) error { return json.NewEncoder(w).Encode(recycle) }})
 	}
-	return writeParts(ctx, w, all, ErrorsFile)
+	return writeParts(ctx, w, all, evidence.ErrorsFile)
 }
 
 // Later gathers what counts a second time, and writes it to w as Node does, under the names of evidence.Later.
@@ -46,7 +42,7 @@ func Later(ctx context.Context, w io.Writer) error {
 	for i := range all {
 		all[i].file = evidence.Later(all[i].file)
 	}
-	return writeParts(ctx, w, all, evidence.Later(ErrorsFile))
+	return writeParts(ctx, w, all, evidence.Later(evidence.ErrorsFile))
 }
 
 // writeParts makes the parts one after the other and writes them to w as a tar archive, with a line in errorsFile for each that
@@ -161,7 +157,7 @@ func uname(w io.Writer) error {
 	return err
 }
 
-// errorLine is a line of ErrorsFile.
+// errorLine is a line of an evidence.ErrorsFile.
 func errorLine(file string, err error) string {
 	return file + ": " + strings.Join(strings.Fields(err.Error()), " ")
 }

@@ -257,7 +257,7 @@ func TestNodeLikeTools(t *testing.T) {
 		tool.same(t, tool.file, theirs, ours)
 	}
 	files := collected(t)
-	if b, ok := files[ErrorsFile]; ok {
+	if b, ok := files[evidence.ErrorsFile]; ok {
 		t.Errorf("errors: %s", b)
 	}
 	for _, l := range decode[evidence.Link](t, evidence.LinkFile, files[evidence.LinkFile]) {
@@ -427,15 +427,15 @@ func TestScriptOldNode(t *testing.T) {
 	got := slices.DeleteFunc(names, func(n string) bool { // depends on the kernel
 		return n == evidence.ConntrackFile || n == evidence.ConntrackStatsFile
 	})
-	want := []string{ErrorsFile, evidence.IPTablesFile, evidence.LegacyTablesFile, evidence.ModulesFile, evidence.NetstatFile, evidence.SNMPFile, evidence.SysctlFile, evidence.UnameFile}
+	want := []string{evidence.ErrorsFile, evidence.IPTablesFile, evidence.LegacyTablesFile, evidence.ModulesFile, evidence.NetstatFile, evidence.SNMPFile, evidence.SysctlFile, evidence.UnameFile}
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("files are %v, want %v", got, want)
 	}
-	b, _ := os.ReadFile(filepath.Join(folder, ErrorsFile))
+	b, _ := os.ReadFile(filepath.Join(folder, evidence.ErrorsFile))
 	for _, file := range []string{evidence.LinkFile, evidence.AddrFile, evidence.RouteFile, evidence.PolicyFile, evidence.NeighFile, evidence.FDBFile, evidence.SubnetFile} {
 		if !strings.Contains(string(b), file+": ") {
-			t.Errorf("%s does not name %s:\n%s", ErrorsFile, file, b)
+			t.Errorf("%s does not name %s:\n%s", evidence.ErrorsFile, file, b)
 		}
 	}
 	b, _ = os.ReadFile(filepath.Join(folder, evidence.SysctlFile))
@@ -522,8 +522,8 @@ func TestNodeWithoutTools(t *testing.T) {
 	scratchns.Enter(t)
 	t.Setenv("PATH", t.TempDir())
 	files := collected(t)
-	if !strings.Contains(string(files[ErrorsFile]), "\n"+evidence.IPTablesFile+": iptables-save: ") {
-		t.Errorf("%s is %q", ErrorsFile, files[ErrorsFile])
+	if !strings.Contains(string(files[evidence.ErrorsFile]), "\n"+evidence.IPTablesFile+": iptables-save: ") {
+		t.Errorf("%s is %q", evidence.ErrorsFile, files[evidence.ErrorsFile])
 	}
 	for _, file := range []string{evidence.LinkFile, evidence.NeighFile, evidence.SysctlFile} {
 		if len(files[file]) == 0 {
@@ -585,7 +585,7 @@ func TestLater(t *testing.T) {
 	}
 	ping(t)
 	files := looked(t)
-	if b, ok := files[evidence.Later(ErrorsFile)]; ok {
+	if b, ok := files[evidence.Later(evidence.ErrorsFile)]; ok {
 		t.Errorf("errors: %s", b)
 	}
 	for _, rules := range []string{evidence.NFTFile, evidence.LegacyFile} {

@@ -180,8 +180,8 @@ func TestNFTRulesetWithoutNFT(t *testing.T) {
 	scratchns.Run(t, "nft", "add", "table", "inet", "hostfw")
 	t.Setenv("PATH", t.TempDir())
 	files := collected(t)
-	if _, ok := files[evidence.NFTRulesetFile]; ok || !strings.Contains(string(files[ErrorsFile]), evidence.NFTRulesetFile+": table ") {
-		t.Errorf("%s: %t; errors: %s", evidence.NFTRulesetFile, ok, files[ErrorsFile])
+	if _, ok := files[evidence.NFTRulesetFile]; ok || !strings.Contains(string(files[evidence.ErrorsFile]), evidence.NFTRulesetFile+": table ") {
+		t.Errorf("%s: %t; errors: %s", evidence.NFTRulesetFile, ok, files[evidence.ErrorsFile])
 	}
 }
 

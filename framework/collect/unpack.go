@@ -21,7 +21,7 @@ const (
 // countFiles are the entries that a node may send at either look.
 var countFiles = []string{
 	evidence.LinkFile, evidence.NetstatFile, evidence.SNMPFile, evidence.ConntrackStatsFile,
-	evidence.NFTFile, evidence.LegacyFile, evidence.IPTablesFile, evidence.NFTRulesetFile, ErrorsFile,
+	evidence.NFTFile, evidence.LegacyFile, evidence.IPTablesFile, evidence.NFTRulesetFile, evidence.ErrorsFile,
 }
 
 // nodeFiles are the entries that a node may send at the first look.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/collect"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/machine"
@@ -46,6 +47,8 @@ type fake struct {
 	heals, wishes bool
 	// onlyExercise says that no probe shows the fault.
 	onlyExercise bool
+	// lacks is why a part of the evidence cannot be had.
+	lacks error
 }
 
 type fakeMachine struct {
@@ -104,7 +107,10 @@ func (f *fake) probes() []evidence.Probe {
 func (f *fake) world() *world {
 	return &world{
 		probe: func(ctx context.Context, _ lab.Lab) ([]evidence.Probe, error) { return f.probes(), ctx.Err() },
-		snapshot: func(_ context.Context, _ lab.Lab, _, dir string) ([]evidence.Probe, error) {
+		snapshot: func(ctx context.Context, _ lab.Lab, _, dir string) ([]evidence.Probe, error) {
+			if f.lacks != nil {
+				return f.probes(), collect.Gather(ctx, dir, evidence.Info{}, nil, func(string) error { return f.lacks })
+			}
 			return f.probes(), os.MkdirAll(filepath.Join(dir, "nodes", "n1"), 0o755)
 		},
 		record: func(context.Context, lab.Lab) (undo.Recorded, error) {
@@ -271,6 +277,7 @@ func TestLivesThatFail(t *testing.T) {
 	}{
 		{"a journal is there already", func(f *fake, _ *Life) { f.journal = &undo.Journal{Scenario: "another"} }, "healthy", "another is in force"},
 		{"not healthy", func(f *fake, _ *Life) { f.broken = true }, "healthy", "2 of 3 probes failed"},
+		{"evidence that lacks something", func(f *fake, _ *Life) { f.lacks = errors.New("no leases today") }, "healthy", "no leases today"},
 		{"a false alarm before", func(f *fake, _ *Life) { f.says = map[int]detectors.Finding{1: reported} }, "healthy", "broken-link is not clean: problem: n1 is broken"},
 		{"nothing is injected", func(_ *fake, l *Life) {
 			l.Scenario.Inject = func(context.Context, lab.Lab, func(string)) error { return nil }

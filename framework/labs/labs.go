@@ -163,14 +163,27 @@ func Find(ctx context.Context, name string) (Found, error) {
 	if i >= 0 {
 		return all[i], nil
 	}
-	if len(all) == 0 {
-		return Found{}, fmt.Errorf("there is no lab %q; there is none at all: `%s` makes one", name, lab.Command(name, "lab up"))
+	return Found{}, &NotFoundError{Name: name, All: all}
+}
+
+// NotFoundError says that there is no lab of a name, and which there are.
+type NotFoundError struct {
+	Name string
+	All  []Found
+}
+
+func (e *NotFoundError) Error() string {
+	switch len(e.All) {
+	case 0:
+		return fmt.Sprintf("there is no lab %q; there is none at all: `%s` makes one", e.Name, lab.Command(e.Name, "lab up"))
+	case 1:
+		return fmt.Sprintf("there is no lab %q; the only one there is: --lab=%s", e.Name, e.All[0].Name)
 	}
-	text := fmt.Sprintf("there is no lab %q; there is:", name)
-	for _, f := range all {
+	text := fmt.Sprintf("there is no lab %q; name one with --lab, of", e.Name)
+	for _, f := range e.All {
 		text += " " + f.Name
 	}
-	return Found{}, errors.New(text)
+	return text
 }
 
 // Open returns the lab, which must be up.
@@ -215,6 +228,16 @@ func (f Found) Hold(ctx context.Context) (*lock.Held, error) {
 		return nil, errors.Join(err, k.Release())
 	}
 	return k.Of(l), nil
+}
+
+// OpenPartly returns the lab though something in it may have ended: whoever asks that is told so. A kind cluster is opened whole
+// or not at all.
+func (f Found) OpenPartly(ctx context.Context) (lab.Lab, error) {
+	if f.Kind == Netns {
+		l, err := netns.OpenPartly(ctx, f.Name)
+		return orNone(l, err)
+	}
+	return f.Open(ctx)
 }
 
 // Remove ends the lab and everything in it.

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -15,20 +16,23 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
 )
 
+// clientLimit is what a client may need beside the time over which its probes are spread: a second for the probes, and what a
+// busy machine takes to begin.
+const clientLimit = 30 * time.Second
+
 // startsPerSecond is how many probes of all clients together start in a second: half of what two cores manage.
 const startsPerSecond = 1000
 
 // Run makes all probes of the lab side by side, each client in one process: from every pod to every Service, to the pods
 // of all other nodes (with small packets and with large ones), to the cluster's DNS and to the host outside; from a second pod to
-// the one on the same node; and from the host outside to every Service's NodePort on every node. Results are sorted by kind, from and to.
+// the one on the same node; and from the host outside to every Service's NodePort on every node. Results are sorted by kind, from
+// and to. A client that cannot make its probes does not stop the others: its probes are Untried, and the error says why.
 func Run(ctx context.Context, l lab.Lab) ([]evidence.Probe, error) {
 	clients := map[machine.Machine][]agent.Target{l.Outside().Machine: nodePortTargets(l)}
 	for _, n := range l.Nodes() {
@@ -42,25 +46,47 @@ func Run(ctx context.Context, l lab.Lab) ([]evidence.Probe, error) {
 	// Every client spreads its probes over the same time.
 	spread := time.Duration(total) * time.Second / startsPerSecond
 
+	clientCtx, cancel := context.WithTimeout(ctx, spread+clientLimit)
+	defer cancel()
 	var mu sync.Mutex
 	var all []evidence.Probe
-	group, ctx := errgroup.WithContext(ctx)
+	var failed []string
+	var group sync.WaitGroup
 	for client, targets := range clients {
-		group.Go(func() error {
-			results, err := From(ctx, l, client, agent.Plan{Spacing: spread / time.Duration(len(targets)), Targets: targets})
+		group.Go(func() {
+			results, err := From(clientCtx, l, client, agent.Plan{Spacing: spread / time.Duration(len(targets)), Targets: targets})
 			mu.Lock()
 			defer mu.Unlock()
+			if err != nil {
+				results = untried(targets, err)
+				failed = append(failed, fmt.Sprintf("the probes of %s: %v", client.Name(), err))
+			}
 			all = append(all, results...)
-			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("probes: %w", err)
-	}
+	group.Wait()
 	slices.SortStableFunc(all, func(a, b evidence.Probe) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 	})
+	slices.Sort(failed)
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("probes: %w", context.Cause(ctx))
+	case len(failed) > 0:
+		return all, errors.New(strings.Join(failed, "\n"))
+	}
 	return all, nil
+}
+
+// untried are the results of probes that could not be made.
+func untried(targets []agent.Target, why error) []evidence.Probe {
+	var results []evidence.Probe
+	for _, t := range targets {
+		results = append(results, evidence.Probe{
+			Kind: t.Kind, From: t.From, To: t.To, Target: t.Address, Untried: true, Error: why.Error(),
+		})
+	}
+	return results
 }
 
 func podTargets(l lab.Lab, from lab.Node) []agent.Target {

@@ -24,8 +24,11 @@ func NewConsole(w io.Writer) *Console {
 	return &Console{w: w, color: isTerminal(w) && hasColor()}
 }
 
+// file is what may be a terminal: an *os.File, or what writes to one.
+type file interface{ Fd() uintptr }
+
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := w.(file)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

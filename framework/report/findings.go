@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -44,8 +43,12 @@ func FindingsTable(w io.Writer, r detectors.Report) {
 	}
 	t.Render()
 	for _, f := range r.Findings {
-		if f.Verdict == detectors.Problem && f.Suppressed == nil {
+		switch {
+		case f.Suppressed != nil:
+		case f.Verdict == detectors.Problem:
 			c.explain(f)
+		case f.Verdict == detectors.Unknown:
+			c.doubts(f)
 		}
 	}
 	for _, s := range r.Suppressions {
@@ -66,10 +69,17 @@ func (c *Console) unexplained(r detectors.Report) {
 	if len(r.Unexplained) == 0 {
 		return
 	}
-	fmt.Fprintln(c.w, c.paint(bold, fmt.Sprintf("%d symptoms that no known cause explains:", len(r.Unexplained))))
+	heading := fmt.Sprintf("%d symptoms that no known cause explains", len(r.Unexplained))
+	if len(r.Unexplained) == 1 {
+		heading = "1 symptom that no known cause explains"
+	}
+	if r.Common != "" {
+		heading += "; " + r.Common
+	}
+	fmt.Fprintln(c.w, c.paint(bold, heading+":"))
 	for i, id := range r.Unexplained {
 		if i == maxUnexplained {
-			fmt.Fprintf(c.w, "  and %d more, see -o json\n", len(r.Unexplained)-i)
+			fmt.Fprintf(c.w, "  and %d more, in the table\n", len(r.Unexplained)-i)
 			break
 		}
 		f := r.Findings[slices.IndexFunc(r.Findings, func(f detectors.Finding) bool { return f.ID == id })]
@@ -94,7 +104,7 @@ func (c *Console) what(f detectors.Finding) string {
 // textWidth is how wide the column of summaries may be: what the terminal leaves beside the other three.
 func textWidth(w io.Writer) int {
 	const others, least, most = 48, 40, 90
-	f, ok := w.(*os.File)
+	f, ok := w.(file)
 	if !ok {
 		return most
 	}
@@ -133,13 +143,7 @@ func (c *Console) explain(f detectors.Finding) {
 	if f.Expected != "" {
 		fmt.Fprintf(c.w, "  expected  %s\n  actual    %s\n", f.Expected, f.Actual)
 	}
-	for _, e := range f.Evidence {
-		file := e.File
-		if e.Line > 0 {
-			file = fmt.Sprintf("%s:%d", file, e.Line)
-		}
-		fmt.Fprintf(c.w, "  evidence  %s: %s\n", file, strings.ReplaceAll(e.Text, "\n", "\n            "))
-	}
+	c.evidence(f)
 	for _, id := range f.Explains {
 		fmt.Fprintf(c.w, "  explains  %s\n", id)
 	}
@@ -149,6 +153,32 @@ func (c *Console) explain(f detectors.Finding) {
 		c.remedy("", a.Remedy)
 	}
 	fmt.Fprintf(c.w, "  more      netfault explain %s/%s\n", f.Detector, f.Case)
+}
+
+// doubts writes why a verdict is unknown, unless its row says it all.
+func (c *Console) doubts(f detectors.Finding) {
+	if len(f.Evidence) < 2 {
+		return
+	}
+	fmt.Fprintf(c.w, "\n%s\n", c.paint(bold, fmt.Sprintf("%s cannot tell, for %d reasons:", f.Detector, len(f.Evidence))))
+	c.evidence(f)
+}
+
+// maxEvidence is how many lines of a finding are shown.
+const maxEvidence = 20
+
+func (c *Console) evidence(f detectors.Finding) {
+	for i, e := range f.Evidence {
+		if i == maxEvidence {
+			fmt.Fprintf(c.w, "  and %d more, which -o json has\n", len(f.Evidence)-i)
+			return
+		}
+		file := e.File
+		if e.Line > 0 {
+			file = fmt.Sprintf("%s:%d", file, e.Line)
+		}
+		fmt.Fprintf(c.w, "  evidence  %s: %s\n", file, strings.ReplaceAll(e.Text, "\n", "\n            "))
+	}
 }
 
 // remedy writes commands under a heading.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -24,6 +25,32 @@ func TestFindingsTableShowsTheRemedy(t *testing.T) {
 		"or, somebody else does it:\n            n3# true", "quiet"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+}
+
+// What could not be judged is told with all its reasons, and what nothing explains with what it has in common.
+func TestFindingsTableShowsDoubts(t *testing.T) {
+	unknown := detectors.Finding{Detector: "stale-vtep", Verdict: detectors.Unknown, Summary: "cannot tell"}
+	for i := range maxEvidence + 2 {
+		unknown.Evidence = append(unknown.Evidence, detectors.Line{File: fmt.Sprintf("nodes/n%d/ip-link.json", i), Text: "missing"})
+	}
+	known := unknown
+	known.Detector, known.Suppressed = "suppressed-one", &detectors.Suppression{}
+	symptom := detectors.Finding{ID: "a", Detector: "pod-reachability", Verdict: detectors.Problem, Summary: "n1 gets no answer"}
+	var out bytes.Buffer
+	FindingsTable(&out, detectors.Report{
+		Findings: []detectors.Finding{unknown, known, symptom}, Unexplained: []string{"a"}, Common: "all of it concerns n1",
+	})
+	for _, want := range []string{"stale-vtep cannot tell, for 22 reasons:", "evidence  nodes/n0/ip-link.json: missing", "nodes/n19/", "and 2 more, which -o json has",
+		"1 symptom that no known cause explains; all of it concerns n1:"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+	for _, not := range []string{"nodes/n20/", "suppressed-one cannot"} {
+		if strings.Contains(out.String(), not) {
+			t.Errorf("%q in:\n%s", not, out.String())
 		}
 	}
 }

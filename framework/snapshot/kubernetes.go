@@ -32,7 +32,9 @@ func kubernetes(ctx context.Context, api machine.Machine, dir string) error {
 		wg.Go(func() {
 			argv := append(append([]string{"kubectl"}, o.argv...), "-o", "json")
 			errs[i] = collect.WriteCluster(dir, o.file, func(w io.Writer) error {
-				return api.Run(ctx, machine.Command{Argv: argv, Stdout: w})
+				return within(ctx, clusterLimit, func(ctx context.Context) error {
+					return api.Run(ctx, machine.Command{Argv: argv, Stdout: w})
+				})
 			})
 		})
 	}

@@ -54,8 +54,12 @@ func TestKubernetes(t *testing.T) {
 		}
 	}
 	// What failed is missing, and not cut short.
-	if left, err := os.ReadDir(filepath.Join(dir, "cluster")); err != nil || len(left) != 4 {
+	if left, err := os.ReadDir(filepath.Join(dir, "cluster")); err != nil || len(left) != 5 {
 		t.Errorf("files are %v, %v", left, err)
+	}
+	why, err := os.ReadFile(filepath.Join(dir, "cluster", evidence.ErrorsFile))
+	if err != nil || string(why) != "daemonsets.json: no daemonsets\n" {
+		t.Errorf("%q, %v", why, err)
 	}
 	if slices.ContainsFunc(api.ran, func(line string) bool { return strings.Contains(line, "secret") }) {
 		t.Errorf("ran %q", api.ran)

@@ -3,6 +3,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -14,9 +15,18 @@ import (
 	"github.com/netfault/netfault/framework/probe"
 )
 
+// How long an answer may take. A node with hundreds of thousands of connections takes some 10 s on a slow machine, and kubectl 1 s;
+// what is stuck must not keep the rest from being judged.
+const (
+	nodeLimit    = time.Minute
+	clusterLimit = 30 * time.Second
+)
+
 // Take writes a bundle of the lab into dir, which must not exist or be empty, and returns the probes in it. First the nodes are
 // read, side by side, and what Kubernetes says, where there is one; then the probes run, and what counts is read again, so that
 // what the probes made a counter do can be seen. Tool is the program and its version.
+//
+// What cannot be had does not stop the rest: the error is a *collect.IncompleteError then, and the bundle can be judged.
 func Take(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, error) {
 	var probes []evidence.Probe
 	var sources []collect.Source
@@ -28,11 +38,13 @@ func Take(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, e
 	info := evidence.Info{Version: evidence.LayoutVersion, CollectedAt: time.Now().UTC(), Cluster: l.Name(), Tool: tool}
 	err := collect.Gather(ctx, dir, info, sources,
 		func(dir string) error {
-			leases, err := l.Leases(ctx)
-			if err != nil {
-				return err
-			}
-			return collect.WriteLeases(dir, leases)
+			return collect.WriteLeases(dir, func() (leases []evidence.Lease, err error) {
+				err = within(ctx, clusterLimit, func(ctx context.Context) error {
+					leases, err = l.Leases(ctx)
+					return err
+				})
+				return leases, err
+			})
 		},
 		func(dir string) error {
 			if l.API() == nil {
@@ -42,10 +54,8 @@ func Take(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, e
 		},
 		func(dir string) error {
 			var err error
-			if probes, err = probe.Run(ctx, l); err != nil {
-				return fmt.Errorf("probes: %w", err)
-			}
-			return collect.WriteProbes(dir, probes)
+			probes, err = probe.Run(ctx, l)
+			return errors.Join(err, collect.WriteProbes(dir, probes))
 		},
 		func(dir string) error { return collect.GatherLater(ctx, dir, sources) },
 	)
@@ -63,5 +73,18 @@ func (s source) Node(ctx context.Context, w io.Writer) error { return s.run(ctx,
 func (s source) Later(ctx context.Context, w io.Writer) error { return s.run(ctx, w, "later") }
 
 func (s source) run(ctx context.Context, w io.Writer, command string) error {
-	return s.Run(ctx, machine.Command{Argv: []string{s.agent, command}, Stdout: w})
+	return within(ctx, nodeLimit, func(ctx context.Context) error {
+		return s.Run(ctx, machine.Command{Argv: []string{s.agent, command}, Stdout: w})
+	})
+}
+
+// within calls f with a context that ends after limit, and says so if that is what ended f.
+func within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := f(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("no answer within %v: %w", limit, err)
+	}
+	return err
 }

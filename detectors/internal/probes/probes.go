@@ -40,6 +40,7 @@ func (s Symptom) Detect(_ context.Context, b *evidence.Bundle) []detectors.Findi
 		return why.Findings()
 	}
 	var found []detectors.Finding
+	var missed untried
 	tried, judged := 0, 0
 	index := map[[2]string]int{}
 	for _, p := range probes {
@@ -47,6 +48,10 @@ func (s Symptom) Detect(_ context.Context, b *evidence.Bundle) []detectors.Findi
 			continue
 		}
 		tried++
+		if p.Untried {
+			missed.add(p)
+			continue
+		}
 		f := s.Judge(p)
 		if f.Verdict == detectors.NotApplicable {
 			continue
@@ -69,6 +74,8 @@ func (s Symptom) Detect(_ context.Context, b *evidence.Bundle) []detectors.Findi
 	switch {
 	case tried == 0:
 		return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: fmt.Sprintf("no %s probes were run", s.Kind)}}
+	case len(missed) > 0:
+		return append(found, missed.findings(s.Kind)...)
 	case judged == 0:
 		return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: fmt.Sprintf("none of %d %s probes tells", tried, s.Kind)}}
 	case len(found) == 0:
@@ -78,6 +85,44 @@ func (s Symptom) Detect(_ context.Context, b *evidence.Bundle) []detectors.Findi
 		}}
 	}
 	return found
+}
+
+// untried are the probes that were not tried, by the reason for that, in the order in which each reason is met first.
+type untried []missedProbes
+
+type missedProbes struct {
+	first evidence.Probe
+	// from is the node that all of them are from, if it is one.
+	from  string
+	count int
+}
+
+func (u *untried) add(p evidence.Probe) {
+	for i := range *u {
+		m := &(*u)[i]
+		if m.first.Error != p.Error {
+			continue
+		}
+		m.count++
+		if m.from != p.From {
+			m.from = ""
+		}
+		return
+	}
+	*u = append(*u, missedProbes{first: p, from: p.From, count: 1})
+}
+
+func (u *untried) findings(kind string) []detectors.Finding {
+	var why detectors.Doubts
+	for _, m := range *u {
+		of := ""
+		if m.from != "" {
+			of = " of " + m.from
+		}
+		why.Add(m.from, detectors.Line{File: evidence.ProbesFile, At: m.first.Pos,
+			Text: detectors.OneLine(fmt.Sprintf("%d %s probes%s were not tried: %s", m.count, kind, of, reason(m.first)))})
+	}
+	return why.Findings()
 }
 
 // Unanswered is the case of all detectors that look for answers.

@@ -178,8 +178,8 @@ func (o *Options) complete() error {
 			progress(step)
 		}
 	}
-	if !labName.MatchString(o.Name) {
-		return fmt.Errorf("%q cannot be a lab's name: want up to 31 lower-case letters, digits and '-'", o.Name)
+	if err := lab.CheckName(o.Name); err != nil {
+		return err
 	}
 	if o.Nodes < 2 || o.Nodes > MaxNodes {
 		return fmt.Errorf("a kind lab of %d nodes cannot be made: want 2 to %d", o.Nodes, MaxNodes)
@@ -225,8 +225,8 @@ func (l *Lab) build(ctx context.Context, o Options, agent string, m *manifest) e
 
 // Open returns the lab of that name, which must be up.
 func Open(ctx context.Context, name string) (*Lab, error) {
-	if !labName.MatchString(name) {
-		return nil, fmt.Errorf("%q cannot be a lab's name", name)
+	if err := lab.CheckName(name); err != nil {
+		return nil, err
 	}
 	e, err := engine.Find(ctx)
 	if err != nil {

@@ -12,14 +12,15 @@ import (
 	"sigs.k8s.io/kind/pkg/cluster"
 
 	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
 )
 
 // Remove removes the lab's containers and its folder, whole or not. It is no error if there is nothing to remove. A
 // cluster that is not netfault's own is never touched.
 func Remove(ctx context.Context, name string) error {
-	if !labName.MatchString(name) {
-		return fmt.Errorf("%q cannot be a lab's name", name)
+	if err := lab.CheckName(name); err != nil {
+		return err
 	}
 	e, err := engine.Find(ctx)
 	if err != nil {
@@ -91,7 +92,7 @@ func List(ctx context.Context) (names []string, hangs string, err error) {
 		return nil, "", err
 	}
 	for _, e := range entries {
-		if e.IsDir() && labName.MatchString(e.Name()) {
+		if e.IsDir() && lab.CheckName(e.Name()) == nil {
 			names = append(names, e.Name())
 		}
 	}
@@ -108,7 +109,7 @@ func List(ctx context.Context) (names []string, hangs string, err error) {
 	}
 	for _, c := range clusters {
 		name, ok := strings.CutPrefix(c, clusterPrefix)
-		if !ok || !labName.MatchString(name) || slices.Contains(names, name) {
+		if !ok || lab.CheckName(name) != nil || slices.Contains(names, name) {
 			continue
 		}
 		ours, err := isOurs(ctx, e, name)

@@ -6,14 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
 )
-
-// labName keeps names short enough for host names.
-var labName = regexp.MustCompile(`^[a-z0-9][-a-z0-9]{0,30}$`)
 
 // stateRoot holds one folder for each lab, with its journal and its owner; apart from the embedded labs' folders, since
 // names may be the same. It is on a tmpfs where there is one, since a cluster does not outlive a restart in use, either.

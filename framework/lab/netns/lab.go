@@ -131,8 +131,8 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
-	if !labName.MatchString(o.Name) {
-		return nil, fmt.Errorf("%q cannot be a lab's name: want up to 31 lower-case letters, digits and '-'", o.Name)
+	if err := lab.CheckName(o.Name); err != nil {
+		return nil, err
 	}
 	if o.Nodes < 2 || o.Nodes > MaxNodes {
 		return nil, fmt.Errorf("a lab of %d nodes cannot be made: want 2 to %d", o.Nodes, MaxNodes)

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/wait"
 )
@@ -21,8 +22,8 @@ const removeLimit = 30 * time.Second
 // Remove ends the lab and everything in it, whole or not, and returns once none of its processes is left. It is no
 // error if there is nothing to remove. It touches only processes that carry the lab's mark, and the lab's folder.
 func Remove(ctx context.Context, name string) error {
-	if !labName.MatchString(name) {
-		return fmt.Errorf("%q cannot be a lab's name", name)
+	if err := lab.CheckName(name); err != nil {
+		return err
 	}
 	err := wait.Until(ctx, removeLimit, "the end of lab "+name, func(context.Context) error {
 		left, err := firstProcesses(name)

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"github.com/netfault/netfault/framework/lab"
@@ -15,9 +14,6 @@ import (
 
 // stateRoot holds one folder for each lab. It is on a tmpfs, so that it ends with the lab when the machine restarts.
 const stateRoot = "/run/netfault"
-
-// labName keeps names short enough for paths and host names.
-var labName = regexp.MustCompile(`^[a-z0-9][-a-z0-9]{0,30}$`)
 
 // record is lab.json: what cannot be read off the processes.
 type record struct {
@@ -86,7 +82,7 @@ func List() ([]string, error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if e.IsDir() && labName.MatchString(e.Name()) && !slices.Contains(names, e.Name()) {
+		if e.IsDir() && lab.CheckName(e.Name()) == nil && !slices.Contains(names, e.Name()) {
 			names = append(names, e.Name())
 		}
 	}

@@ -1,0 +1,113 @@
+package scenarios_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/all"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/collect"
+	"github.com/netfault/netfault/framework/labs"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/snapshot"
+	"github.com/netfault/netfault/framework/tools"
+	"github.com/netfault/netfault/framework/wait"
+)
+
+// Whoever needs a verdict needs it most where something is broken beyond what was thought of.
+var _ = Describe("a lab of which a part has ended", Label("incomplete"), func() {
+	It("is judged: what could not be had is unknown, and the rest is not", func(ctx context.Context) {
+		found := labs.Found{Kind: labs.Netns, Name: fmt.Sprintf("e2e-incomplete-%d", os.Getpid())}
+		DeferCleanup(found.Remove)
+		l, err := labs.Up(ctx, labs.Options{Kind: found.Kind, Name: found.Name, Flannel: tools.FlannelVersion(), Owned: true})
+		Expect(err).NotTo(HaveOccurred())
+		systemctl := func(node int, verb, service string) {
+			GinkgoHelper()
+			_, err := machine.Output(ctx, l.Nodes()[node], "systemctl", verb, service)
+			Expect(err).NotTo(HaveOccurred())
+		}
+
+		By("etcd has stopped")
+		systemctl(0, "stop", "etcd")
+		report, missing := judgePartly(ctx, found)
+		Expect(missing).To(ContainSubstring("leases: "))
+		Expect(verdicts(report, "stale-vtep")).To(HaveKeyWithValue(detectors.Unknown, ContainSubstring("cluster/leases.json: missing: leases: ")))
+		Expect(verdicts(report, "pod-reachability")).To(HaveKey(detectors.Clean))
+		systemctl(0, "start", "etcd")
+
+		By("a pod has stopped")
+		systemctl(1, "stop", "pod")
+		report, missing = judgePartly(ctx, found)
+		Expect(missing).To(ContainSubstring("the probes of pod-n2: pod-n2 does not run"))
+		Expect(verdicts(report, "stale-vtep")).To(HaveKey(detectors.Clean))
+		Expect(verdicts(report, "pod-reachability")).To(And(
+			HaveKey(detectors.Problem), HaveKeyWithValue(detectors.Unknown, ContainSubstring("2 pod probes of n2 were not tried: pod-n2 does not run"))))
+		Expect(report.Common).To(Equal("all of it goes to n2"))
+		systemctl(1, "start", "pod")
+
+		By("a machine has ended")
+		killFirst(ctx, found.Name, "n3")
+		report, missing = judgePartly(ctx, found)
+		Expect(missing).To(ContainSubstring("collect node n3: n3 does not run"))
+		Expect(verdicts(report, "stale-vtep")).To(HaveKeyWithValue(detectors.Unknown, ContainSubstring("nodes/n3/ip-link.json: missing: n3 does not run")))
+		Expect(verdicts(report, "pod-reachability")).To(And(HaveKey(detectors.Problem), HaveKey(detectors.Unknown)))
+	})
+})
+
+// judgePartly judges the lab as it is now, and returns what could not be had.
+func judgePartly(ctx context.Context, found labs.Found) (report detectors.Report, missing string) {
+	GinkgoHelper()
+	l, err := found.OpenPartly(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	dir := filepath.Join(GinkgoT().TempDir(), "bundle")
+	_, err = snapshot.Take(ctx, l, "netfault e2e", dir)
+	_, ok := errors.AsType[*collect.IncompleteError](err)
+	Expect(ok).To(BeTrue(), "%v", err)
+	b, err2 := evidence.Open(dir)
+	Expect(err2).NotTo(HaveOccurred())
+	defer b.Close()
+	return detectors.Run(ctx, b, all.Detectors()), err.Error()
+}
+
+// verdicts are those of one detector, each with a summary.
+func verdicts(report detectors.Report, detector string) map[detectors.Verdict]string {
+	found := map[detectors.Verdict]string{}
+	for _, f := range report.Findings {
+		if f.Detector == detector {
+			found[f.Verdict] = f.Summary
+		}
+	}
+	return found
+}
+
+// killFirst kills the first process of a machine of the embedded lab, and returns once it is gone.
+func killFirst(ctx context.Context, lab, name string) {
+	GinkgoHelper()
+	mark := fmt.Sprintf("\x00init\x00--lab=%s\x00--machine=%s\x00", lab, name)
+	Expect(wait.Until(ctx, 10*time.Second, name+" to end", func(context.Context) error {
+		entries, err := os.ReadDir("/proc")
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			pid, err := strconv.Atoi(e.Name())
+			line, errRead := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+			if err != nil || errRead != nil || !strings.Contains(string(line), mark) {
+				continue
+			}
+			return errors.Join(fmt.Errorf("process %d is there", pid), syscall.Kill(pid, syscall.SIGKILL))
+		}
+		return nil
+	})).To(Succeed())
+}
