@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/labs"
 )
 
@@ -20,7 +21,7 @@ func TestOnlyLab(t *testing.T) {
 		want labs.Found
 		says string
 	}{
-		"none":          {notFound(), labs.Found{}, "there is none at all: `netfault lab up` makes one"},
+		"none":          {notFound(), labs.Found{}, "there is none at all: `" + lab.Command("lab", "lab up") + "` makes one"},
 		"one":           {notFound(one), one, "the only one there is: --lab=one"},
 		"two":           {notFound(one, two), labs.Found{}, "name one with --lab, of one two"},
 		"another error": {errors.New("no /proc"), labs.Found{}, "no /proc"},

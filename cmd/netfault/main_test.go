@@ -2,8 +2,10 @@ package main
 
 import (
 	"os"
+	"strconv"
 	"testing"
 
+	"github.com/netfault/netfault/detectors/all"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -23,6 +25,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("BUNDLES", bundles+"/../../fixtures/bundles")
 			env.Setenv("NL", "\n")
 			env.Setenv("BELL", "\a")
+			env.Setenv("DETECTORS", strconv.Itoa(len(all.Detectors())))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "full": full},

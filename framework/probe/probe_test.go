@@ -81,8 +81,8 @@ func TestRunWithoutAPod(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	// n2's pod calls two Services, the other pod, DNS and the host outside.
-	if untried != 5 || len(results) != 16 {
+	// n2's pod calls two Services, the other pod with small and with large packets, DNS and the host outside.
+	if untried != 6 || len(results) != 18 {
 		t.Errorf("%d of %d probes are untried", untried, len(results))
 	}
 }
