@@ -22,7 +22,7 @@ QUIET := --ginkgo.succinct --ginkgo.silence-skips --ginkgo.fail-on-empty
 GO_BUILD := CGO_ENABLED=0 go build -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools node-image e2e suite test conformance evaluator lint bench bench-kind fixtures clean check-lab root
+.PHONY: help build tools node-image e2e suite test test-root conformance evaluator lint bench bench-kind fixtures clean check-lab root
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -64,20 +64,25 @@ test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no 
 	@command -v gcc >/dev/null || { echo "the race detector needs gcc; make tools installs it" >&2; exit 1; }
 	CGO_ENABLED=1 go test -race ./...
 
+# Those with tests in network namespaces, of root's view, of what root may.
+ROOT_TESTS := $(addprefix ./framework/,capture collect/... internal/... kstate tcpskew tools twrecycle/...)
+test-root: root ## the unit tests that need root
+	CGO_ENABLED=0 go test -exec='$(SUDO) $(ENV)' $(ROOT_TESTS)
+
 conformance: root ## hold the emulated tcp_tw_recycle against measurements of real kernels (VECTORS=FILE for others)
 	@CGO_ENABLED=0 go build -o bin/ ./hack/conformance
-	@$(SUDO) bin/conformance $(VECTORS)
+	@$(SUDO) $(ENV) bin/conformance $(VECTORS)
 
 evaluator: root ## hold the evaluator of iptables rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
 	@CGO_ENABLED=0 go test -c -o bin/iptables.test ./detectors/iptables
-	@$(SUDO) env NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
+	@$(SUDO) $(ENV) NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
 
 lint: ## gofmt, go vet, staticcheck, actionlint
 	@bad=$$(gofmt -l cmd detectors framework hack kind-configs scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }
 	go vet ./...
 	go tool -modfile=hack/lint/go.mod staticcheck ./...
 	go tool -modfile=hack/lint/go.mod actionlint
-	@for s in .ci/run hack/*.sh; do bash -n $$s || exit 1; done
+	@for s in .ci/* hack/*.sh; do bash -n $$s || exit 1; done
 
 bench fixtures: LAB = netns
 
