@@ -1,14 +1,17 @@
 # netfault: the commands that people and CI run. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
+# Labs are root's: an ordinary user gets there by sudo. With ROOTLESS=1, or where there is no sudo, it is root of a user
+# namespace, who can have embedded labs.
+SUDO := $(if $(filter-out 0,$(ROOTLESS)),hack/rootless,$(if $(filter 0,$(shell id -u)),,$(if $(shell command -v sudo),sudo,hack/rootless)))
+NO_ROOT := $(filter hack/rootless,$(SUDO))
 # netns, kind, or auto: kind where a container engine answers and a node image can be had, netns elsewhere.
-LAB ?= auto
+LAB ?= $(if $(NO_ROOT),netns,auto)
 # Labels of the suite, such as a scenario's name; empty for all but the long one.
 FOCUS ?=
 VECTORS ?= framework/twrecycle/testdata/vectors.json
 RULESETS ?= 2000
 OUT := out/$(LAB)
-SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # As an ordinary user: where root, who makes the labs, finds what this user has built, also if HOME is not the account's.
 export NETFAULT_CACHE ?= $(if $(SUDO),$(HOME)/.cache/netfault)
 # What a run as root needs to know of the user's settings: where Go is, and those of these that are set. An ordinary user's
@@ -16,7 +19,7 @@ export NETFAULT_CACHE ?= $(if $(SUDO),$(HOME)/.cache/netfault)
 SETTINGS := NETFAULT_CACHE FLANNEL_VERSION NODE_IMAGE KIND_EXPERIMENTAL_PROVIDER CONTAINERS_CONF DOCKER_HOST DOCKER_CONFIG
 ENV := env PATH="$(PATH):/usr/local/sbin:/usr/sbin:/sbin" $(foreach v,$(SETTINGS),$(if $($(v)),$(v)="$($(v))"))
 # Behind a command that writes into out/ as root: what it has written is the user's, and its exit code stays.
-GIVE_OUT := $(if $(SUDO),; status=$$?; sudo chown -R "$$(id -u):$$(id -g)" out && exit $$status)
+GIVE_OUT := $(if $(filter sudo,$(SUDO)),; status=$$?; sudo chown -R "$$(id -u):$$(id -g)" out && exit $$status)
 # Nothing is printed of specs that are skipped, and picking none is an error.
 QUIET := --ginkgo.succinct --ginkgo.silence-skips --ginkgo.fail-on-empty
 GO_BUILD := CGO_ENABLED=0 go build -trimpath
@@ -35,20 +38,21 @@ tools: build ## install what is missing and build etcd, flanneld and CoreDNS (FL
 
 check-lab:
 	@case "$(LAB)" in netns|kind|auto) ;; *) echo "LAB=$(LAB): want netns, kind or auto" >&2; exit 2;; esac
+	@[ -z "$(NO_ROOT)" ] || [ "$(LAB)" = netns -a -z "$(filter-out 0,$(KEEP))" ] || { echo "without root there are embedded labs alone, which end with the run: LAB=netns, without KEEP" >&2; exit 2; }
 
-# Labs are root's.
+# The machine's own root.
 root:
-	@[ -z "$(SUDO)" ] || command -v sudo >/dev/null || { echo "root is needed, and sudo is not installed: run make as root" >&2; exit 2; }
+	@[ -z "$(NO_ROOT)" ] || { echo "this needs the machine's own root: run make as root, or with sudo installed and without ROOTLESS" >&2; exit 2; }
 
 node-image: root ## build a kind node image without a container registry, for LAB=kind (10 to 15 minutes from nothing)
 	@$(MAKE) --no-print-directory tools LAB=kind
 	@$(GO_BUILD) -o bin/ ./hack/node-image
 	@$(ENV) bin/node-image
 
-e2e: check-lab root build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KEEP=1 keeps the lab of a failure); reports in out/LAB/
+e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
 	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && $(MAKE) --no-print-directory suite LAB=$$lab
 
-suite: root tools
+suite: tools
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@mkdir -p $(OUT)
 ifeq ($(FOCUS),)
@@ -73,7 +77,7 @@ conformance: root ## hold the emulated tcp_tw_recycle against measurements of re
 	@CGO_ENABLED=0 go build -o bin/ ./hack/conformance
 	@$(SUDO) $(ENV) bin/conformance $(VECTORS)
 
-evaluator: root ## hold the evaluator of iptables rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
+evaluator: ## hold the evaluator of iptables rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
 	@CGO_ENABLED=0 go test -c -o bin/iptables.test ./detectors/iptables
 	@$(SUDO) $(ENV) NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
 
@@ -82,11 +86,11 @@ lint: ## gofmt, go vet, staticcheck, actionlint
 	go vet ./...
 	go tool -modfile=hack/lint/go.mod staticcheck ./...
 	go tool -modfile=hack/lint/go.mod actionlint
-	@for s in .ci/* hack/*.sh; do bash -n $$s || exit 1; done
+	@for s in .ci/* hack/*.sh hack/rootless; do bash -n $$s || exit 1; done
 
 bench fixtures: LAB = netns
 
-bench: root tools ## time the lab from 3 to 30 nodes, stale-vtep at 100 to 5,000 nodes, and pod-snat beside iptables-legacy-save
+bench: tools ## time the lab from 3 to 30 nodes, stale-vtep at 100 to 5,000 nodes, and pod-snat beside iptables-legacy-save
 	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/netns
 	@$(SUDO) $(ENV) bin/netns.test -test.run=none -test.bench=. -test.benchtime=3x
 	go test -run=none -bench=StaleVTEP -benchtime=1x -timeout=30m ./detectors/stalevtep
@@ -99,7 +103,7 @@ bench-kind: root tools ## time a bare kind cluster beside the whole suite on one
 	@CGO_ENABLED=0 go build -o bin/ ./hack/bench-kind
 	@$(SUDO) $(ENV) bin/bench-kind bin/e2e.test -test.run=TestScenarios -lab=kind --ginkgo.label-filter=fault $(QUIET) --ginkgo.no-color
 
-fixtures: root tools ## record fixtures/bundles anew, from real runs of every scenario (FOCUS=stale-vtep: of that one, and no other's)
+fixtures: tools ## record fixtures/bundles anew, from real runs of every scenario (FOCUS=stale-vtep: of that one, and no other's)
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@rm -rf out/fixtures && mkdir -p out/fixtures/bundles
 	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -out=$(CURDIR)/out/fixtures -record $(QUIET) --ginkgo.label-filter='fault$(if $(FOCUS), && ($(FOCUS)))' $(GIVE_OUT)
