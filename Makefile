@@ -14,9 +14,10 @@ RULESETS ?= 2000
 OUT := out/$(LAB)
 # As an ordinary user: where root, who makes the labs, finds what this user has built, also if HOME is not the account's.
 export NETFAULT_CACHE ?= $(if $(SUDO),$(HOME)/.cache/netfault)
-# What a run as root needs to know of the user's settings: where Go is, and those of these that are set. An ordinary user's
-# PATH lacks the sbin folders, which root needs.
-SETTINGS := NETFAULT_CACHE FLANNEL_VERSION NODE_IMAGE KIND_EXPERIMENTAL_PROVIDER CONTAINERS_CONF DOCKER_HOST DOCKER_CONFIG
+# What a run as root needs to know of the user's settings: where Go is, and those of these that are set, by which modules and
+# images are downloaded, too. An ordinary user's PATH lacks the sbin folders, which root needs.
+SETTINGS := NETFAULT_CACHE FLANNEL_VERSION NODE_IMAGE KIND_EXPERIMENTAL_PROVIDER CONTAINERS_CONF DOCKER_HOST DOCKER_CONFIG \
+  GOPROXY GOSUMDB GOPRIVATE GOFLAGS HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
 ENV := env PATH="$(PATH):/usr/local/sbin:/usr/sbin:/sbin" $(foreach v,$(SETTINGS),$(if $($(v)),$(v)="$($(v))"))
 # Behind a command that writes into out/ as root: what it has written is the user's, and its exit code stays.
 GIVE_OUT := $(if $(filter sudo,$(SUDO)),; status=$$?; sudo chown -R "$$(id -u):$$(id -g)" out && exit $$status)
