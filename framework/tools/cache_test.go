@@ -56,6 +56,7 @@ func TestCachesOf(t *testing.T) {
 func TestFindNamesTheCache(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("NETFAULT_CACHE", dir)
+	t.Setenv("SUDO_UID", "") // root's own cache is not this test's
 	for what, find := range map[string]func() error{
 		"etcd":    func() error { _, err := Etcd().Find(); return err },
 		"dockerd": func() error { _, err := FindDocker(); return err },
