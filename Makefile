@@ -1,8 +1,12 @@
 # netfault: the commands that people and CI run. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
+# Labs are root's: an ordinary user gets there by sudo. With ROOTLESS=1, or where there is no sudo, it is root of a user
+# namespace, who can have embedded labs.
+SUDO := $(if $(filter-out 0,$(ROOTLESS)),hack/rootless,$(if $(filter 0,$(shell id -u)),,$(if $(shell command -v sudo),sudo,hack/rootless)))
+NO_ROOT := $(filter hack/rootless,$(SUDO))
 # netns, kind, or auto: kind where a container engine answers and a node image can be had, netns elsewhere.
-LAB ?= auto
+LAB ?= $(if $(NO_ROOT),netns,auto)
 # Labels of the suite, such as a scenario's name; empty for all but the long one.
 FOCUS ?=
 VECTORS ?= framework/twrecycle/testdata/vectors.json
@@ -10,17 +14,23 @@ RULESETS ?= 2000
 # How many commands `make chaos` ends.
 N ?= 200
 OUT := out/$(LAB)
-SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-export NETFAULT_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/netfault
-# What a run as root needs to know of the user's settings: where Go is, and those of these that are set.
-SETTINGS := FLANNEL_VERSION NODE_IMAGE KIND_EXPERIMENTAL_PROVIDER CONTAINERS_CONF DOCKER_HOST DOCKER_CONFIG NO_COLOR TERM
-ENV := env PATH="$(PATH)" NETFAULT_CACHE=$(NETFAULT_CACHE) $(foreach v,$(SETTINGS),$(if $($(v)),$(v)="$($(v))"))
+# As an ordinary user: where root, who makes the labs, finds what this user has built, also if HOME is not the account's.
+export NETFAULT_CACHE ?= $(if $(SUDO),$(HOME)/.cache/netfault)
+# What a run as root needs to know of the user's settings: where Go is, and those of these that are set, by which modules and
+# images are downloaded, too. An ordinary user's PATH lacks the sbin folders, which root needs.
+SETTINGS := NETFAULT_CACHE FLANNEL_VERSION NODE_IMAGE KIND_EXPERIMENTAL_PROVIDER CONTAINERS_CONF DOCKER_HOST DOCKER_CONFIG NO_COLOR TERM \
+  GOPROXY GOSUMDB GOPRIVATE GOFLAGS HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
+ENV := env PATH="$(PATH):/usr/local/sbin:/usr/sbin:/sbin" $(foreach v,$(SETTINGS),$(if $($(v)),$(v)="$($(v))"))
+# Before a command that cleans up when it is ended: the shell must not be gone before. Behind one that writes into out/ as root: what
+# it has written is the user's, and its exit code stays.
+WAIT_FOR := $(if $(filter sudo,$(SUDO)),trap : INT TERM HUP;,exec)
+GIVE_OUT := $(if $(filter sudo,$(SUDO)),; status=$$?; sudo chown -R "$$(id -u):$$(id -g)" out && exit $$status)
 # Nothing is printed of specs that are skipped, and picking none is an error.
 QUIET := --ginkgo.succinct --ginkgo.silence-skips --ginkgo.fail-on-empty
 GO_BUILD := CGO_ENABLED=0 go build -trimpath
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools node-image e2e suite test conformance evaluator lint chaos bench bench-kind fixtures clean check-lab
+.PHONY: help build tools node-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -33,13 +43,18 @@ tools: build ## install what is missing and build etcd, flanneld and CoreDNS (FL
 
 check-lab:
 	@case "$(LAB)" in netns|kind|auto) ;; *) echo "LAB=$(LAB): want netns, kind or auto" >&2; exit 2;; esac
+	@[ -z "$(NO_ROOT)" ] || [ "$(LAB)" = netns -a -z "$(filter-out 0,$(KEEP))" ] || { echo "without root there are embedded labs alone, which end with the run: LAB=netns, without KEEP" >&2; exit 2; }
 
-node-image: ## build a kind node image without a container registry, for LAB=kind (10 to 15 minutes from nothing)
+# The machine's own root.
+root:
+	@[ -z "$(NO_ROOT)" ] || { echo "this needs the machine's own root: run make as root, or with sudo installed and without ROOTLESS" >&2; exit 2; }
+
+node-image: root ## build a kind node image without a container registry, for LAB=kind (10 to 15 minutes from nothing)
 	@$(MAKE) --no-print-directory tools LAB=kind
 	@$(GO_BUILD) -o bin/ ./hack/node-image
 	@$(ENV) bin/node-image
 
-e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KEEP=1 keeps the lab of a failure); reports in out/LAB/
+e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
 	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && exec $(MAKE) --no-print-directory suite LAB=$$lab
 
 # What makes labs is executed in place of its shell, so that make waits for it when a signal ends the run: it clears up.
@@ -51,34 +66,39 @@ ifeq ($(FOCUS),)
 	@exec $(SUDO) $(ENV) bin/$(LAB).test -test.v > >(grep -E '^(---|ok|PASS|FAIL|    )')
 endif
 	@color=; [ -t 1 ] && [ -z "$$NO_COLOR" ] && [ "$$TERM" != dumb ] || color=--ginkgo.no-color; \
-	exec $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
-	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml
+	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
+	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml $(GIVE_OUT)
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json"
 
 chaos: LAB := $(if $(filter auto,$(LAB)),netns,$(LAB))
 chaos: check-lab tools ## end netfault N times in random ways at random moments, and reset once each time (LAB=netns or kind; SEED=... repeats the choices)
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@mkdir -p out/chaos
-	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=5h -lab=$(LAB) -out=$(CURDIR)/out/chaos -rounds=$(N) $(if $(SEED),--ginkgo.seed=$(SEED)) $(QUIET) --ginkgo.no-color --ginkgo.label-filter=chaos
+	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=5h -lab=$(LAB) -out=$(CURDIR)/out/chaos -rounds=$(N) $(if $(SEED),--ginkgo.seed=$(SEED)) $(QUIET) --ginkgo.no-color --ginkgo.label-filter=chaos $(GIVE_OUT)
 
 test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no root needed
 	@command -v gcc >/dev/null || { echo "the race detector needs gcc; make tools installs it" >&2; exit 1; }
 	CGO_ENABLED=1 go test -race ./...
 
-conformance: ## hold the emulated tcp_tw_recycle against measurements of real kernels (VECTORS=FILE for others)
+# Those with tests in network namespaces, of root's view, of what root may.
+ROOT_TESTS := $(addprefix ./framework/,capture collect/... internal/... kstate tcpskew tools twrecycle/...)
+test-root: root ## the unit tests that need root
+	CGO_ENABLED=0 go test -exec='$(SUDO) $(ENV)' $(ROOT_TESTS)
+
+conformance: root ## hold the emulated tcp_tw_recycle against measurements of real kernels (VECTORS=FILE for others)
 	@CGO_ENABLED=0 go build -o bin/ ./hack/conformance
-	@$(SUDO) bin/conformance $(VECTORS)
+	@$(SUDO) $(ENV) bin/conformance $(VECTORS)
 
 evaluator: ## hold the evaluator of iptables rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
 	@CGO_ENABLED=0 go test -c -o bin/iptables.test ./detectors/iptables
-	@$(SUDO) env NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
+	@$(SUDO) $(ENV) NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
 
 lint: ## gofmt, go vet, staticcheck, actionlint
 	@bad=$$(gofmt -l cmd detectors framework hack kind-configs scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }
 	go vet ./...
 	go tool -modfile=hack/lint/go.mod staticcheck ./...
 	go tool -modfile=hack/lint/go.mod actionlint
-	@for s in .ci/run hack/*.sh; do bash -n $$s || exit 1; done
+	@for s in .ci/* hack/*.sh hack/rootless; do bash -n $$s || exit 1; done
 
 bench fixtures: LAB = netns
 
@@ -91,17 +111,17 @@ bench: tools ## time the lab from 3 to 30 nodes, make the largest that Linux's d
 	@$(SUDO) bin/iptables.test -test.run=none -test.bench=PodSNAT -test.benchtime=3x
 
 bench-kind: LAB = kind
-bench-kind: tools ## time a bare kind cluster beside the whole suite on one of the same configuration, step by step
+bench-kind: root tools ## time a bare kind cluster beside the whole suite on one of the same configuration, step by step
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@CGO_ENABLED=0 go build -o bin/ ./hack/bench-kind
 	@$(SUDO) $(ENV) bin/bench-kind bin/e2e.test -test.run=TestScenarios -lab=kind --ginkgo.label-filter=fault $(QUIET) --ginkgo.no-color
 
 fixtures: tools ## record fixtures/bundles anew, from real runs of every scenario (FOCUS=stale-vtep: of that one, and no other's)
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
-	@$(SUDO) rm -rf out/fixtures && mkdir -p out/fixtures/bundles
-	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -out=$(CURDIR)/out/fixtures -record $(QUIET) --ginkgo.label-filter='fault$(if $(FOCUS), && ($(FOCUS)))'
+	@rm -rf out/fixtures && mkdir -p out/fixtures/bundles
+	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -out=$(CURDIR)/out/fixtures -record $(QUIET) --ginkgo.label-filter='fault$(if $(FOCUS), && ($(FOCUS)))' $(GIVE_OUT)
 	@test -n "$$(ls out/fixtures/bundles)" || { echo "nothing was recorded: no scenario that FOCUS picks can come about here" >&2; exit 1; }
 	@for s in $$(ls out/fixtures/bundles); do rm -rf fixtures/bundles/$$s && cp -r out/fixtures/bundles/$$s fixtures/bundles/ || exit 1; done
 
 clean: ## remove what was built here (the built tools stay in the cache)
-	@$(SUDO) rm -rf bin out
+	@rm -rf bin out 2>/dev/null || $(SUDO) rm -rf bin out

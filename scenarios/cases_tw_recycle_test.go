@@ -3,6 +3,8 @@ package scenarios_test
 import (
 	"context"
 
+	. "github.com/onsi/ginkgo/v2"
+
 	recycledetector "github.com/netfault/netfault/detectors/twrecycle"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
@@ -14,6 +16,9 @@ var _ = casesOf(recycledetector.Detector,
 	setCase{
 		"the setting alone", fault.Subject{Case: recycledetector.Setting, Node: "n1"},
 		nil, func(ctx context.Context, l lab.Lab) error {
+			if why := twrecycle.Scenario.Unavailable(l); why != "" {
+				Skip(why)
+			}
 			silently := func(string) {}
 			if err := twrecycle.OneClock(ctx, l, silently); err != nil {
 				return err

@@ -72,9 +72,8 @@ const libcHeader = "/usr/include/stdio.h"
 // kindChecks are those of kind labs. Where there is no container engine, Podman will do: it needs no daemon. What builds a
 // node image is needed only where none can be pulled.
 func kindChecks(ctx context.Context, optional bool) []Check {
-	_, noEngine := engine.Find(ctx)
 	checks := []Check{
-		{Name: "container engine", Why: "kind clusters run in Docker, Podman or nerdctl", Packages: engine.PodmanPackages(), Missing: noEngine},
+		{Name: "container engine", Why: "kind clusters run in Docker, Podman or nerdctl", Packages: engine.PodmanPackages(), Missing: noEngine(ctx)},
 		{Name: engine.ModulesDir, Why: "kind shows it to its nodes", Missing: readable(engine.ModulesDir)},
 		{Name: "inotify instances", Why: "what runs in a kind cluster's nodes watches files, all of it as one user", Missing: inotify()},
 	}
@@ -90,6 +89,22 @@ func kindChecks(ctx context.Context, optional bool) []Check {
 			Missing: errors.Join(onPath("gcc"), readable(libcHeader)), Optional: pulled},
 	)
 }
+
+// noEngine says why no container engine answers. Labs ask it as root: one that is there and does not answer this user may
+// answer them, and none is to be installed beside it.
+func noEngine(ctx context.Context) error {
+	_, err := engine.Find(ctx)
+	if err == nil || os.Geteuid() == 0 {
+		return err
+	}
+	if onPath("podman") == nil || onPath("nerdctl") == nil || readable(dockerSocket) == nil {
+		return fmt.Errorf("%w (to this user: %w)", ErrUnknown, err)
+	}
+	return err
+}
+
+// dockerSocket is where Docker's daemon answers (dockerd(8), --host).
+const dockerSocket = "/var/run/docker.sock"
 
 // dockerd is fetched, and not installed.
 const dockerd = "dockerd"

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +44,41 @@ func TestChecksOfEachKind(t *testing.T) {
 	engine, ok = check(t, "", "container engine")
 	if !ok || engine.Missing == nil || engine.Optional == "" || !slices.Contains(engine.Packages, "podman") {
 		t.Errorf("for both kinds, without an engine: %+v", engine)
+	}
+}
+
+// An engine that does not answer an ordinary user may answer root, who makes the labs.
+func TestEngineOfAnotherUser(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("an ordinary user only: what root is told is true of labs")
+	}
+	bin := t.TempDir()
+	t.Setenv("PATH", bin)
+	t.Setenv("NETFAULT_CACHE", t.TempDir())
+	t.Setenv("KIND_EXPERIMENTAL_PROVIDER", "podman")
+	if err := os.WriteFile(filepath.Join(bin, "podman"), []byte("#!/bin/sh\necho no subordinate IDs >&2\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	err := noEngine(t.Context())
+	if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "no subordinate IDs") {
+		t.Errorf("%v; want unknown, and why", err)
+	}
+	var log bytes.Buffer
+	check := Check{Name: "container engine", Missing: err, Packages: []string{"podman"}}
+	if err := Fix(t.Context(), &log, []Check{check}); err != nil || strings.Contains(log.String(), "installing") {
+		t.Errorf("%v: installed beside it: %s", err, log.String())
+	}
+}
+
+// What is to be done as root is said where root cannot be had.
+func TestFixWithoutSudo(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("an ordinary user only: root needs no sudo")
+	}
+	t.Setenv("PATH", t.TempDir())
+	err := command(t.Context(), io.Discard, "apt-get", "update")
+	if err == nil || !strings.Contains(err.Error(), "as root: apt-get update") {
+		t.Errorf("%v; want what to run as root", err)
 	}
 }
 

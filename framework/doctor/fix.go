@@ -19,7 +19,7 @@ import (
 func Fix(ctx context.Context, log io.Writer, checks []Check) error {
 	var needed, optional []string
 	for _, c := range checks {
-		if c.Missing == nil || len(c.Packages) == 0 {
+		if c.Missing == nil || errors.Is(c.Missing, ErrUnknown) || len(c.Packages) == 0 {
 			continue
 		}
 		fmt.Fprintf(log, "%s is missing: %s; installing Debian's %s\n", c.Name, c.Why, strings.Join(c.Packages, ", "))
@@ -86,6 +86,9 @@ func install(ctx context.Context, log io.Writer, packages []string) error {
 // command runs a command as root, with sudo where needed.
 func command(ctx context.Context, log io.Writer, argv ...string) error {
 	if os.Geteuid() != 0 {
+		if onPath("sudo") != nil {
+			return fmt.Errorf("there is no sudo here: run this as root: %s", strings.Join(argv, " "))
+		}
 		argv = append([]string{"sudo"}, argv...)
 	}
 	fmt.Fprintln(log, "$", strings.Join(argv, " "))

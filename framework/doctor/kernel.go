@@ -16,8 +16,15 @@ var ErrUnknown = errors.New("only root can look: run netfault doctor with sudo")
 // errNoBridgeNetfilter is the one part of the kernel that does not come by itself when it is asked for.
 var errNoBridgeNetfilter = errors.New("bridge netfilter (module br_netfilter) is not loaded")
 
+// bridgeNetfilter is there once it is loaded.
+const bridgeNetfilter = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
 // kernel makes one of each kind of link in a network namespace that ends with the thread.
 func kernel() error {
+	// Everybody sees whether that module is loaded.
+	if _, err := os.Stat(bridgeNetfilter); err != nil && os.Geteuid() != 0 {
+		return errNoBridgeNetfilter
+	}
 	if os.Geteuid() != 0 {
 		return ErrUnknown
 	}
@@ -47,7 +54,7 @@ func tryLinks() error {
 			return fmt.Errorf("no link of kind %s: %w (its kernel module may be missing)", link.Type(), err)
 		}
 	}
-	if _, err := os.Stat("/proc/sys/net/bridge/bridge-nf-call-iptables"); err != nil {
+	if _, err := os.Stat(bridgeNetfilter); err != nil {
 		return errNoBridgeNetfilter
 	}
 	return nil

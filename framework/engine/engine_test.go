@@ -81,6 +81,7 @@ func TestClientThatHangs(t *testing.T) {
 
 func TestPodmanIsSetUpByItsOwnFile(t *testing.T) {
 	t.Setenv("NETFAULT_CACHE", t.TempDir())
+	t.Setenv("SUDO_UID", "") // nothing goes into root's own cache
 	t.Setenv(ProviderVariable, "podman")
 	t.Setenv(confVariable, "/the/user's")
 	fakeEngine(t, "podman", "echo v1\n")

@@ -40,7 +40,7 @@ func setUpPodman() error {
 	if err != nil || n.none() {
 		return err
 	}
-	cache, err := tools.CacheDir()
+	cache, err := tools.OwnCache()
 	if err != nil {
 		return err
 	}

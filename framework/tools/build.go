@@ -30,7 +30,7 @@ func SourceDir(dir string) (string, error) {
 // Build builds the tool into the cache from the modules under source, unless that was done from the same sources
 // before. It tells on log what it does.
 func (t Tool) Build(ctx context.Context, log io.Writer, source string) error {
-	cache, err := CacheDir()
+	cache, err := OwnCache()
 	if err != nil {
 		return err
 	}
@@ -45,12 +45,14 @@ func (t Tool) Build(ctx context.Context, log io.Writer, source string) error {
 	if err != nil {
 		return err
 	}
-	binary := filepath.Join(cache, "tools", t.Name+"-"+t.Version)
-	have, err := os.ReadFile(binary + ".stamp")
-	if _, missing := os.Stat(binary); err == nil && missing == nil && string(have) == want {
-		fmt.Fprintf(log, "%s %s: built before\n", t.Name, t.Version)
-		return nil
+	// The one that Find returns decides, which may be in another cache than the one that is written.
+	if built, err := t.Find(); err == nil {
+		if have, err := os.ReadFile(built + ".stamp"); err == nil && string(have) == want {
+			fmt.Fprintf(log, "%s %s: built before\n", t.Name, t.Version)
+			return nil
+		}
 	}
+	binary := filepath.Join(cache, t.binary())
 	fmt.Fprintf(log, "%s %s: building from %s (a minute or two the first time)\n", t.Name, t.Version, t.pkg)
 	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
 		return err

@@ -21,22 +21,17 @@ const dockerLibrary = "libdevmapper1.02.1"
 // Docker is Debian's dockerd, unpacked into the cache: it is never installed, so that no service starts on this machine.
 type Docker struct{ dir, version string }
 
-func dockerDir() (string, error) {
-	cache, err := CacheDir()
-	return filepath.Join(cache, "docker"), err
-}
-
 // FindDocker returns the unpacked dockerd. An error wraps fs.ErrNotExist when it has not been fetched.
 func FindDocker() (Docker, error) {
-	dir, err := dockerDir()
-	if err != nil {
+	// The version is written last, so that it is there for a whole dockerd only.
+	path, err := InCache(filepath.Join("docker", "version"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Docker{}, fmt.Errorf("dockerd is not unpacked: %w; run `make tools`", err)
+	} else if err != nil {
 		return Docker{}, err
 	}
-	version, err := os.ReadFile(filepath.Join(dir, "version"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Docker{}, fmt.Errorf("dockerd is not unpacked: %w; run `make tools` (looked in %s)", fs.ErrNotExist, dir)
-	}
-	return Docker{dir: dir, version: strings.TrimSpace(string(version))}, err
+	version, err := os.ReadFile(path)
+	return Docker{dir: filepath.Dir(path), version: strings.TrimSpace(string(version))}, err
 }
 
 // Version is "dockerd" with its version, such as "dockerd 20.10.24+dfsg1".
@@ -63,12 +58,13 @@ func FetchDocker(ctx context.Context, log io.Writer) error {
 		fmt.Fprintf(log, "%s: unpacked before\n", d.Version())
 		return nil
 	}
-	dir, err := dockerDir()
+	cache, err := OwnCache()
 	if err != nil {
 		return err
 	}
+	dir := filepath.Join(cache, "docker")
 	fmt.Fprintf(log, "dockerd: unpacking %s into %s (nothing is installed)\n", strings.Join(dockerPackages, ", "), dir)
-	// What was cut off is made anew: the version is written last.
+	// What was cut off is made anew.
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
 		return err
 	}

@@ -90,32 +90,17 @@ func FlannelVersion() string {
 	return DefaultFlannel
 }
 
-// CacheDir is where built tools are kept: $NETFAULT_CACHE, or netfault under the user's cache folder.
-func CacheDir() (string, error) {
-	if dir := os.Getenv("NETFAULT_CACHE"); dir != "" {
-		return dir, nil
-	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("no cache folder: %w; set NETFAULT_CACHE", err)
-	}
-	return filepath.Join(dir, "netfault"), nil
-}
-
 // Find returns the path of the built tool. An error wraps fs.ErrNotExist when it has not been built.
 func (t Tool) Find() (string, error) {
-	cache, err := CacheDir()
-	if err != nil {
-		return "", err
+	path, err := InCache(t.binary())
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s %s is not built: %w; run `make tools` in netfault's checkout", t.Name, t.Version, err)
 	}
-	path := filepath.Join(cache, "tools", t.Name+"-"+t.Version)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s %s is not built: %w; run `make tools` in netfault's checkout (looked for %s)", t.Name, t.Version, fs.ErrNotExist, path)
-	} else if err != nil {
-		return "", err
-	}
-	return path, nil
+	return path, err
 }
+
+// binary is the path of the built tool below the cache.
+func (t Tool) binary() string { return filepath.Join("tools", t.Name+"-"+t.Version) }
 
 // FindScript returns the path of the script that belongs to the built tool: for flanneld, mk-docker-opts.sh, which turns
 // flanneld's subnet file into Docker's options.

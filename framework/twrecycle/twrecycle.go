@@ -43,6 +43,9 @@ var pair = tcbpf.Pair{Name: Name, Priority: 110}
 // ErrNotAttached says that an interface has no emulated setting.
 var ErrNotAttached = tcbpf.ErrNotAttached
 
+// Permitted says why this process, and so the labs that it makes, cannot have the setting; nil if it can.
+func Permitted() error { return tcbpf.Permitted() }
+
 // Semantics are the rules of some kernel versions.
 type Semantics uint32
 

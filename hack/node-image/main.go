@@ -33,11 +33,12 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	archive, err := nodeimage.Archive()
+	dir, err := nodeimage.Dir()
 	if err != nil {
 		return err
 	}
-	b := builder{source: filepath.Join("hack", "node-image"), dir: filepath.Dir(archive), archive: archive}
+	archive := nodeimage.ArchiveIn(dir)
+	b := builder{source: filepath.Join("hack", "node-image"), dir: dir, archive: archive}
 	if _, err := os.Stat(filepath.Join(b.source, "kubernetes", "go.mod")); err != nil {
 		return fmt.Errorf("run it in the top folder of netfault's checkout: %w", err)
 	}

@@ -50,6 +50,12 @@ var Scenario = fault.Scenario{
 		if len(l.Nodes()) < 3 {
 			return "it needs three nodes: one for the server and two for its clients"
 		}
+		if l.API() != nil {
+			return "" // the nodes' processes are the container engine's, which may have other rights than this one
+		}
+		if err := recycle.Permitted(); err != nil {
+			return "it is emulated with BPF programs, and " + err.Error()
+		}
 		return ""
 	},
 	Want: func(l lab.Lab) []fault.Subject {

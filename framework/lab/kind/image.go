@@ -30,11 +30,11 @@ func FindImage(ctx context.Context, e engine.Engine, progress func(string)) (str
 	if named := os.Getenv(ImageVariable); named != "" && named != nodeimage.Reference {
 		return pulled(ctx, e, named, progress)
 	}
+	var built []byte
 	archive, err := nodeimage.Archive()
-	if err != nil {
-		return "", err
+	if err == nil {
+		built, err = os.ReadFile(archive + ".stamp")
 	}
-	built, err := os.ReadFile(archive + ".stamp")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}

@@ -80,6 +80,7 @@ func putManifest(t *testing.T, version, text string) {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("NETFAULT_CACHE", dir)
+	t.Setenv("SUDO_UID", "") // root's own cache is not this test's
 	if err := os.Mkdir(filepath.Join(dir, "manifests"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -256,6 +257,7 @@ func TestFindImage(t *testing.T) {
 	progress := func(string) {}
 	e := engine.Engine{Name: "docker"}
 	t.Setenv("NETFAULT_CACHE", t.TempDir())
+	t.Setenv("SUDO_UID", "")
 	fakeEngine(t, `case "$*" in *`+nodeimage.Repository+`*) echo stamp ;; *) exit 1 ;; esac`)
 	if image, err := FindImage(t.Context(), e, progress); err != nil || image != nodeimage.Reference {
 		t.Errorf("the offline image is loaded: %q, %v", image, err)

@@ -13,13 +13,13 @@ import (
 // BridgePlugin returns the path of the CNI plugin bridge, which kind's own node images lack. It is built from the
 // checkout's hack/node-image/cni-plugins and kept in netfault's cache.
 func BridgePlugin(ctx context.Context) (string, error) {
-	cache, err := tools.CacheDir()
+	name := filepath.Join("tools", "cni-bridge-"+cniPlugins)
+	if built, err := tools.InCache(name); err == nil {
+		return built, nil
+	}
+	cache, err := tools.OwnCache()
 	if err != nil {
 		return "", err
-	}
-	path := filepath.Join(cache, "tools", "cni-bridge-"+cniPlugins)
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
 	}
 	here, err := os.Getwd()
 	if err != nil {
@@ -29,6 +29,7 @@ func BridgePlugin(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the CNI plugin bridge is not built yet: %w", err)
 	}
+	path := filepath.Join(cache, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", err
 	}

@@ -16,13 +16,13 @@ import (
 // FlannelManifest returns the kube-flannel.yml of a version of flannel such as "v0.28.10", from flannel's own Go
 // module, and keeps it in netfault's cache, so that it is downloaded once at most.
 func FlannelManifest(ctx context.Context, version string) ([]byte, error) {
-	cache, err := tools.CacheDir()
+	name := filepath.Join("manifests", "kube-flannel-"+version+".yml")
+	if kept, err := tools.InCache(name); err == nil {
+		return os.ReadFile(kept)
+	}
+	cache, err := tools.OwnCache()
 	if err != nil {
 		return nil, err
-	}
-	kept := filepath.Join(cache, "manifests", "kube-flannel-"+version+".yml")
-	if content, err := os.ReadFile(kept); err == nil {
-		return content, nil
 	}
 	dir, err := download(ctx, "github.com/flannel-io/flannel@"+version)
 	if err != nil {
@@ -32,6 +32,7 @@ func FlannelManifest(ctx context.Context, version string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("flannel's manifest: %w", err)
 	}
+	kept := filepath.Join(cache, name)
 	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
 		return nil, err
 	}

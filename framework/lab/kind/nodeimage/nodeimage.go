@@ -17,21 +17,24 @@ const (
 // StampLabel is the label that says from which sources the image was built.
 const StampLabel = "io.github.netfault.stamp"
 
-// Dir is where the image is built and kept, below netfault's cache.
+// folder is the one of the image below the cache, and archive the file in it.
+const (
+	folder  = "node-image"
+	archive = "node-" + Kubernetes + ".tar"
+)
+
+// Dir is where the image is built.
 func Dir() (string, error) {
-	cache, err := tools.CacheDir()
+	cache, err := tools.OwnCache()
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(cache, "node-image"), nil
+	return filepath.Join(cache, folder), nil
 }
 
-// Archive is the path of the built image, as `docker load` and `podman load` read it. It is there once the image was
-// built on this machine, or once somebody put it there.
-func Archive() (string, error) {
-	dir, err := Dir()
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, "node-"+Kubernetes+".tar"), nil
-}
+// ArchiveIn is the path of the image in a folder, as `docker load` and `podman load` read it.
+func ArchiveIn(dir string) string { return filepath.Join(dir, archive) }
+
+// Archive returns the path of the built image. An error wraps fs.ErrNotExist until the image was built on this machine, or
+// somebody put it there.
+func Archive() (string, error) { return tools.InCache(filepath.Join(folder, archive)) }
