@@ -74,7 +74,7 @@ chaos: LAB := $(if $(filter auto,$(LAB)),netns,$(LAB))
 chaos: check-lab tools ## end netfault N times in random ways at random moments, and reset once each time (LAB=netns or kind; SEED=... repeats the choices)
 	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
 	@mkdir -p out/chaos
-	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=5h -lab=$(LAB) -out=$(CURDIR)/out/chaos -rounds=$(N) $(if $(SEED),--ginkgo.seed=$(SEED)) $(QUIET) --ginkgo.no-color --ginkgo.label-filter=chaos $(GIVE_OUT)
+	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=5h -lab=$(LAB) -out=$(CURDIR)/out/chaos -rounds=$(N) $(if $(SEED),--ginkgo.seed=$(SEED)) $(QUIET) --ginkgo.no-color --ginkgo.label-filter=chaos --ginkgo.junit-report=$(CURDIR)/out/chaos/junit.xml $(GIVE_OUT)
 
 test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no root needed
 	@command -v gcc >/dev/null || { echo "the race detector needs gcc; make tools installs it" >&2; exit 1; }
