@@ -23,6 +23,9 @@ type Query struct {
 	// LocalRoutes is the routing table "local", by which addrtype conditions are judged; nil if it is not known. A machine
 	// always has some.
 	LocalRoutes []LocalRoute
+	// InAtPostrouting says that forwarded packets still have the interface by which they came at POSTROUTING, as since Linux 5.7
+	// (ip_output in net/ipv4/ip_output.c). Otherwise it is not known whether they have.
+	InAtPostrouting bool
 	// Only, if it is not nil, restricts the question to one packet.
 	Only *Packet
 }
@@ -155,7 +158,7 @@ func evaluate(q Query, order hookOrder, worlds []*Rules) []Outcome {
 
 // ask carries the packets of q through all rules, and returns their smallest box.
 func (w *walker) ask(q Query) box {
-	w.state = q.State
+	w.state, w.inAtPostrouting = q.State, q.InAtPostrouting
 	if q.LocalRoutes != nil {
 		w.types = newTypeTable(q.LocalRoutes)
 	}

@@ -2,6 +2,7 @@ package nftables
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 )
 
@@ -103,6 +104,11 @@ func (s *Set) Changes() bool {
 type Elem struct {
 	Key, Value any
 }
+
+var name = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9/_.-]*$`)
+
+// IsName reports whether nft's command line takes s as a name. The kernel lets names have any characters.
+func IsName(s string) bool { return name.MatchString(s) }
 
 // SyntaxError says where a file is not what nft prints.
 type SyntaxError struct {
