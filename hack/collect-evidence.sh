@@ -96,7 +96,8 @@ modules() {
 	cut -d ' ' -f 1-5 /proc/modules | grep '^br_netfilter ' || echo '# br_netfilter is not in /proc/modules'
 }
 
-# What `nft -j -t list ruleset` prints, without the tables of IPv6 and those that iptables-nft-save printed.
+# What `nft -j list ruleset` prints, without the tables of IPv6 and those that iptables-nft-save printed. Later, for counters
+# alone, the elements of sets are left out.
 ruleset() {
 	tables=$(nft list tables) || return 1
 	between=
@@ -106,7 +107,7 @@ ruleset() {
 		'' | ip6) continue ;;
 		ip) if grep -qx "\*$name" "$dir/iptables-nft-save.txt" 2>/dev/null; then continue; fi ;;
 		esac
-		table=$(nft -j -t list table "$family" "$name") || exit 1
+		table=$(nft -j ${later:+-t} list table "$family" "$name") || exit 1
 		printf '%s' "$between"
 		printf '%s\n' "$table" | sed -e 's/^{"nftables": \[//' -e 's/\]}$//'
 		between=', '

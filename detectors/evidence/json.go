@@ -26,6 +26,8 @@ var (
 type decoder struct {
 	*jsontext.Decoder
 	limit limitReader
+	// most is how many bytes an element may take.
+	most int
 	// at is the place of the element that array has come to.
 	at Pos
 }
@@ -52,7 +54,7 @@ func (b *Bundle) decode(file string, read func(*decoder) error) error {
 		return err
 	}
 	defer f.Close()
-	d := &decoder{limit: limitReader{r: f, left: maxEntry}}
+	d := &decoder{limit: limitReader{r: f, left: maxEntry}, most: maxEntry}
 	d.Decoder = jsontext.NewDecoder(&d.limit)
 	if d.PeekKind() == jsontext.KindInvalid {
 		if _, err := d.ReadToken(); err == io.EOF {
@@ -98,7 +100,7 @@ func (d *decoder) array(each func() error) error {
 		return err
 	}
 	for d.PeekKind() != ']' {
-		d.limit.left = maxEntry
+		d.limit.left = d.most
 		d.at = d.place()
 		if err := each(); err != nil {
 			return err
