@@ -60,7 +60,7 @@ conformance: ## hold the emulated tcp_tw_recycle against measurements of real ke
 	@CGO_ENABLED=0 go build -o bin/ ./hack/conformance
 	@$(SUDO) bin/conformance $(VECTORS)
 
-evaluator: ## hold the evaluator of iptables rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
+evaluator: ## hold the evaluator of iptables' and nft's rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
 	@CGO_ENABLED=0 go test -c -o bin/iptables.test ./detectors/iptables
 	@$(SUDO) env NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
 
