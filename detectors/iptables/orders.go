@@ -88,10 +88,15 @@ func (w *walker) sequences(here []stop) [][]stop {
 				units = append(units, [][]stop{{s}})
 			}
 		}
-		if nat != nil {
-			units = append(units, w.natOrders(nat))
+		switch {
+		case nat == nil:
+			all = times(all, w.arrange(units))
+		case w.order == nftFirst:
+			// The kernel has one hook for all chains of type nat, which is there since the first of them, that of legacy.
+			all = times(times(all, w.arrange(units)), w.natOrders(nat))
+		default:
+			all = times(all, w.arrange(append(units, w.natOrders(nat))))
 		}
-		all = times(all, w.arrange(units))
 		here = here[n:]
 	}
 	return all
