@@ -61,7 +61,9 @@ func (b *Bundle) decode(file string, read func(*decoder) error) error {
 			return fileError(file, errEmpty)
 		}
 	}
-	if err := read(d); err != nil {
+	if err := read(d); errors.Is(err, errTooLong) {
+		return fileError(file, fmt.Errorf("an entry is longer than %d bytes", d.most))
+	} else if err != nil {
 		return fileError(file, readable(err))
 	}
 	return fileError(file, d.end())

@@ -28,7 +28,7 @@ func (b *Bundle) NFTChains(node string) iter.Seq2[NFTChain, error] {
 }
 
 // maxNFTObject is the most bytes that one object of nft's may take: a map of kube-proxy with 10,000 Services has 2 MB.
-const maxNFTObject = 64 << 20
+const maxNFTObject = 4 << 20
 
 // nftObjects yields the objects of one kind, such as "chain", of what an nft command printed into a node's file.
 func nftObjects[T any](b *Bundle, node, file, command, kind string, check func(T) error) iter.Seq2[T, error] {

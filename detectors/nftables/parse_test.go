@@ -59,7 +59,7 @@ func TestParseRefuses(t *testing.T) {
 		`[]`:                       "want an object",
 		`{"a": []}`:                `want {"nftables": …}`,
 		`{"nftables": {}}`:         "want a list",
-		`{"nftables": [1]}`:        "cannot unmarshal",
+		`{"nftables": [1]}`:        "unmarshal JSON number",
 		`{"nftables": [], "a": 1}`: "nothing beside the list",
 		`{"nftables": []} 1`:       "something follows",
 		`{"nftables": [{}]}`:       "one name",
