@@ -89,7 +89,7 @@ conformance: root ## hold the emulated tcp_tw_recycle against measurements of re
 	@CGO_ENABLED=0 go build -o bin/ ./hack/conformance
 	@$(SUDO) $(ENV) bin/conformance $(VECTORS)
 
-evaluator: ## hold the evaluator of iptables rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
+evaluator: ## hold the evaluator of iptables' and nft's rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
 	@CGO_ENABLED=0 go test -c -o bin/iptables.test ./detectors/iptables
 	@$(SUDO) $(ENV) NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
 

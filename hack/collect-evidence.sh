@@ -108,7 +108,8 @@ legacy_tables() {
 	printf '%s\n' "${names:-# legacy iptables has no tables}"
 }
 
-# What `nft -j -t list ruleset` prints, without the tables of IPv6 and those that iptables-nft-save printed.
+# What `nft -j list ruleset` prints, without the tables of IPv6 and those that iptables-nft-save printed. Later, for counters
+# alone, the elements of sets are left out.
 ruleset() {
 	tables=$(nft list tables) || return 1
 	between=
@@ -118,7 +119,7 @@ ruleset() {
 		'' | ip6) continue ;;
 		ip) if grep -qx "\*$name" "$dir/iptables-nft-save.txt" 2>/dev/null; then continue; fi ;;
 		esac
-		table=$(nft -j -t list table "$family" "$name") || exit 1
+		table=$(nft -j ${later:+-t} list table "$family" "$name") || exit 1
 		printf '%s' "$between"
 		printf '%s\n' "$table" | sed -e 's/^{"nftables": \[//' -e 's/\]}$//'
 		between=', '

@@ -29,6 +29,8 @@ var (
 type decoder struct {
 	*jsontext.Decoder
 	limit limitReader
+	// most is how many bytes an element may take.
+	most int
 	// at is the place of the element that array has come to.
 	at Pos
 	// original is the place in the file of one in what the decoder reads, nil if that is the file itself.
@@ -57,7 +59,7 @@ func (b *Bundle) decode(file string, read func(*decoder) error) error {
 		return err
 	}
 	defer f.Close()
-	d := &decoder{limit: limitReader{r: f, left: maxEntry}}
+	d := &decoder{limit: limitReader{r: f, left: maxEntry}, most: maxEntry}
 	if path.Base(file) == RouteFile {
 		old := newOldRoutes(f)
 		d.limit.r, d.original = old, old.original
@@ -73,7 +75,9 @@ func (b *Bundle) decode(file string, read func(*decoder) error) error {
 			return fileError(file, errText)
 		}
 	}
-	if err := read(d); err != nil {
+	if err := read(d); errors.Is(err, errTooLong) {
+		return fileError(file, fmt.Errorf("an entry is longer than %d bytes", d.most))
+	} else if err != nil {
 		return fileError(file, readable(err))
 	}
 	return fileError(file, d.end())
@@ -118,7 +122,7 @@ func (d *decoder) array(each func() error) error {
 		return err
 	}
 	for d.PeekKind() != ']' {
-		d.limit.left = maxEntry
+		d.limit.left = d.most
 		d.at = d.place()
 		if err := each(); err != nil {
 			return err

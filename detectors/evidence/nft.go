@@ -27,6 +27,9 @@ func (b *Bundle) NFTChains(node string) iter.Seq2[NFTChain, error] {
 	return nftObjects(b, node, NFTChainsFile, "nft -j list chains", "chain", NFTChain.check)
 }
 
+// maxNFTObject is the most bytes that one object of nft's may take: a map of kube-proxy with 10,000 Services has 2 MB.
+const maxNFTObject = 4 << 20
+
 // nftObjects yields the objects of one kind, such as "chain", of what an nft command printed into a node's file.
 func nftObjects[T any](b *Bundle, node, file, command, kind string, check func(T) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
@@ -36,6 +39,7 @@ func nftObjects[T any](b *Bundle, node, file, command, kind string, check func(T
 			return
 		}
 		err := b.decode(NodeFile(node, file), func(d *decoder) error {
+			d.most = maxNFTObject
 			return d.arrayIn("nftables", command, func() error {
 				var object map[string]jsontext.Value
 				if err := d.value(&object); err != nil || object[kind] == nil {

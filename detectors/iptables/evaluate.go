@@ -25,6 +25,9 @@ type Query struct {
 	LocalRoutes []LocalRoute
 	// Sets says what is known of the entries of ipsets, by their names. iptables-save does not print them.
 	Sets map[string]KnownSet
+	// InAtPostrouting says that forwarded packets still have the interface by which they came at POSTROUTING, as since Linux 5.7
+	// (ip_output in net/ipv4/ip_output.c). Otherwise it is not known whether they have.
+	InAtPostrouting bool
 	// Only, if it is not nil, restricts the question to one packet.
 	Only *Packet
 }
@@ -157,7 +160,7 @@ func evaluate(q Query, order hookOrder, worlds []*Rules) []Outcome {
 
 // ask carries the packets of q through all rules, and returns their smallest box.
 func (w *walker) ask(q Query) box {
-	w.state, w.sets = q.State, q.Sets
+	w.state, w.sets, w.inAtPostrouting = q.State, q.Sets, q.InAtPostrouting
 	if q.LocalRoutes != nil {
 		w.types = newTypeTable(q.LocalRoutes)
 	}

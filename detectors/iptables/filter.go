@@ -1,8 +1,8 @@
 package iptables
 
 // Filter says which packets of q a rule or a policy drops or rejects, and which pass: each is in the traffic of exactly one
-// of the outcomes. Rules of any table and world that the packets meet are asked, those of tables that are nft's own are not:
-// they are in no file of iptables-save. Of packets that pass, nothing is said of what the kernel does with them otherwise.
+// of the outcomes. Rules of any table and world that the packets meet at the hooks of iptables are asked; those of nft's own on
+// devices and bridges are not. Of packets that pass, nothing is said of what the kernel does with them otherwise.
 //
 // Packets that a rule gives another destination are followed there if it is in q.To. Where both worlds stop a packet and the
 // order in which they are asked is not known, the outcome has the rule or policy of one of them, and a doubt. Unknown outcomes

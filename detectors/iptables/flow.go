@@ -21,8 +21,10 @@ type flow struct {
 	newDst, newDport *uint32
 	// redirectedBy is the rule that did so.
 	redirectedBy *Rule
-	// newSrc is the rule that gave them another source on their way to the machine itself, nil if none did.
+	// newSrc is the rule that gave them another source, nil if none did.
 	newSrc *Rule
+	// newSrcTo is that source, as text.
+	newSrcTo string
 	// bound says that a nat table has decided at the present hook.
 	bound bool
 	// doubts say what was assumed on the way here, since it is not known: other flows have the same packets then.
@@ -121,7 +123,7 @@ func (f *flow) restrictDst(s set, not bool) (fits, rest []flow) {
 // restrictSrc is restrict for the source that the packets have now; r is the rule that asks.
 func (f *flow) restrictSrc(r *Rule, s set, not bool) (fits, rest []flow) {
 	if f.newSrc != nil {
-		return f.both(Doubt{r, "not followed: the source that SNAT gives in INPUT"})
+		return f.both(Doubt{r, "not followed: the source that NAT gives"})
 	}
 	return f.restrict(dimSrc, s, not)
 }
@@ -129,7 +131,7 @@ func (f *flow) restrictSrc(r *Rule, s set, not bool) (fits, rest []flow) {
 // restrictSport is restrictSrc for ports, which SNAT may change, too.
 func (f *flow) restrictSport(r *Rule, s set, not bool) (fits, rest []flow) {
 	if f.newSrc != nil {
-		return f.both(Doubt{r, "not followed: the source port that SNAT gives in INPUT"})
+		return f.both(Doubt{r, "not followed: the source port that NAT gives"})
 	}
 	return f.restrict(dimSport, s, not)
 }
@@ -171,7 +173,8 @@ func (f *flow) key(skip int) string {
 		buf = append(buf, 1)
 	}
 	if f.newSrc != nil {
-		buf = fmt.Appendf(buf, "%p", f.newSrc)
+		buf = fmt.Appendf(buf, "%p%s", f.newSrc, f.newSrcTo)
+		buf = append(buf, 0)
 	}
 	return string(f.box.key(buf, skip))
 }

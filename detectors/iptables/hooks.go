@@ -1,41 +1,46 @@
 package iptables
 
-import "slices"
-
-// The places that packets meet, by the priorities of include/uapi/linux/netfilter_ipv4.h. Connection tracking is asked
-// between raw and mangle. The routing table is asked after PREROUTING, and again after OUTPUT where a rule there has changed
-// the destination: until then, OUTPUT sees the interface of the old one (nf_nat_ipv4_local_fn in nf_nat_proto.c).
-var (
-	rawPrerouting = place{table: "raw", chain: "PREROUTING", seesIn: true}
-	rawOutput     = place{table: "raw", chain: "OUTPUT", seesOut: true}
-
-	prerouting = []place{
-		{table: "mangle", chain: "PREROUTING", seesIn: true},
-		{table: "nat", chain: "PREROUTING", seesIn: true},
-	}
-	input = []place{
-		{table: "mangle", chain: "INPUT", seesIn: true},
-		{table: "filter", chain: "INPUT", seesIn: true},
-	}
-	securityInput = place{table: "security", chain: "INPUT", seesIn: true}
-	natInput      = place{table: "nat", chain: "INPUT", seesIn: true}
-
-	output = []place{
-		{table: "mangle", chain: "OUTPUT", seesOut: true},
-		{table: "nat", chain: "OUTPUT", seesOut: true},
-		{table: "filter", chain: "OUTPUT", seesOut: true},
-		{table: "security", chain: "OUTPUT", seesOut: true},
-	}
-	forwarding = []place{
-		{table: "mangle", chain: "FORWARD", seesIn: true, seesOut: true},
-		{table: "filter", chain: "FORWARD", seesIn: true, seesOut: true},
-		{table: "security", chain: "FORWARD", seesIn: true, seesOut: true},
-	}
-	postrouting = []place{
-		{table: "mangle", chain: "POSTROUTING", seesIn: true, seesOut: true},
-		{table: "nat", chain: "POSTROUTING", seesIn: true, seesOut: true},
-	}
+import (
+	"cmp"
+	"slices"
 )
+
+// The priorities at which the kernel does what rules depend on, and asks iptables' tables (include/uapi/linux/netfilter_ipv4.h).
+const (
+	prioConntrack = -200
+	prioSecurity  = 50
+	// prioNFTSecurity is the one with which iptables-nft 1.8.9 registers its table security. Other versions take prioSecurity.
+	prioNFTSecurity = 150
+	prioFirst       = -1 << 31
+	prioLast        = 1<<31 - 1
+)
+
+// places are where iptables' tables are asked. The routing table is asked after PREROUTING, and again after OUTPUT where a rule
+// there has changed the destination: until then, OUTPUT sees the interface of the old one (nf_nat_ipv4_local_fn in
+// nf_nat_proto.c).
+var places = []place{
+	{table: "raw", chain: "PREROUTING", prio: -300, seesIn: true},
+	{table: "mangle", chain: "PREROUTING", prio: -150, seesIn: true},
+	{table: "nat", chain: "PREROUTING", prio: -100, seesIn: true},
+
+	{table: "mangle", chain: "INPUT", prio: -150, seesIn: true},
+	{table: "filter", chain: "INPUT", prio: 0, seesIn: true},
+	{table: "security", chain: "INPUT", prio: prioSecurity, seesIn: true},
+	{table: "nat", chain: "INPUT", prio: 100, seesIn: true},
+
+	{table: "mangle", chain: "FORWARD", prio: -150, seesIn: true, seesOut: true},
+	{table: "filter", chain: "FORWARD", prio: 0, seesIn: true, seesOut: true},
+	{table: "security", chain: "FORWARD", prio: prioSecurity, seesIn: true, seesOut: true},
+
+	{table: "raw", chain: "OUTPUT", prio: -300, seesOut: true},
+	{table: "mangle", chain: "OUTPUT", prio: -150, seesOut: true},
+	{table: "nat", chain: "OUTPUT", prio: -100, seesOut: true},
+	{table: "filter", chain: "OUTPUT", prio: 0, seesOut: true},
+	{table: "security", chain: "OUTPUT", prio: prioSecurity, seesOut: true},
+
+	{table: "mangle", chain: "POSTROUTING", prio: -150, seesIn: true, seesOut: true},
+	{table: "nat", chain: "POSTROUTING", prio: 100, seesIn: true, seesOut: true},
+}
 
 // carry carries flows through everything that they meet, by whether they come in, go out, or both.
 func (w *walker) carry(flows []flow) {
@@ -47,8 +52,8 @@ func (w *walker) carry(flows []flow) {
 			arriving = append(arriving, f)
 		}
 	}
-	arriving = w.hooks(prerouting, w.track(w.hook(rawPrerouting, arriving)))
-	made = w.hooks(output, w.track(w.hook(rawOutput, made)))
+	arriving = w.aroundTracking("PREROUTING", arriving)
+	made = w.aroundTracking("OUTPUT", made)
 	var forwarded, local, leaving []flow
 	for _, f := range w.route(append(arriving, made...)) {
 		switch {
@@ -62,14 +67,24 @@ func (w *walker) carry(flows []flow) {
 			forwarded = append(forwarded, f)
 		}
 	}
-	leaving = append(w.hooks(forwarding, forwarded), leaving...)
-	for _, f := range append(w.hooks(postrouting, leaving), w.securityAndNAT(w.hooks(input, local))...) {
+	leaving = append(w.hook("FORWARD", forwarded), leaving...)
+	for _, f := range append(w.hook("POSTROUTING", leaving), w.hook("INPUT", local)...) {
 		if f.newSrc != nil {
-			w.end(Rewritten, f.newSrc, f.newSrc.target.nat.text, f)
+			w.end(Rewritten, f.newSrc, f.newSrcTo, f)
 			continue
 		}
 		w.end(Kept, nil, "", f)
 	}
+}
+
+// aroundTracking carries flows through a hook at which connection tracking is asked, too.
+func (w *walker) aroundTracking(hook string, flows []flow) []flow {
+	flows = w.between(hook, prioFirst, prioConntrack-1, flows)
+	if at := w.stages(hook, prioConntrack, prioConntrack); len(at) > 0 && len(flows) > 0 {
+		w.endUnknown(Doubt{Why: "whether " + at[0].orders[0][0].String() + " comes before connection tracking is not in the files"}, flows...)
+		return nil
+	}
+	return w.between(hook, prioConntrack+1, prioLast, w.track(flows))
 }
 
 // track is connection tracking.
@@ -105,59 +120,122 @@ func (w *walker) route(flows []flow) (on []flow) {
 	return on
 }
 
-// hooks carries flows through places, one after the other.
-func (w *walker) hooks(places []place, flows []flow) []flow {
-	for _, at := range places {
-		flows = w.hook(at, flows)
+// hook carries flows through all that is asked at a hook, and returns those that pass.
+func (w *walker) hook(hook string, flows []flow) []flow {
+	return w.between(hook, prioFirst, prioLast, flows)
+}
+
+// between is hook for what is asked with a priority of a range.
+func (w *walker) between(hook string, first, last int, flows []flow) []flow {
+	if len(flows) == 0 {
+		return nil
+	}
+	for _, s := range w.stages(hook, first, last) {
+		flows = w.inAnyOrder(s, flows)
 	}
 	return flows
 }
 
-// hook carries flows through one table's base chain in all worlds and returns those that pass.
-func (w *walker) hook(at place, flows []flow) []flow {
-	why := Doubt{Why: "which of nft's and legacy's " + at.table + " " + at.chain + " comes first is not in the files"}
-	return w.inAnyOrder(why, w.orders(w.stops(at)), flows)
+// stop is a base chain that packets meet at a place.
+type stop struct {
+	at    place
+	chain *chain
+	// missing says that its rules are in no file: iptables-nft-save could not print the table.
+	missing bool
+	// nth is where it stands in its file.
+	nth int
 }
 
-// securityAndNAT carries flows through the last two tables of INPUT. That of nft's security comes before or after nat, by
-// the priority with which iptables-nft has registered it (see nftFirst).
-func (w *walker) securityAndNAT(flows []flow) []flow {
-	security, nat := w.stops(securityInput), w.stops(natInput)
-	late := slices.IndexFunc(security, func(s stop) bool { return s.rules.world == NFT })
-	if late < 0 || len(nat) == 0 {
-		return w.hook(natInput, w.hook(securityInput, flows))
+// String names it.
+func (s stop) String() string {
+	if s.chain.world == Native {
+		return s.chain.table + " " + s.chain.name
 	}
-	others := slices.Delete(slices.Clone(security), late, late+1)
-	var all [][]stop
-	for _, n := range w.orders(nat) {
-		all = append(all, slices.Concat(others, n, security[late:late+1]))
-		if w.order == orderUnknown {
-			for _, s := range w.orders(security) {
-				all = append(all, slices.Concat(s, n))
+	return string(s.chain.world) + " " + s.at.table + " " + s.at.chain
+}
+
+// stopsAt returns the base chains at a hook that can change the way of a packet, with their priorities. All chains of type nat
+// hang on one place, that of iptables' table, and are asked by their priorities there (nf_nat_register_fn in
+// net/netfilter/nf_nat_core.c).
+func (w *walker) stopsAt(hook string) (here []stop) {
+	var nat place
+	for _, at := range places {
+		if at.chain != hook {
+			continue
+		}
+		if at.table == "nat" {
+			nat = at
+		}
+		for _, r := range w.worlds {
+			if s, acts := r.stopAt(at); acts && !(s.missing && w.prints(r, at.table)) {
+				here = append(here, s)
 			}
 		}
 	}
-	return w.inAnyOrder(Doubt{Why: "in which order nft's and legacy's security and nat INPUT come is not in the files"}, all, flows)
+	for _, r := range w.worlds {
+		for i, c := range r.bases {
+			if c.hook != hook || len(c.rules) == 0 && c.policy != policyDrop {
+				continue
+			}
+			at := place{table: c.kind, chain: hook, prio: c.prio, inner: c.prio, seesIn: hook != "OUTPUT", seesOut: hook != "PREROUTING" && hook != "INPUT"}
+			if c.kind == "nat" {
+				at.prio = nat.prio
+			}
+			here = append(here, stop{at: at, chain: c, nth: i})
+		}
+	}
+	return here
 }
 
-// actsAt reports whether the world has anything at a place that can change the way of a packet.
-func (r *Rules) actsAt(at place) bool {
+// prints reports whether a table of nf_tables that a world's file lacks stands among the tables that nft printed.
+func (w *walker) prints(r *Rules, table string) bool {
+	return r.world != Legacy && slices.ContainsFunc(w.worlds, func(other *Rules) bool { return other.native["ip "+table] })
+}
+
+// stopAt returns the world's base chain at a place, and whether it has anything that can change the way of a packet.
+func (r *Rules) stopAt(at place) (stop, bool) {
+	at.inner = at.prio
 	if r.foreign[at.table] {
-		return true
+		return stop{at: at, chain: &chain{world: r.world, table: at.table, name: at.chain}, missing: true}, true
 	}
 	t := r.tables[at.table]
 	if t == nil {
-		return false
+		return stop{}, false
 	}
 	c := t.chains[at.chain]
-	return c != nil && (len(c.rules) > 0 || c.policy == policyDrop)
+	return stop{at: at, chain: c}, c != nil && (len(c.rules) > 0 || c.policy == policyDrop)
 }
 
-// walk carries flows through the world's base chain at w.at.
-func (r *Rules) walk(w *walker, flows []flow) {
-	if r.foreign[w.at.table] {
-		w.endUnknown(Doubt{Why: "native nft rules in table " + w.at.table + " are not in the file"}, flows...)
-		return
+// stages returns what is asked at a hook with a priority of a range, one after the other.
+func (w *walker) stages(hook string, first, last int) []stage {
+	here := slices.DeleteFunc(w.stopsAt(hook), func(s stop) bool { return s.at.prio < first || s.at.prio > last })
+	if w.order == nftFirst {
+		for i := range here {
+			if here[i].lateSecurity() {
+				here[i].at.prio = prioNFTSecurity
+			}
+		}
 	}
-	w.base(r.tables[w.at.table].chains[w.at.chain], flows)
+	slices.SortStableFunc(here, byPrio)
+	var out []stage
+	for len(here) > 0 {
+		end := here[0].at.prio
+		if w.order == orderUnknown && end >= prioSecurity && end <= prioNFTSecurity && slices.ContainsFunc(here, stop.lateSecurity) {
+			end = prioNFTSecurity
+		}
+		n := 0
+		for n < len(here) && here[n].at.prio <= end {
+			n++
+		}
+		out = append(out, w.stage(here[:n]))
+		here = here[n:]
+	}
+	return out
 }
+
+func byPrio(a, b stop) int {
+	return cmp.Or(cmp.Compare(a.at.prio, b.at.prio), cmp.Compare(a.at.inner, b.at.inner))
+}
+
+// lateSecurity reports whether it is iptables-nft's table security, which stands before or after nat by its version.
+func (s stop) lateSecurity() bool { return s.chain.world == NFT && s.at.table == "security" }

@@ -25,6 +25,8 @@ type ruleMaker struct {
 	fill int
 	// srcs, dsts and devs are what -s, -d and -i ask for.
 	srcs, dsts, devs []string
+	// native says that there are tables of nft's own, too.
+	native bool
 }
 
 // What rules for packets between pods ask for.
@@ -140,11 +142,8 @@ func (g *ruleMaker) conditions(out *strings.Builder, h hooked, user bool) (proto
 	}
 	// Where a packet has no interface to go out by, or none by which it came, base chains cannot ask for it.
 	pre, post := h.base == "PREROUTING" || h.base == "INPUT", h.base == "POSTROUTING" || h.base == "OUTPUT"
-	if g.chance(15) && (!post || user && g.mayBeVague) {
+	if g.chance(15) && (!post || user && h.base == "POSTROUTING") {
 		name := g.oneOf(g.devs...)
-		if h.base == "POSTROUTING" {
-			g.vague = true
-		}
 		not := g.not(30)
 		if name == "+" {
 			not = "" // `! -i +` matches nothing, but iptables-legacy-save prints it as if it were not there

@@ -24,10 +24,18 @@ import (
 // packets are sent through it, and what a receiver sees of them must be what Evaluate says of what iptables-save prints.
 // NETFAULT_RULESETS sets how many rule sets (200), NETFAULT_SEED the seed of a run that is to be repeated, and
 // NETFAULT_FIRST the number of the first rule set.
-func TestKernel(t *testing.T) { overRuleSets(t, (*kernelNet).tryRuleSet) }
+func TestKernel(t *testing.T) {
+	overRuleSets(t, func(k *kernelNet, r *rand.Rand, number uint64, counts map[string]int) {
+		k.tryRuleSet(forwardMaker(r), number, counts)
+	})
+}
+
+func forwardMaker(r *rand.Rand) *ruleMaker {
+	return &ruleMaker{Rand: r, chains: forwardChains, fill: 100, srcs: podNets, dsts: peerNets, devs: inDevs}
+}
 
 // overRuleSets calls try for each rule set, with a kernelNet of its worker.
-func overRuleSets(t *testing.T, try func(k *kernelNet, seed, number uint64, counts map[string]int)) {
+func overRuleSets(t *testing.T, try func(k *kernelNet, r *rand.Rand, number uint64, counts map[string]int)) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, for network namespaces")
 	}
@@ -61,7 +69,7 @@ func overRuleSets(t *testing.T, try func(k *kernelNet, seed, number uint64, coun
 			defer k.close()
 			counts := map[string]int{}
 			for i := next.Add(1) - 1; i < int64(sets) && !t.Failed(); i = next.Add(1) - 1 {
-				try(k, uint64(seed), uint64(i), counts)
+				try(k, rand.New(rand.NewPCG(uint64(seed), uint64(i))), uint64(i), counts)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -108,26 +116,24 @@ const workersPerCPU = 3
 const packetsPerSet = 24
 
 // tryRuleSet compares one rule set's outcomes.
-func (k *kernelNet) tryRuleSet(seed, number uint64, counts map[string]int) {
-	g := &ruleMaker{Rand: rand.New(rand.NewPCG(seed, number)), chains: forwardChains, fill: 100, srcs: podNets, dsts: peerNets, devs: inDevs}
+func (k *kernelNet) tryRuleSet(g *ruleMaker, number uint64, counts map[string]int) {
 	g.mayBeVague = g.chance(25)
-	legacy, nft := k.load(g)
-	if nft == nil || legacy == nil {
+	worlds := k.load(g)
+	if worlds == nil {
 		return
 	}
 
 	packets := g.packets(packetsPerSet)
 	saw := k.exchange(packets)
 	// The nft tables are made anew with each set, so they are registered last, and come first.
-	all := evaluate(k.query(), nftFirst, []*Rules{legacy, nft})
-	anyOrder := Evaluate(k.query(), legacy, nft)
+	all := evaluate(k.query(), nftFirst, worlds)
+	anyOrder := Evaluate(k.query(), worlds...)
 	for i, p := range packets {
 		only := k.query()
 		only.Only = &p
-		one := evaluate(only, nftFirst, []*Rules{legacy, nft})
+		one := evaluate(only, nftFirst, worlds)
 		fail := func(format string, args ...any) {
-			k.t.Errorf("rule set %d, %s: seen: %s: %s\nalone: %v\nnft:\n%s\nlegacy:\n%s",
-				number, p, saw[i], fmt.Sprintf(format, args...), one, numbered(k.run("", "iptables-nft-save", "-c")), numbered(k.run("", "iptables-legacy-save", "-c")))
+			k.t.Errorf("rule set %d, %s: seen: %s: %s\nalone: %v\n%s", number, p, saw[i], fmt.Sprintf(format, args...), one, k.allRules(g))
 		}
 		if len(one) != 1 {
 			fail("%d outcomes for one packet", len(one))
@@ -167,14 +173,37 @@ func (k *kernelNet) tryRuleSet(seed, number uint64, counts map[string]int) {
 	counts["rule sets"]++
 }
 
-// load loads random rules into both worlds, or one, and returns them as they are saved.
-func (k *kernelNet) load(g *ruleMaker) (legacy, nft *Rules) {
+// load loads random rules into both of iptables' worlds, or one, and into tables of nft's own if g has them. It returns them as
+// they are saved, nil if they cannot be read.
+func (k *kernelNet) load(g *ruleMaker) []*Rules {
 	onlyNFT, onlyLegacy := g.chance(30), g.chance(40)
-	legacyText, nftText := g.ruleSet(onlyNFT), g.ruleSet(!onlyNFT && onlyLegacy)
+	if g.native && g.chance(60) {
+		onlyNFT, onlyLegacy = true, true
+	}
+	legacyText, nftText := g.ruleSet(onlyNFT), g.ruleSet(onlyLegacy && (g.native || !onlyNFT))
 	k.run(legacyText, "iptables-legacy-restore")
 	k.run(nftText, "iptables-nft-restore")
+	if g.native {
+		k.run(g.nftTables(), "nft", "-f", "-")
+	}
 	k.must(k.node.ConntrackTableFlush(netlink.ConntrackTable))
-	return k.parse(Legacy, k.run("", "iptables-legacy-save")), k.parse(NFT, k.run("", "iptables-nft-save"))
+	worlds := []*Rules{k.parse(Legacy, k.run("", "iptables-legacy-save")), k.parse(NFT, k.run("", "iptables-nft-save"))}
+	if g.native {
+		worlds = append(worlds, k.parseNFT(k.run("", "nft", "-j", "list", "ruleset"), worlds[1]))
+	}
+	if slices.Contains(worlds, nil) {
+		return nil
+	}
+	return worlds
+}
+
+// allRules writes all rules as they are in force.
+func (k *kernelNet) allRules(g *ruleMaker) string {
+	text := "nft:\n" + numbered(k.run("", "iptables-nft-save", "-c")) + "\nlegacy:\n" + numbered(k.run("", "iptables-legacy-save", "-c"))
+	if g.native {
+		text += "\nnft's own:\n" + k.run("", "nft", "list", "table", "ip", "alpha") + k.run("", "nft", "list", "table", "inet", "beta")
+	}
+	return text
 }
 
 func (k *kernelNet) parse(world World, text string) *Rules {
@@ -193,7 +222,8 @@ func (k *kernelNet) query() Query {
 			{Addrs: prefixes("10.244.2.0/24", "10.244.3.0/24"), Dev: "flannel.1"},
 			{Addrs: prefixes("10.244.4.0/24"), Dev: "eth0"},
 		},
-		LocalRoutes: k.localAddresses,
+		LocalRoutes:     k.localAddresses,
+		InAtPostrouting: true,
 	}
 }
 

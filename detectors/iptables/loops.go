@@ -2,6 +2,7 @@ package iptables
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 )
@@ -14,13 +15,12 @@ const (
 	noLoop
 )
 
-// findLoop returns an error if a chain leads back to itself, which the kernel never accepts.
-func (r *Rules) findLoop() error {
+// findLoop returns a rule from which a chain leads back to itself, which the kernel never accepts, nil if there is none.
+func (r *Rules) findLoop() *Rule {
 	for _, name := range slices.Sorted(maps.Keys(r.tables)) {
 		for _, c := range r.tables[name].chains {
 			if at := c.loop(0); at != nil {
-				name := clip(at.target.chain.name)
-				return &SyntaxError{Line: at.Line, Reason: fmt.Sprintf("the chains that lead to %s come back to it, or are too deep", name)}
+				return at
 			}
 		}
 	}
@@ -38,17 +38,44 @@ func (c *chain) loop(depth int) *Rule {
 	}
 	c.mark = onTheWay
 	for _, rule := range c.rules {
-		next := rule.target.chain
-		if next == nil || next.mark == noLoop {
-			continue
-		}
-		if next.mark == onTheWay || depth == maxDepth {
-			return rule
-		}
-		if at := next.loop(depth + 1); at != nil {
-			return at
+		for next := range rule.chains() {
+			if next.mark == noLoop {
+				continue
+			}
+			if next.mark == onTheWay || depth == maxDepth {
+				return rule
+			}
+			if at := next.loop(depth + 1); at != nil {
+				return at
+			}
 		}
 	}
 	c.mark = noLoop
 	return nil
+}
+
+// loopText says what is wrong with a rule that leads to a loop.
+func (r *Rule) loopText() string {
+	for next := range r.chains() {
+		if next.mark == onTheWay {
+			return fmt.Sprintf("the chains that lead to %s come back to it, or are too deep", clip(next.name))
+		}
+	}
+	return "chains are too deep"
+}
+
+// chains yields the chains that a rule leads to.
+func (r *Rule) chains() iter.Seq[*chain] {
+	return func(yield func(*chain) bool) {
+		if r.target.chain != nil && !yield(r.target.chain) {
+			return
+		}
+		for i := range r.steps {
+			for _, t := range r.steps[i].targets {
+				if t.chain != nil && !yield(t.chain) {
+					return
+				}
+			}
+		}
+	}
 }

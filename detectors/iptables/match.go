@@ -4,7 +4,10 @@ import "fmt"
 
 // place is where in the kernel rules are asked.
 type place struct {
+	// table is that of iptables or, of nft's own chains, their type; chain is the hook.
 	table, chain string
+	// prio is the priority at the hook. Chains of type nat have inner among themselves.
+	prio, inner int
 	// seesIn and seesOut say whether the packet's interfaces are known there.
 	seesIn, seesOut bool
 }
@@ -90,11 +93,10 @@ func (w *walker) outName(f *flow) string {
 	return ""
 }
 
-// matchIn knows that forwarded packets have an input interface in POSTROUTING since Linux 5.7 only (ip_output in
-// net/ipv4/ip_output.c).
+// matchIn knows that it is not known everywhere whether packets have an input interface in POSTROUTING.
 func (w *walker) matchIn(r *Rule, f *flow) (yes, no []flow) {
 	newer := r.in.matches(w.inName(f))
-	if w.at.chain == "POSTROUTING" && newer != r.in.matches("") {
+	if w.at.chain == "POSTROUTING" && !w.inAtPostrouting && newer != r.in.matches("") {
 		return f.both(Doubt{r, "-i in POSTROUTING depends on the kernel's version"})
 	}
 	return f.decide(newer)

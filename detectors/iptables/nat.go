@@ -10,10 +10,10 @@ var natChains = map[targetKind][]string{
 	targetRedirect:   {"PREROUTING", "OUTPUT"},
 }
 
-// nat does what MASQUERADE, SNAT, DNAT or REDIRECT of r does with flows. The first of them decides for its hook, in
-// whichever world it stands (nf_nat_inet_fn in net/netfilter/nf_nat_core.c).
-func (w *walker) nat(r *Rule, flows []flow) {
-	if w.at.table != "nat" || !slices.Contains(natChains[r.target.kind], w.at.chain) {
+// nat does what MASQUERADE, SNAT, DNAT or REDIRECT, as the target of r, does with flows. The first of them decides for its
+// hook, in whichever world it stands (nf_nat_inet_fn in net/netfilter/nf_nat_core.c).
+func (w *walker) nat(r *Rule, t *target, flows []flow) {
+	if w.at.table != "nat" || !slices.Contains(natChains[t.kind], w.at.chain) {
 		w.endUnknown(Doubt{r, "the kernel does not let such a rule stand here"}, flows...)
 		return
 	}
@@ -21,33 +21,25 @@ func (w *walker) nat(r *Rule, flows []flow) {
 	for i := range flows {
 		f := &flows[i]
 		f.bound = true
-		switch r.target.kind {
+		switch t.kind {
 		case targetMasquerade:
 			// The address is the outgoing interface's, which is never that of a packet from elsewhere.
-			w.end(Rewritten, r, "the address of "+f.out, *f)
+			w.newSource(r, "the address of "+f.out, *f)
 		case targetSNAT:
-			w.snat(r, f)
+			w.snat(r, t.nat, f)
 		case targetDNAT:
-			w.dnat(r, f)
+			w.dnat(r, t.nat, f)
 		case targetRedirect:
-			w.redirect(r, f)
+			w.redirect(r, t.nat, f)
 		}
 	}
 }
 
 // snat leaves packets alone whose address is already right: get_unique_tuple in nf_nat_core.c tries the packet's own
 // first. Which address of several is taken otherwise is a matter of a hash.
-func (w *walker) snat(r *Rule, f *flow) {
-	to := r.target.nat
+func (w *walker) snat(r *Rule, to *natTo, f *flow) {
 	own, others := f.restrict(dimSrc, to.addrs, false)
-	if w.at.chain == "POSTROUTING" {
-		w.end(Rewritten, r, to.text, others...)
-	} else {
-		for i := range others {
-			others[i].newSrc = r
-		}
-		w.accepted = append(w.accepted, others...)
-	}
+	w.newSource(r, to.text, others...)
 	if _, one := to.addrs.single(); one || !to.random && to.ports == nil {
 		w.accepted = append(w.accepted, own...)
 		return
@@ -55,10 +47,16 @@ func (w *walker) snat(r *Rule, f *flow) {
 	w.endUnknown(Doubt{r, "which of its addresses is taken is not known"}, own...)
 }
 
-// dnat follows packets to their new destination if there is just one.
-func (w *walker) dnat(r *Rule, f *flow) { w.dnatTo(r, r.target.nat, f) }
+// newSource lets packets go on with another source.
+func (w *walker) newSource(r *Rule, to string, flows ...flow) {
+	for _, f := range flows {
+		f.newSrc, f.newSrcTo = r, to
+		w.accepted = append(w.accepted, f)
+	}
+}
 
-func (w *walker) dnatTo(r *Rule, to *natTo, f *flow) {
+// dnat follows packets to their new destination if there is just one.
+func (w *walker) dnat(r *Rule, to *natTo, f *flow) {
 	addr, oneAddr := to.addrs.single()
 	port, onePort := to.ports.single()
 	if !oneAddr || to.ports != nil && !onePort {
@@ -105,7 +103,7 @@ func (w *walker) dnatAnywhere(r *Rule, to *natTo, f *flow) {
 
 // redirect gives packets an address of the interface by which they come, its first one: nf_nat_redirect_ipv4 in
 // net/netfilter/nf_nat_redirect.c. Those that the machine itself makes get 127.0.0.1.
-func (w *walker) redirect(r *Rule, f *flow) {
+func (w *walker) redirect(r *Rule, to *natTo, f *flow) {
 	if f.in == "" || !slices.ContainsFunc(w.to, func(s side) bool { return s.dev == "" }) {
 		w.end(Redirected, r, "this machine", *f)
 		return
@@ -115,5 +113,5 @@ func (w *walker) redirect(r *Rule, f *flow) {
 		w.endUnknown(Doubt{r, "which address of " + f.in + " is taken is not known"}, *f)
 		return
 	}
-	w.dnatTo(r, &natTo{text: "this machine", addrs: addrs, ports: r.target.nat.ports, random: r.target.nat.random}, f)
+	w.dnat(r, &natTo{text: "this machine", addrs: addrs, ports: to.ports, random: to.random}, f)
 }

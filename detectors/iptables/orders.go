@@ -1,57 +1,183 @@
 package iptables
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
-// hookOrder says which world's rules come first at a hook where both have a table: at equal priority it is the one that
-// was registered last, which no file shows.
+// hookOrder says which of several base chains with the same priority comes first: it is the one that was registered last
+// (nf_hook_grow in net/netfilter/core.c), which no file shows.
 type hookOrder uint8
 
 const (
 	orderUnknown hookOrder = iota
-	// nftFirst is what a reload of nft's tables leads to. In security, legacy's still come first: iptables-nft registers its
-	// chains with priority 150 there (1.8.9), and not with the kernel's NF_IP_PRI_SECURITY, which is 50.
+	// nftFirst is what a reload of iptables-nft's tables, and of nft's own after them, leads to. In security, legacy's still
+	// come first (prioNFTSecurity).
 	nftFirst
 )
 
-// stop is a world's base chain at a place.
-type stop struct {
-	at    place
-	rules *Rules
+// maxOrders is how many orders of the same chains are tried.
+const maxOrders = 24
+
+// stage is base chains between which there is nothing else.
+type stage struct {
+	// orders are all in which they may come. There is at least one.
+	orders [][]stop
+	// more says that there are more orders than maxOrders.
+	more bool
 }
 
-// stops returns the stops at a place in an order that is known, or in one of both.
-func (w *walker) stops(at place) (here []stop) {
-	for _, r := range w.worlds {
-		if r.actsAt(at) {
-			here = append(here, stop{at, r})
+// why says what is not known.
+func (s stage) why() Doubt {
+	var names []string
+	tables := map[string]bool{}
+	for _, st := range s.orders[0] {
+		names = append(names, st.String())
+		tables[st.at.table] = true
+		if st.chain.world == Native {
+			tables["nft's own"] = true
 		}
 	}
-	if w.order == nftFirst && len(here) == 2 && (here[0].rules.world == NFT) == (at.table == "security") {
-		slices.Reverse(here)
+	at := s.orders[0][0].at
+	switch {
+	case len(tables) == 1:
+		return Doubt{Why: "which of nft's and legacy's " + at.table + " " + at.chain + " comes first is not in the files"}
+	case !tables["nft's own"]:
+		return Doubt{Why: "in which order nft's and legacy's security and nat " + at.chain + " come is not in the files"}
 	}
-	return here
+	slices.Sort(names)
+	return Doubt{Why: "which comes first is not in the files: " + strings.Join(names, ", ")}
 }
 
-// orders returns all orders in which stops at one place may come.
-func (w *walker) orders(here []stop) [][]stop {
-	if w.order != orderUnknown || len(here) < 2 {
-		return [][]stop{here}
+// stage puts stops into all orders that are possible. They are sorted by priority, which decides, but for the table security of
+// iptables-nft.
+func (w *walker) stage(here []stop) stage {
+	sequences := w.sequences(here)
+	if w.order == orderUnknown && len(here) > 1 && slices.ContainsFunc(here, stop.lateSecurity) {
+		late := slices.Clone(here)
+		for i := range late {
+			if late[i].lateSecurity() {
+				late[i].at.prio = prioNFTSecurity
+			}
+		}
+		slices.SortStableFunc(late, byPrio)
+		sequences = append(sequences, w.sequences(late)...)
 	}
-	swapped := slices.Clone(here)
-	slices.Reverse(swapped)
-	return [][]stop{here, swapped}
+	if len(sequences) > maxOrders {
+		return stage{orders: sequences[:1], more: true}
+	}
+	return stage{orders: sequences}
 }
 
-// inAnyOrder carries flows through stops, of which all orders are given that are possible.
-func (w *walker) inAnyOrder(why Doubt, orders [][]stop, flows []flow) []flow {
-	if len(orders[0]) == 0 || len(flows) == 0 {
+// sequences returns the orders that keep to the priorities. What has the same may come in any order; the chains of type nat are
+// one among the others then. It stops when there are more than maxOrders.
+func (w *walker) sequences(here []stop) [][]stop {
+	all := [][]stop{nil}
+	for len(here) > 0 {
+		n := 1
+		for n < len(here) && here[n].at.prio == here[0].at.prio {
+			n++
+		}
+		var units [][][]stop // what comes one after the other, each in its own orders
+		var nat []stop
+		for _, s := range here[:n] {
+			if s.at.table == "nat" {
+				nat = append(nat, s)
+			} else {
+				units = append(units, [][]stop{{s}})
+			}
+		}
+		switch {
+		case nat == nil:
+			all = times(all, w.arrange(units))
+		case w.order == nftFirst:
+			// The kernel has one hook for all chains of type nat, which is there since the first of them, that of legacy.
+			all = times(times(all, w.arrange(units)), w.natOrders(nat))
+		default:
+			all = times(all, w.arrange(append(units, w.natOrders(nat))))
+		}
+		here = here[n:]
+	}
+	return all
+}
+
+// natOrders returns the orders of chains of type nat, by their own priorities.
+func (w *walker) natOrders(nat []stop) [][]stop {
+	all := [][]stop{nil}
+	for len(nat) > 0 {
+		n := 1
+		for n < len(nat) && nat[n].at.inner == nat[0].at.inner {
+			n++
+		}
+		var units [][][]stop
+		for _, s := range nat[:n] {
+			units = append(units, [][]stop{{s}})
+		}
+		all = times(all, w.arrange(units))
+		nat = nat[n:]
+	}
+	return all
+}
+
+// arrange returns all orders of units.
+func (w *walker) arrange(units [][][]stop) [][]stop {
+	if w.order == nftFirst {
+		// What was registered last comes first: nft's own from the end of their file on, iptables-nft, legacy.
+		slices.SortStableFunc(units, func(a, b [][]stop) int {
+			return cmp.Or(cmp.Compare(registered(b[0][0]), registered(a[0][0])), cmp.Compare(b[0][0].nth, a[0][0].nth))
+		})
+		all := [][]stop{nil}
+		for _, u := range units {
+			all = times(all, u)
+		}
+		return all
+	}
+	if len(units) == 0 {
+		return [][]stop{nil}
+	}
+	var all [][]stop
+	for i, u := range units {
+		rest := slices.Delete(slices.Clone(units), i, i+1)
+		all = append(all, times(u, w.arrange(rest))...)
+		if len(all) > maxOrders {
+			break
+		}
+	}
+	return all
+}
+
+// registered numbers the worlds in the order in which nftFirst has them registered.
+func registered(s stop) int { return slices.Index([]World{Legacy, NFT, Native}, s.chain.world) }
+
+// times returns each of a with each of b behind it, up to one more than maxOrders.
+func times(a, b [][]stop) (out [][]stop) {
+	for _, first := range a {
+		for _, second := range b {
+			if len(out) <= maxOrders {
+				out = append(out, slices.Concat(first, second))
+			}
+		}
+	}
+	return out
+}
+
+// inAnyOrder carries flows through a stage.
+func (w *walker) inAnyOrder(s stage, flows []flow) []flow {
+	if len(flows) == 0 {
 		return flows
 	}
 	w.changed = false
-	passed, done := w.ordered(orders[0], flows)
+	passed, done := w.ordered(s.orders[0], flows)
 	// Where all packets have met all rules and nothing was changed, the others do the same.
 	if w.changed || len(done) > 0 {
-		passed, done = w.compareOrders(why, orders[1:], flows, passed, done)
+		if s.more {
+			w.endUnknown(Doubt{Why: s.why().Why + ", and they are too many to try all orders"}, flows...)
+			return nil
+		}
+		if len(s.orders) > 1 {
+			passed, done = w.compareOrders(s.why(), s.orders[1:], flows, passed, done)
+		}
 	}
 	w.done = append(w.done, done...)
 	return passed
@@ -99,7 +225,11 @@ func (w *walker) ordered(stops []stop, flows []flow) (passed []flow, done []fina
 			}
 		}
 		w.accepted = nil
-		s.rules.walk(w, asked)
+		if s.missing {
+			w.endUnknown(Doubt{Why: "native nft rules in table " + s.at.table + " are not in the file"}, asked...)
+		} else {
+			w.base(s.chain, asked)
+		}
 		passed = append(join(w.accepted), skip...)
 	}
 	done, w.done = w.done, before

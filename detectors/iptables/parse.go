@@ -31,8 +31,8 @@ func Parse(world World, text string) (*Rules, error) {
 	if p.table != nil {
 		return nil, p.fail("cut off: there is no COMMIT for table %s", p.table.name)
 	}
-	if err := p.rules.findLoop(); err != nil {
-		return nil, err
+	if at := p.rules.findLoop(); at != nil {
+		return nil, &SyntaxError{Line: at.Line, Reason: at.loopText()}
 	}
 	return p.rules, nil
 }

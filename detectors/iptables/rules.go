@@ -10,6 +10,8 @@ const (
 	NFT World = "nft"
 	// Legacy is xtables: what iptables-legacy writes and iptables-legacy-save prints.
 	Legacy World = "legacy"
+	// Native is nf_tables, too: the tables that nft itself prints.
+	Native World = "nftables"
 	// Only is the one world of a machine that has a plain iptables-save and neither of the two above.
 	Only World = "iptables"
 )
@@ -21,6 +23,9 @@ type Rules struct {
 	// foreign names the tables that have rules which iptables-nft-save cannot print.
 	foreign map[string]bool
 	count   int
+	// bases are the chains of Native that the kernel hands packets of IPv4 to, and native names its tables.
+	bases  []*chain
+	native map[string]bool
 }
 
 // World returns the world to which the rules belong.
@@ -43,6 +48,10 @@ type chain struct {
 	// line is where it is declared, from 1; 0 for a chain that is in no file.
 	line  int
 	rules []*Rule
+	// kind, hook (as iptables names it) and prio are those of Native's base chains, and at is the place of any in its file.
+	kind, hook string
+	prio       int
+	at         int64
 	// mark is used by the search for loops.
 	mark loopMark
 }
@@ -59,9 +68,13 @@ const (
 // Rule is one rule.
 type Rule struct {
 	chain *chain
-	// Line is its line in the file, from 1.
+	// Line is its line in the file, from 1; 0 for Native's.
 	Line int
-	// Text is the rule as it stands in the file, without counters.
+	// At, in a file of JSON as Native's is, is the offset of its object's first byte, plus 1.
+	At int64
+	// Handle is the number by which nft deletes a rule of Native.
+	Handle uint64
+	// Text is the rule as it stands in the file, without counters, and for Native as nft prints it without -j.
 	Text string
 
 	src, dst addrMatch
@@ -72,21 +85,29 @@ type Rule struct {
 	// unclear quotes the conditions that are not understood, "" if there are none.
 	unclear string
 	target  target
+	// steps are what Native's rules do instead of all that.
+	steps []step
 }
 
 // World returns the world in which the rule stands.
 func (r *Rule) World() World { return r.chain.world }
 
-// Table returns the table in which the rule stands.
+// Table returns the table in which the rule stands; for Native with its family, such as "inet firewalld".
 func (r *Rule) Table() string { return r.chain.table }
 
 // Chain returns the chain in which the rule stands.
 func (r *Rule) Chain() string { return r.chain.name }
 
-// String names the rule by its world, table, chain and line, and quotes it.
-func (r *Rule) String() string {
-	return fmt.Sprintf("%s %s %s, line %d: %s", r.World(), r.Table(), r.Chain(), r.Line, r.Text)
+// Place names the rule by its world, table, chain, and its line or handle.
+func (r *Rule) Place() string {
+	if r.World() == Native {
+		return fmt.Sprintf("%s %s %s, handle %d", r.World(), r.Table(), r.Chain(), r.Handle)
+	}
+	return fmt.Sprintf("%s %s %s, line %d", r.World(), r.Table(), r.Chain(), r.Line)
 }
+
+// String names the rule by its place, and quotes it.
+func (r *Rule) String() string { return r.Place() + ": " + r.Text }
 
 // Policy is what a base chain does with packets that come back from its rules.
 type Policy struct{ chain *chain }
@@ -100,14 +121,25 @@ func (p *Policy) Table() string { return p.chain.table }
 // Chain returns the chain that has the policy.
 func (p *Policy) Chain() string { return p.chain.name }
 
-// Line returns the chain's line in the file, from 1.
+// Line returns the chain's line in the file, from 1; 0 for Native's.
 func (p *Policy) Line() int { return p.chain.line }
 
+// At returns the place of Native's chain in its file, as Rule.At.
+func (p *Policy) At() int64 { return p.chain.at }
+
 // Text returns the policy as it stands in the file, without counters.
-func (p *Policy) Text() string { return ":" + p.chain.name + " " + p.chain.policy }
+func (p *Policy) Text() string {
+	if p.World() == Native {
+		return "policy drop"
+	}
+	return ":" + p.chain.name + " " + p.chain.policy
+}
 
 // String names the policy by its world, table, chain and line, and quotes it.
 func (p *Policy) String() string {
+	if p.World() == Native {
+		return fmt.Sprintf("%s %s %s: %s", p.World(), p.Table(), p.Chain(), p.Text())
+	}
 	return fmt.Sprintf("%s %s %s, line %d: %s", p.World(), p.Table(), p.Chain(), p.Line(), p.Text())
 }
 
@@ -204,7 +236,7 @@ type target struct {
 	// packetMask for packets (--nfmask).
 	value, mask, packetMask uint32
 	nat                     *natTo
-	// text quotes what is not understood of targetUnclear, and is what the sender is told by targetReject.
+	// text says what is not understood of targetUnclear, and is what the sender is told by targetReject.
 	text string
 }
 

@@ -21,7 +21,7 @@ func (p *parser) readTarget(r *Rule, isGoto bool) {
 		for _, ok := p.next(); ok; {
 			_, ok = p.next()
 		}
-		r.target.text = "-j " + strings.TrimSpace(p.text[start:p.pos])
+		r.target.text = "not understood: -j " + strings.TrimSpace(p.text[start:p.pos])
 	}
 }
 

@@ -10,7 +10,9 @@ type walker struct {
 	filtering bool
 	types     *typeTable
 	sets      map[string]KnownSet
-	at        place
+	// inAtPostrouting is that of the query.
+	inAtPostrouting bool
+	at              place
 	// accepted are the flows that the present base chain lets pass, and done those that have come to their end.
 	accepted []flow
 	done     []final
@@ -58,6 +60,14 @@ func (w *walker) chain(c *chain, flows []flow) (back []flow) {
 			break
 		}
 		w.steps += len(flows)
+		if r.chain.world == Native {
+			if r.mayRun(flows) {
+				on, returned := w.run(r, flows)
+				flows, back = on, append(back, returned...)
+				flows, many = joinMany(flows, many)
+			}
+			continue
+		}
 		if r.target.kind == targetNone || !r.mayMatchAny(flows) {
 			continue
 		}
@@ -79,24 +89,29 @@ func (w *walker) chain(c *chain, flows []flow) (back []flow) {
 		if len(matched) == 0 {
 			continue
 		}
-		on, returned := w.apply(r, matched)
+		on, returned := w.apply(r, &r.target, matched)
 		back = append(back, returned...)
 		flows = append(flows, on...)
 		if r.mayDoubt() && len(on) > 0 {
 			flows = dedupe(flows)
 		}
-		if len(flows) > many {
-			flows = join(flows)
-			many = max(manyFlows, 2*len(flows))
-		}
+		flows, many = joinMany(flows, many)
 	}
 	return append(back, flows...)
 }
 
-// apply does with flows what r says. It returns those that go on to the next rule, and those that leave the chain by
+// joinMany joins flows where they are more than many, and returns from how many on it is worth the next time.
+func joinMany(flows []flow, many int) ([]flow, int) {
+	if len(flows) > many {
+		flows = join(flows)
+		many = max(manyFlows, 2*len(flows))
+	}
+	return flows, many
+}
+
+// apply does with flows what a target of r says. It returns those that go on to the next rule, and those that leave the chain by
 // RETURN; the others are accepted or done.
-func (w *walker) apply(r *Rule, flows []flow) (on, returned []flow) {
-	t := &r.target
+func (w *walker) apply(r *Rule, t *target, flows []flow) (on, returned []flow) {
 	switch t.kind {
 	case targetAccept:
 		w.accepted = append(w.accepted, flows...)
@@ -120,10 +135,10 @@ func (w *walker) apply(r *Rule, flows []flow) (on, returned []flow) {
 		}
 		return flows, nil
 	case targetMasquerade, targetSNAT, targetDNAT, targetRedirect:
-		w.nat(r, flows)
+		w.nat(r, t, flows)
 		return nil, nil
 	}
-	w.endUnknown(Doubt{r, "not understood: " + t.text}, flows...)
+	w.endUnknown(Doubt{r, t.text}, flows...)
 	return nil, nil
 }
 

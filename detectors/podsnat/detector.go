@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
@@ -37,18 +38,18 @@ const FlanneldMasquerades = "flanneld masquerades"
 
 // Detector asks the rules of a node what becomes of packets between its pods and those of other nodes.
 //
-//   - The question is put to the rules of both worlds, nft and legacy, by package iptables: what becomes of a new
+//   - The question is put to the rules of both worlds of iptables, nft and legacy, and of nft's own tables: what becomes of a new
 //     connection's first packet from any address of the node's pod network, coming in by the interface that leads to it, to
 //     any address of another node's, going out by the interface that the node's routes say.
 //   - A rule that catches some traffic only (one port, one node, what another rule has marked) is a problem, too, and the
 //     finding says which traffic. One that other rules shield, or that no such packet can reach, is none.
 //   - The same is asked of what pods send to a few Services of kube-proxy's iptables mode, and from there to other nodes' pods.
 //   - Routes are those of the tables main and local: policy routing is not looked at. Only IPv4 is judged.
-//   - The rules of nft's own tables are in no file. Where one has a chain that can rewrite sources, the answer is unknown.
+//   - Where a table of nft's own has a chain that can rewrite sources, and its rules are in no file, the answer is unknown.
 var Detector = detectors.Detector{
 	Name:  "pod-snat",
 	Kind:  detectors.Cause,
-	About: "iptables rules rewrite the source address of traffic between pods of different nodes",
+	About: "rules rewrite the source address of traffic between pods of different nodes",
 	Cases: []detectors.Case{
 		{Name: Dockerd, Severity: detectors.Critical, About: "only rules that are to the letter dockerd's: `-A POSTROUTING -s POD-CIDR ! -o BRIDGE -j MASQUERADE`"},
 		{Name: Rule, Severity: detectors.Critical, About: "any other MASQUERADE or SNAT that catches the traffic or a part of it"},
@@ -65,6 +66,8 @@ var Detector = detectors.Detector{
 		{File: detectors.NodeFiles + evidence.IPTablesFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.NFTChainsFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.LegacyTablesFile, Optional: true},
+		{File: detectors.NodeFiles + evidence.UnameFile, Optional: true, Nameless: true},
+		{File: detectors.NodeFiles + evidence.NFTRulesetFile, Optional: true, Nameless: true},
 	},
 	Writeup: detectors.Writeup{English: english, Chinese: chinese},
 	Detect:  detect,
@@ -167,6 +170,11 @@ func (n *node) judge(b *evidence.Bundle, leases []evidence.Lease) {
 	if !n.readPaths(b, peers) {
 		return
 	}
+	release, err := b.Uname(n.name())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		n.doubts = append(n.doubts, detectors.Unreadable("", err))
+	}
+	n.paths.query.InAtPostrouting = err == nil && !release.Before(5, 7)
 	n.Node = rules.Read(b, n.name())
 	n.ruleCount = n.Len()
 	n.doubts = append(n.doubts, n.Doubts...)

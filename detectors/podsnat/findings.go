@@ -42,8 +42,8 @@ func (n *node) report(outcomes []iptables.Outcome) {
 	}
 	f.Breaks = n.breakages(concerned)
 	for _, o := range caught {
-		f.Evidence = append(f.Evidence, rules.Quote(n.name(), o.Rule, fmt.Sprintf("%s %s: %s (rewrites %s)",
-			o.Rule.Table(), o.Rule.Chain(), o.Rule.Text, o.Traffic)))
+		f.Evidence = append(f.Evidence, rules.Quote(n.name(), o.Rule, fmt.Sprintf("%s: %s (rewrites %s)",
+			placeInFile(o.Rule), o.Rule.Text, o.Traffic)))
 	}
 	f.Evidence = append(f.Evidence, n.pathLines(concerned)...)
 	if slices.ContainsFunc(caught, func(o iptables.Outcome) bool { return !n.isDockerds(o.Rule) }) {
@@ -89,7 +89,15 @@ func (n *node) isDockerds(r *iptables.Rule) bool {
 }
 
 func ruleName(r *iptables.Rule) string {
-	return detectors.OneLine(fmt.Sprintf("%s %s %s, line %d", r.World(), r.Table(), r.Chain(), r.Line))
+	return detectors.OneLine(r.Place())
+}
+
+// placeInFile names a rule's table and chain, and the handle by which nft deletes it.
+func placeInFile(r *iptables.Rule) string {
+	if r.World() == iptables.Native {
+		return fmt.Sprintf("%s %s, handle %d", r.Table(), r.Chain(), r.Handle)
+	}
+	return r.Table() + " " + r.Chain()
 }
 
 // newSource says which source address the packets have afterwards.

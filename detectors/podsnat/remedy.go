@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/internal/rules"
 	"github.com/netfault/netfault/detectors/iptables"
+	"github.com/netfault/netfault/detectors/nftables"
 )
 
 // on makes a command for the node.
@@ -101,51 +103,91 @@ func (n *node) flanneldMasquerades(caught []iptables.Outcome) []detectors.Altern
 // maxShields is from how many peers on one rule is written for all of the pods' network.
 const maxShields = 16
 
-// shield puts before all others a rule that lets the traffic pass as it is, in each world with a rule that catches it. It
+// shield puts before all others a rule that lets the traffic pass as it is, in each place with a rule that catches it. It
 // returns nothing if that would not heal.
 func (n *node) shield(caught []iptables.Outcome, concerned []int) []detectors.Command {
-	specs, worlds := n.shields(concerned), worldsOf(caught)
-	healed, err := n.withShields(worlds, specs)
+	specs, tops := n.shields(concerned), n.topsOf(caught)
+	healed, err := n.withShields(tops, specs)
 	if err != nil || len(rewritten(iptables.Evaluate(n.paths.query, healed...))) > 0 {
 		return nil
 	}
-	return n.shieldCommands(worlds, specs)
+	return n.shieldCommands(tops, specs)
 }
 
-func (n *node) shieldCommands(worlds []iptables.World, specs []shieldSpec) []detectors.Command {
+func (n *node) shieldCommands(tops []top, specs []shieldSpec) []detectors.Command {
+	const why = "traffic to these pods keeps its source address, before any other rule is asked"
 	var commands []detectors.Command
-	for _, w := range worlds {
+	for _, t := range tops {
 		for _, s := range specs {
-			commands = append(commands, n.nat(w, "traffic to these pods keeps its source address, before any other rule is asked",
-				"-I", "POSTROUTING", "1", "-s", s.src, "-d", s.dst, "-o", s.dev, "-j", "ACCEPT"))
+			if t.world == iptables.Native {
+				family, table, _ := strings.Cut(t.table, " ")
+				commands = append(commands, n.on(why, append([]string{"nft", "insert", "rule", family, table, t.chain}, s.words()...)...))
+				continue
+			}
+			commands = append(commands, n.nat(t.world, why, "-I", t.chain, "1", "-s", s.src, "-d", s.dst, "-o", s.dev, "-j", "ACCEPT"))
 		}
 	}
 	return commands
 }
 
-// hidden returns what else would catch the traffic if the rules that catch it now did not: rules of the other world, which
-// the kernel does not ask where one has decided.
+// hidden returns what else would catch the traffic if the rules that catch it now did not: rules elsewhere, which the kernel does
+// not ask where one has decided.
 func (n *node) hidden(caught []iptables.Outcome, concerned []int) []iptables.Outcome {
-	worlds := worldsOf(caught)
-	without, err := n.withShields(worlds, n.shields(concerned))
+	tops := n.topsOf(caught)
+	without, err := n.withShields(tops, n.shields(concerned))
 	if err != nil {
 		return nil
 	}
 	return slices.DeleteFunc(rewritten(iptables.Evaluate(n.paths.query, without...)), func(o iptables.Outcome) bool {
-		return slices.Contains(worlds, o.Rule.World())
+		return slices.ContainsFunc(n.topsOf([]iptables.Outcome{o}), func(t top) bool { return slices.Contains(tops, t) })
 	})
 }
 
-// withShields returns the node's rules as they would be with shields in some worlds.
-func (n *node) withShields(worlds []iptables.World, specs []shieldSpec) ([]*iptables.Rules, error) {
-	all := slices.Clone(n.Worlds)
-	for i, r := range all {
-		if !slices.Contains(worlds, r.World()) {
+// top is a base chain that rewrites sources: what stands first there is asked first.
+type top struct {
+	world        iptables.World
+	table, chain string
+}
+
+// topsOf returns the base chains that lead to the rules of outcomes.
+func (n *node) topsOf(outcomes []iptables.Outcome) []top {
+	var tops []top
+	add := func(t top) {
+		if !slices.Contains(tops, t) {
+			tops = append(tops, t)
+		}
+	}
+	for _, o := range outcomes {
+		w := o.Rule.World()
+		if w != iptables.Native {
+			add(top{w, "nat", "POSTROUTING"})
 			continue
 		}
+		for _, r := range n.Worlds {
+			for _, c := range r.SourceNATChains(o.Rule.Table()) {
+				add(top{w, o.Rule.Table(), c})
+			}
+		}
+	}
+	return tops
+}
+
+// withShields returns the node's rules as they would be with shields in some places.
+func (n *node) withShields(tops []top, specs []shieldSpec) ([]*iptables.Rules, error) {
+	all := slices.Clone(n.Worlds)
+	for _, t := range tops {
+		_, table, _ := strings.Cut(t.table, " ")
+		i := slices.IndexFunc(all, func(r *iptables.Rules) bool { return r.World() == t.world })
 		for _, s := range specs {
 			var err error
-			if all[i], err = all[i].WithFirst("nat", "POSTROUTING", s.text()); err != nil {
+			if t.world != iptables.Native {
+				all[i], err = all[i].WithFirst(t.table, t.chain, s.text())
+			} else if !nftables.IsName(table) || !nftables.IsName(t.chain) || !nftables.IsName(s.dev) {
+				err = fmt.Errorf("nft's command line cannot name %s %s", t.table, t.chain)
+			} else {
+				all[i], err = all[i].WithFirstNative(t.table, t.chain, s.statements()...)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -158,6 +200,29 @@ type shieldSpec struct{ src, dst, dev string }
 
 func (s shieldSpec) text() string {
 	return fmt.Sprintf("-s %s -d %s -o %s -j ACCEPT", s.src, s.dst, s.dev)
+}
+
+// words are the rule for nft's command line.
+func (s shieldSpec) words() []string {
+	return []string{"ip", "saddr", s.src, "ip", "daddr", s.dst, "oifname", `"` + s.dev + `"`, "accept"}
+}
+
+// statements are the rule as nft -j prints it.
+func (s shieldSpec) statements() []nftables.Statement {
+	match := func(left map[string]any, right any) nftables.Statement {
+		return nftables.Statement{Name: "match", Arg: map[string]any{"op": "==", "left": left, "right": right}}
+	}
+	field := func(name string) map[string]any {
+		return map[string]any{"payload": map[string]any{"protocol": "ip", "field": name}}
+	}
+	network := func(cidr string) any {
+		p := netip.MustParsePrefix(cidr)
+		return map[string]any{"prefix": map[string]any{"addr": p.Addr().String(), "len": float64(p.Bits())}}
+	}
+	return []nftables.Statement{
+		match(field("saddr"), network(s.src)), match(field("daddr"), network(s.dst)),
+		match(map[string]any{"meta": map[string]any{"key": "oifname"}}, s.dev), {Name: "accept"},
+	}
 }
 
 // shields returns a rule for each peer, or for each way out if it is all of them or many.

@@ -1,6 +1,7 @@
 package podsnat
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -55,6 +56,10 @@ func judge(t *testing.T, files fstest.MapFS) []detectors.Finding {
 func runOnRules(t *testing.T, files fstest.MapFS, command detectors.Command) {
 	t.Helper()
 	argv := command.Argv
+	if argv[0] == "nft" {
+		insertNative(t, files, command)
+		return
+	}
 	if !strings.HasPrefix(argv[0], "iptables") {
 		return
 	}
@@ -83,4 +88,25 @@ func runOnRules(t *testing.T, files fstest.MapFS, command detectors.Command) {
 		t.Fatalf("%q is not understood", command)
 	}
 	files[file] = &fstest.MapFile{Data: []byte(before + "*nat\n" + strings.Join(lines, "\n"))}
+}
+
+// insertNative does with what nft printed what `nft insert rule FAMILY TABLE CHAIN` does in the kernel.
+func insertNative(t *testing.T, files fstest.MapFS, command detectors.Command) {
+	t.Helper()
+	a := command.Argv
+	want := []string{"nft", "insert", "rule", a[3], a[4], a[5], "ip", "saddr", a[8], "ip", "daddr", a[11], "oifname", a[13], "accept"}
+	if !slices.Equal(a, want) {
+		t.Fatalf("%q is not understood", command)
+	}
+	match := func(field, cidr string) string {
+		addr, bits, _ := strings.Cut(cidr, "/")
+		return fmt.Sprintf(`{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": %q}}, "right": {"prefix": {"addr": %q, "len": %s}}}}`, field, addr, bits)
+	}
+	of := fmt.Sprintf(`"family": %q, "table": %q`, a[3], a[4])
+	rule := fmt.Sprintf(`{"rule": {%s, "chain": %q, "handle": 999, "expr": [%s, %s, {"match": {"op": "==", "left": {"meta": {"key": "oifname"}}, "right": %s}}, {"accept": null}]}},`,
+		of, a[5], match("saddr", a[8]), match("daddr", a[11]), a[13])
+	file := evidence.NodeFile(command.Node, evidence.NFTRulesetFile)
+	lines := strings.Split(string(files[file].Data), "\n")
+	first := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, `{"rule": {`+of) })
+	files[file] = &fstest.MapFile{Data: []byte(strings.Join(slices.Insert(lines, first, rule), "\n"))}
 }

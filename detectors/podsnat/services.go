@@ -92,8 +92,8 @@ func (n *node) throughService(s iptables.Service, worlds []*iptables.Rules) (cau
 
 // shieldServices is shield for what goes through Services.
 func (n *node) shieldServices(caught []iptables.Outcome, every []int, telling []iptables.Service) []detectors.Command {
-	specs, worlds := n.shields(every), worldsOf(caught)
-	healed, err := n.withShields(worlds, specs)
+	specs, tops := n.shields(every), n.topsOf(caught)
+	healed, err := n.withShields(tops, specs)
 	if err != nil {
 		return nil
 	}
@@ -102,5 +102,5 @@ func (n *node) shieldServices(caught []iptables.Outcome, every []int, telling []
 			return nil
 		}
 	}
-	return n.shieldCommands(worlds, specs)
+	return n.shieldCommands(tops, specs)
 }

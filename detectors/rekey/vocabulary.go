@@ -197,9 +197,10 @@ func (n *Names) nftText(s string) string {
 		return n.iface(s)
 	}
 	if set, ok := strings.CutPrefix(s, "@"); ok {
-		return "@" + n.set(set)
+		// As the member "name" of the set itself.
+		return "@" + n.chain(set)
 	}
-	if nftWords[s] {
+	if nftWords[s] || s == "tcp reset" || s == "ip saddr" || s == "ip daddr" {
 		return s
 	}
 	return n.value(s)
@@ -213,5 +214,6 @@ var nftWords = setOf(`
 	tcp udp th hbh rt meta ct ip ip6 icmp icmpv6 ether arp vlan dnat snat fully-random random persistent port addr host net
 	second minute hour day packets bytes emerg alert crit err warn notice info debug audit fib_addr oifindex result
 	constant interval timeout dynamic performance memory expr fin syn rst psh ack urg ecn cwr seq ackseq doff window checksum urgptr length
-	icmpx port-unreachable admin-prohibited host-unreachable no-route addr-unreachable
+	icmpx port-unreachable admin-prohibited host-unreachable no-route addr-unreachable net-unreachable prot-unreachable
+	net-prohibited host-prohibited verdict dormant
 `)

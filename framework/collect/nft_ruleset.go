@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/netfault/netfault/framework/internal/rtnl"
 	"github.com/vishvananda/netlink/nl"
@@ -36,29 +37,34 @@ func nftTables() ([]nftTable, error) {
 	return tables, nil
 }
 
-// nftRuleset writes nft-ruleset.json as `nft -j -t list ruleset` prints it, without the tables of IPv6 and without those of
+// nftRuleset writes nft-ruleset.json as `nft -j list ruleset` prints it, without the tables of IPv6 and without those of
 // IPv4 that iptables-nft-save printed: a large cluster's stand there already. Only where other tables are left, it needs nft.
-func nftRuleset(ctx context.Context, w io.Writer, iptables []byte) error {
+// For counters alone, the elements of sets are left out.
+func nftRuleset(ctx context.Context, w io.Writer, iptables []byte, counters bool) error {
 	tables, err := nftTables()
 	if err != nil {
 		return err
+	}
+	list := []string{"-j", "list", "table"}
+	if counters {
+		list = []string{"-j", "-t", "list", "table"}
 	}
 	objects := []json.RawMessage{}
 	for _, t := range tables {
 		if t.family == "ip" && bytes.Contains(iptables, []byte("\n*"+t.name+"\n")) {
 			continue
 		}
-		text, err := output(ctx, "nft", "-j", "-t", "list", "table", t.family, t.name)
+		text, err := output(ctx, "nft", append(slices.Clip(list), t.family, t.name)...)
 		if err != nil {
 			return fmt.Errorf("table %s %s: %w", t.family, t.name, err)
 		}
-		var list struct {
+		var printed struct {
 			Objects []json.RawMessage `json:"nftables"`
 		}
-		if err := json.Unmarshal(text, &list); err != nil {
+		if err := json.Unmarshal(text, &printed); err != nil {
 			return fmt.Errorf("table %s %s: nft: %w", t.family, t.name, err)
 		}
-		objects = append(objects, list.Objects...)
+		objects = append(objects, printed.Objects...)
 	}
 	return writeNFT(w, objects)
 }

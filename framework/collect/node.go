@@ -128,7 +128,7 @@ func (l *look) counters() []part {
 	for _, s := range iptablesSavers() {
 		list = append(list, part{s.file, func(w io.Writer) error { return l.rules(w, s) }})
 	}
-	return append(list, part{evidence.NFTRulesetFile, func(w io.Writer) error { return nftRuleset(l.ctx, w, l.nftRules) }})
+	return append(list, part{evidence.NFTRulesetFile, func(w io.Writer) error { return nftRuleset(l.ctx, w, l.nftRules, l.later) }})
 }
 
 // rules writes a rule set.

@@ -1,4 +1,5 @@
-// Package rules is the iptables rules of a node, of both worlds, and what there is besides that no file has.
+// Package rules is the rules of a node, those of iptables in both worlds and those of nft's own tables, and what there is besides
+// that no file has.
 package rules
 
 import (
@@ -9,6 +10,7 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/iptables"
+	"github.com/netfault/netfault/detectors/nftables"
 )
 
 // File returns the file that holds a world's rules.
@@ -18,6 +20,8 @@ func File(w iptables.World) string {
 		return evidence.NFTFile
 	case iptables.Legacy:
 		return evidence.LegacyFile
+	case iptables.Native:
+		return evidence.NFTRulesetFile
 	}
 	return evidence.IPTablesFile
 }
@@ -29,6 +33,8 @@ func Program(w iptables.World) string {
 		return "iptables-nft"
 	case iptables.Legacy:
 		return "iptables-legacy"
+	case iptables.Native:
+		return "nft"
 	}
 	return "iptables"
 }
@@ -42,6 +48,8 @@ type Node struct {
 	Doubts []detectors.Line
 	// nft are those of Worlds that are nf_tables' table ip nat and its like, nil if there are none.
 	nft *iptables.Rules
+	// native is what nft printed, nil if there is no such file.
+	native *nftables.Ruleset
 }
 
 // Len is how many rules there are.
@@ -60,10 +68,12 @@ func (n *Node) HasChain(table, chain string) bool {
 
 // Quote quotes a rule that stands in one of a node's files.
 func Quote(node string, r *iptables.Rule, text string) detectors.Line {
-	return detectors.Line{File: evidence.NodeFile(node, File(r.World())), Line: r.Line, Text: detectors.OneLine(text)}
+	return detectors.Line{
+		File: evidence.NodeFile(node, File(r.World())), Line: r.Line, At: evidence.Pos(r.At), Text: detectors.OneLine(text),
+	}
 }
 
-// Read reads the rules of both worlds, or of the only one that an old machine can print. A world that could not be
+// Read reads the rules of both worlds of iptables, or of the only one that an old machine can print, and of nft's own tables. A world that could not be
 // read is in doubt: its rules may be in force although the machine has no program to print them, since programs in
 // containers bring their own.
 func Read(b *evidence.Bundle, node string) *Node {
@@ -85,6 +95,7 @@ func Read(b *evidence.Bundle, node string) *Node {
 			}
 		}
 	}
+	n.readNative(b)
 	n.judgeChains(chains)
 	return n
 }
