@@ -394,25 +394,3 @@ func TestMachinesAreIsolated(t *testing.T) {
 		t.Errorf("n2's services: %+v, %v; want flanneld and two pods", st, err)
 	}
 }
-
-// Who makes a lab under flock(1) and lets it stand must get the lock back.
-func TestLabHoldsNothingOpenOfItsMaker(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	fd, err := unix.Open(path, unix.O_CREAT|unix.O_RDWR, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	l := up(t, "open")
-	for _, root := range []string{l.root, l.nodes[0].root} {
-		open, err := os.ReadDir(root + "/fd")
-		if err != nil || len(open) == 0 {
-			t.Fatalf("%s: %d descriptors, %v", root, len(open), err)
-		}
-		for _, e := range open {
-			if target, _ := os.Readlink(root + "/fd/" + e.Name()); target == path {
-				t.Errorf("%s holds %s open", root, path)
-			}
-		}
-	}
-}

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/lab"
@@ -25,9 +23,6 @@ func (l *Lab) startMachines(ctx context.Context) error {
 	cmd := agent.MachineCommand(l.record.Agent, l.record.Name, agent.Machine{Name: switchName, LogDir: logs})
 	var said bytes.Buffer
 	cmd.Stderr = &said
-	if err := inheritNothing(); err != nil {
-		return err
-	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the first process: %w", err)
 	}
@@ -58,21 +53,6 @@ func (l *Lab) startMachines(ctx context.Context) error {
 		group.Go(func() error { return l.startMachine(ctx, p) })
 	}
 	return group.Wait()
-}
-
-// inheritNothing keeps from the lab what this process was given open, such as the lock of a flock(1) that it runs under: a
-// lab outlives who made it, and would hold it for as long. What Go opens is not passed on anyway.
-func inheritNothing() error {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
-			unix.CloseOnExec(fd)
-		}
-	}
-	return nil
 }
 
 func (l *Lab) startMachine(ctx context.Context, p *place) error {
