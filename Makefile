@@ -27,7 +27,9 @@ WAIT_FOR := $(if $(filter sudo,$(SUDO)),trap : INT TERM HUP;,exec)
 GIVE_OUT := $(if $(filter sudo,$(SUDO)),; status=$$?; sudo chown -R "$$(id -u):$$(id -g)" out && exit $$status)
 # Nothing is printed of specs that are skipped, and picking none is an error.
 QUIET := --ginkgo.succinct --ginkgo.silence-skips --ginkgo.fail-on-empty
+# Without paths in them, what is built serves every checkout, and every user who gets the cache.
 GO_BUILD := CGO_ENABLED=0 go build -trimpath
+GO_TEST := CGO_ENABLED=0 go test -trimpath -c
 
 .DEFAULT_GOAL := help
 .PHONY: help build tools node-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
@@ -59,10 +61,10 @@ e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one,
 
 # What makes labs is executed in place of its shell, so that make waits for it when a signal ends the run: it clears up.
 suite: tools
-	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
+	@$(GO_TEST) -o bin/e2e.test ./scenarios
 	@mkdir -p $(OUT)
 ifeq ($(FOCUS),)
-	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/$(LAB)
+	@$(GO_TEST) -o bin/ ./framework/lab/$(LAB)
 	@exec $(SUDO) $(ENV) bin/$(LAB).test -test.v > >(grep -E '^(---|ok|PASS|FAIL|    )')
 endif
 	@color=; [ -t 1 ] && [ -z "$$NO_COLOR" ] && [ "$$TERM" != dumb ] || color=--ginkgo.no-color; \
@@ -72,25 +74,25 @@ endif
 
 chaos: LAB := $(if $(filter auto,$(LAB)),netns,$(LAB))
 chaos: check-lab tools ## end netfault N times in random ways at random moments, and reset once each time (LAB=netns or kind; SEED=... repeats the choices)
-	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
+	@$(GO_TEST) -o bin/e2e.test ./scenarios
 	@mkdir -p out/chaos
 	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=5h -lab=$(LAB) -out=$(CURDIR)/out/chaos -rounds=$(N) $(if $(SEED),--ginkgo.seed=$(SEED)) $(QUIET) --ginkgo.no-color --ginkgo.label-filter=chaos --ginkgo.junit-report=$(CURDIR)/out/chaos/junit.xml $(GIVE_OUT)
 
 test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no root needed
 	@command -v gcc >/dev/null || { echo "the race detector needs gcc; make tools installs it" >&2; exit 1; }
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -trimpath -race ./...
 
 # Those with tests in network namespaces, of root's view, of what root may.
 ROOT_TESTS := $(addprefix ./framework/,capture collect/... internal/... kstate tcpskew tools twrecycle/...)
 test-root: root ## the unit tests that need root
-	CGO_ENABLED=0 go test -exec='$(SUDO) $(ENV)' $(ROOT_TESTS)
+	CGO_ENABLED=0 go test -trimpath -exec='$(SUDO) $(ENV)' $(ROOT_TESTS)
 
 conformance: root ## hold the emulated tcp_tw_recycle against measurements of real kernels (VECTORS=FILE for others)
-	@CGO_ENABLED=0 go build -o bin/ ./hack/conformance
+	@$(GO_BUILD) -o bin/ ./hack/conformance
 	@$(SUDO) $(ENV) bin/conformance $(VECTORS)
 
 evaluator: ## hold the evaluator of iptables' and nft's rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
-	@CGO_ENABLED=0 go test -c -o bin/iptables.test ./detectors/iptables
+	@$(GO_TEST) -o bin/iptables.test ./detectors/iptables
 	@$(SUDO) $(ENV) NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
 
 lint: ## gofmt, go vet, staticcheck, actionlint
@@ -103,21 +105,21 @@ lint: ## gofmt, go vet, staticcheck, actionlint
 bench fixtures: LAB = netns
 
 bench: tools ## time the lab from 3 to 30 nodes, make the largest that Linux's default limits allow, stale-vtep at 100 to 5,000 nodes, and pod-snat beside iptables-legacy-save
-	@CGO_ENABLED=0 go test -c -o bin/ ./framework/lab/netns
+	@$(GO_TEST) -o bin/ ./framework/lab/netns
 	@$(SUDO) $(ENV) bin/netns.test -test.run=none -test.bench=. -test.benchtime=3x
 	@$(SUDO) $(ENV) NETFAULT_LARGEST=1 bin/netns.test -test.run=TestNeighboursOfLargestLab -test.v
 	go test -run=none -bench=StaleVTEP -benchtime=1x -timeout=30m ./detectors/stalevtep
-	@CGO_ENABLED=0 go test -c -o bin/iptables.test ./detectors/iptables
+	@$(GO_TEST) -o bin/iptables.test ./detectors/iptables
 	@$(SUDO) bin/iptables.test -test.run=none -test.bench=PodSNAT -test.benchtime=3x
 
 bench-kind: LAB = kind
 bench-kind: root tools ## time a bare kind cluster beside the whole suite on one of the same configuration, step by step
-	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
-	@CGO_ENABLED=0 go build -o bin/ ./hack/bench-kind
+	@$(GO_TEST) -o bin/e2e.test ./scenarios
+	@$(GO_BUILD) -o bin/ ./hack/bench-kind
 	@$(SUDO) $(ENV) bin/bench-kind bin/e2e.test -test.run=TestScenarios -lab=kind --ginkgo.label-filter=fault $(QUIET) --ginkgo.no-color
 
 fixtures: tools ## record fixtures/bundles anew, from real runs of every scenario (FOCUS=stale-vtep: of that one, and no other's)
-	@CGO_ENABLED=0 go test -c -o bin/e2e.test ./scenarios
+	@$(GO_TEST) -o bin/e2e.test ./scenarios
 	@rm -rf out/fixtures && mkdir -p out/fixtures/bundles
 	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -out=$(CURDIR)/out/fixtures -record $(QUIET) --ginkgo.label-filter='fault$(if $(FOCUS), && ($(FOCUS)))' $(GIVE_OUT)
 	@test -n "$$(ls out/fixtures/bundles)" || { echo "nothing was recorded: no scenario that FOCUS picks can come about here" >&2; exit 1; }
