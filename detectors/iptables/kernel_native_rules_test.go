@@ -1,6 +1,7 @@
 package iptables
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,17 +114,10 @@ func (g *ruleMaker) nftRule(hook, kind, base string, i, users int) string {
 			"meta mark vmap { 0x0 : jump %s, 0x1 : %s }"), later(), g.oneOf("accept", "drop", "return", "continue", "goto "+later())))
 	default:
 		if action := g.nftAction(hook, kind, proto); action != "" || len(parts) == 0 {
-			add("%s", cmpOr(action, "counter"))
+			add("%s", cmp.Or(action, "counter"))
 		}
 	}
 	return strings.Join(parts, " ")
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // nftCondition writes one condition, in a rule that is for a protocol already if proto is not "", and returns the protocol that the
@@ -157,7 +151,7 @@ func (g *ruleMaker) nftCondition(add func(string, ...any), hook, proto string) s
 			add("iif %s%s", not(), g.oneOf(`"cni0"`, `"eth0"`))
 		}
 	case 8, 9, 10:
-		proto = cmpOr(proto, g.oneOf("tcp", "udp", "tcp"))
+		proto = cmp.Or(proto, g.oneOf("tcp", "udp", "tcp"))
 		if proto == "some" {
 			return proto
 		}

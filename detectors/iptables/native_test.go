@@ -65,27 +65,33 @@ func TestNative(t *testing.T) {
 		rules              []string
 		rewritten, unknown string
 	}{
-		"all":                        {[]string{post, "post " + masquerade}, "all traffic", ""},
-		"a port of tcp":              {[]string{post, "post " + compare(payload("tcp", "dport"), "==", "80") + "," + masquerade}, "tcp to port 80", ""},
-		"all but a port of tcp":      {[]string{post, "post " + compare(payload("tcp", "dport"), "!=", "80") + "," + masquerade}, "tcp to ports 0-79, 81-65535", ""},
-		"a port, of whatever has":    {[]string{post, "post " + compare(payload("th", "dport"), "==", "80") + "," + masquerade}, "tcp, udp, protocol 33, sctp, protocol 136 to port 80", "place of a port"},
-		"another interface":          {[]string{post, "post " + compare(meta("oifname"), "==", `"eth*"`) + "," + masquerade}, "", ""},
-		"by the interface":           {[]string{post, "post " + compare(meta("oifname"), "==", `{"set":["eth9","flannel*"]}`) + "," + masquerade}, "all traffic", ""},
-		"IPv6 only":                  {[]string{post, "post " + compare(meta("nfproto"), "==", `"ipv6"`) + "," + masquerade}, "", ""},
-		"accept ends the chain":      {[]string{post, `post {"accept":null}`, "post " + masquerade}, "", ""},
-		"and not the next one":       {[]string{post, "chain more postrouting nat 110", `post {"accept":null}`, "more " + masquerade}, "all traffic", ""},
-		"the first NAT decides":      {[]string{post, "chain more postrouting nat 90", `more {"snat":{"addr":"1.2.3.4"}}`, "post " + masquerade}, "all traffic", ""},
-		"a drop is final":            {[]string{post, "chain f forward filter 0", `f {"drop":null}`, "post " + masquerade}, "", ""},
-		"a policy":                   {[]string{post, "chain f forward filter 0 drop", "post " + masquerade}, "", ""},
-		"return from a jump":         {[]string{post, "chain sub", `sub {"return":null}`, `post {"jump":{"target":"sub"}}`, "post " + masquerade}, "all traffic", ""},
-		"return from a goto":         {[]string{post, "chain sub", `sub {"return":null}`, `post {"goto":{"target":"sub"}}`, "post " + masquerade}, "", ""},
-		"a mark of before":           {[]string{post, "chain f forward filter 0", "f " + setMark("5"), "post " + compare(meta("mark"), "==", "5") + "," + masquerade}, "all traffic", ""},
-		"a mark of after":            {[]string{post, "chain f postrouting filter 110", "f " + setMark("5"), "post " + compare(meta("mark"), "==", "5") + "," + masquerade}, "", ""},
-		"what a broken rule has set": {[]string{post, "post " + setMark("5") + "," + compare(meta("mark"), "==", "6") + `,{"accept":null}`, "post " + compare(meta("mark"), "==", "5") + "," + masquerade}, "all traffic", ""},
-		"a mark with and and xor":    {[]string{post, "post " + setMark(`{"^":[{"&":[`+meta("mark")+`,12]},3]}`), "post " + compare(`{"&":[`+meta("mark")+`,7]}`, "==", "3") + "," + masquerade}, "all traffic", ""},
-		"a connection's mark":        {[]string{post, `post {"mangle":{"key":{"ct":{"key":"mark"}},"value":4}}`, "post " + setMark(`{"ct":{"key":"mark"}}`), "post " + compare(meta("mark"), "==", "4") + "," + masquerade}, "all traffic", ""},
-		"a connection's state":       {[]string{post, "post " + compare(`{"ct":{"key":"state"}}`, "in", `["established","related"]`) + `,{"accept":null}`, "post " + compare(`{"ct":{"key":"state"}}`, "==", `{"set":["new","untracked"]}`) + "," + masquerade}, "all traffic", ""},
-		"untracked":                  {[]string{post, "chain raw prerouting filter -300", `raw {"notrack":null}`, "post " + masquerade}, "", ""},
+		"all":                                 {[]string{post, "post " + masquerade}, "all traffic", ""},
+		"a port of tcp":                       {[]string{post, "post " + compare(payload("tcp", "dport"), "==", "80") + "," + masquerade}, "tcp to port 80", ""},
+		"all but a port of tcp":               {[]string{post, "post " + compare(payload("tcp", "dport"), "!=", "80") + "," + masquerade}, "tcp to ports 0-79, 81-65535", ""},
+		"a port, of whatever has":             {[]string{post, "post " + compare(payload("th", "dport"), "==", "80") + "," + masquerade}, "tcp, udp, protocol 33, sctp, protocol 136 to port 80", "place of a port"},
+		"another interface":                   {[]string{post, "post " + compare(meta("oifname"), "==", `"eth*"`) + "," + masquerade}, "", ""},
+		"by the interface":                    {[]string{post, "post " + compare(meta("oifname"), "==", `{"set":["eth9","flannel*"]}`) + "," + masquerade}, "all traffic", ""},
+		"IPv6 only":                           {[]string{post, "post " + compare(meta("nfproto"), "==", `"ipv6"`) + "," + masquerade}, "", ""},
+		"accept ends the chain":               {[]string{post, `post {"accept":null}`, "post " + masquerade}, "", ""},
+		"and not the next one":                {[]string{post, "chain more postrouting nat 110", `post {"accept":null}`, "more " + masquerade}, "all traffic", ""},
+		"the first NAT decides":               {[]string{post, "chain more postrouting nat 90", `more {"snat":{"addr":"1.2.3.4"}}`, "post " + masquerade}, "all traffic", ""},
+		"a drop is final":                     {[]string{post, "chain f forward filter 0", `f {"drop":null}`, "post " + masquerade}, "", ""},
+		"a policy":                            {[]string{post, "chain f forward filter 0 drop", "post " + masquerade}, "", ""},
+		"return from a jump":                  {[]string{post, "chain sub", `sub {"return":null}`, `post {"jump":{"target":"sub"}}`, "post " + masquerade}, "all traffic", ""},
+		"return from a goto":                  {[]string{post, "chain sub", `sub {"return":null}`, `post {"goto":{"target":"sub"}}`, "post " + masquerade}, "", ""},
+		"a mark of before":                    {[]string{post, "chain f forward filter 0", "f " + setMark("5"), "post " + compare(meta("mark"), "==", "5") + "," + masquerade}, "all traffic", ""},
+		"a mark of after":                     {[]string{post, "chain f postrouting filter 110", "f " + setMark("5"), "post " + compare(meta("mark"), "==", "5") + "," + masquerade}, "", ""},
+		"what a broken rule has set":          {[]string{post, "post " + setMark("5") + "," + compare(meta("mark"), "==", "6") + `,{"accept":null}`, "post " + compare(meta("mark"), "==", "5") + "," + masquerade}, "all traffic", ""},
+		"a mark with and and xor":             {[]string{post, "post " + setMark(`{"^":[{"&":[`+meta("mark")+`,12]},3]}`), "post " + compare(`{"&":[`+meta("mark")+`,7]}`, "==", "3") + "," + masquerade}, "all traffic", ""},
+		"a mark with xor, then and":           {[]string{post, "post " + setMark(`{"&":[{"^":[`+meta("mark")+`,7]},3]}`), "post " + setMark(`{"^":[`+meta("mark")+`,1]}`), "post " + compare(meta("mark"), "==", "2") + "," + masquerade}, "all traffic", ""},
+		"a connection's mark too soon":        {[]string{post, "chain raw prerouting filter -300", `raw {"mangle":{"key":{"ct":{"key":"mark"}},"value":5}}`, "post " + compare(`{"ct":{"key":"mark"}}`, "==", "5") + "," + masquerade}, "", ""},
+		"a mark between nat and its priority": {[]string{"chain post postrouting nat 90", "chain f postrouting filter 95", "f " + setMark("5"), "post " + compare(meta("mark"), "==", "5") + "," + masquerade}, "all traffic", ""},
+		"what follows a map":                  {[]string{post, `post {"vmap":{"key":` + payload("tcp", "dport") + `,"data":{"set":[[80,{"continue":null}]]}}},` + masquerade}, "tcp to port 80", ""},
+		"what follows a jump":                 {[]string{post, "chain sub", `post {"jump":{"target":"sub"}},` + masquerade}, "", ""},
+		"a tcp reset is for tcp":              {[]string{post, "chain f forward filter 0", `f {"reject":{"type":"tcp reset"}}`, "post " + masquerade}, "all but tcp", ""},
+		"a connection's mark":                 {[]string{post, `post {"mangle":{"key":{"ct":{"key":"mark"}},"value":4}}`, "post " + setMark(`{"ct":{"key":"mark"}}`), "post " + compare(meta("mark"), "==", "4") + "," + masquerade}, "all traffic", ""},
+		"a connection's state":                {[]string{post, "post " + compare(`{"ct":{"key":"state"}}`, "in", `["established","related"]`) + `,{"accept":null}`, "post " + compare(`{"ct":{"key":"state"}}`, "==", `{"set":["new","untracked"]}`) + "," + masquerade}, "all traffic", ""},
+		"untracked":                           {[]string{post, "chain raw prerouting filter -300", `raw {"notrack":null}`, "post " + masquerade}, "", ""},
 		"a map of verdicts": {[]string{post, "chain sub", "sub " + masquerade,
 			`post {"vmap":{"key":{"concat":[` + payload("ip", "daddr") + "," + meta("l4proto") + "," + payload("th", "dport") + `]},"data":{"set":[[{"concat":[{"prefix":{"addr":"10.244.2.0","len":24}},"tcp",{"range":[80,90]}]},{"goto":{"target":"sub"}}]]}}}`},
 			"tcp to ports 80-90, to 10.244.2.0/24", ""},
@@ -121,6 +127,28 @@ func TestNative(t *testing.T) {
 				t.Errorf("rewritten: %q, want %q; unknown: %q, want %q", rewritten, c.rewritten, unknown, c.unknown)
 			}
 		})
+	}
+}
+
+// What becomes of all packets, and by which rule.
+func TestNativeVerdicts(t *testing.T) {
+	const raw = "chain raw prerouting filter -300"
+	for name, c := range map[string]struct {
+		rules []string
+		want  Verdict
+		to    string
+	}{
+		"the first by priority":         {[]string{post, "chain more postrouting nat 90", `more {"snat":{"addr":"1.2.3.4"}}`, "post " + masquerade}, Rewritten, "1.2.3.4"},
+		"untracked":                     {[]string{raw, `raw {"notrack":null}`, "chain f forward filter 0", "f " + compare(`{"ct":{"key":"state"}}`, "in", `"untracked"`) + `,{"drop":null}`}, Dropped, ""},
+		"no mark without a connection":  {[]string{raw, `raw {"notrack":null}`, "chain f forward filter 0", "f " + setMark(`{"ct":{"key":"mark"}}`) + `,{"drop":null}`}, Kept, ""},
+		"invalid before it is tracked":  {[]string{raw, "raw " + compare(`{"ct":{"key":"state"}}`, "in", `"invalid"`) + `,{"drop":null}`}, Dropped, ""},
+		"dropped after NAT":             {[]string{post, "post " + masquerade, "chain f postrouting filter 300 drop"}, Dropped, ""},
+		"sent to where nobody asks for": {[]string{"chain pre prerouting nat -100", `pre {"dnat":{"addr":"10.99.0.1"}}`}, Redirected, "10.99.0.1"},
+	} {
+		outcomes := Evaluate(podToPod(), native(t, c.rules...))
+		if len(outcomes) != 1 || outcomes[0].Verdict != c.want || outcomes[0].To != c.to {
+			t.Errorf("%s: outcomes %v, want %s %s", name, outcomes, c.want, c.to)
+		}
 	}
 }
 
