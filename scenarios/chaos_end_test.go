@@ -21,6 +21,7 @@ type end struct {
 	ways  []way
 	after []time.Duration
 	code  string
+	said  string
 }
 
 // way is one way to end a command.
@@ -37,7 +38,12 @@ var ways = []way{
 	{"SIGTERM to its group", true, group(syscall.SIGTERM)},
 	{"SIGTERM", true, single(syscall.SIGTERM)},
 	{"SIGHUP to its group", true, group(syscall.SIGHUP)},
-	{"its output closed", true, func(v *victim) error { return v.out.Close() }},
+	{"its output closed", true, func(v *victim) error {
+		if err := v.out.Close(); !errors.Is(err, os.ErrClosed) { // it may be so already
+			return err
+		}
+		return nil
+	}},
 	{"SIGQUIT", false, single(syscall.SIGQUIT)},
 	{"SIGKILL", false, single(syscall.SIGKILL)},
 	{"SIGKILL to its group", false, group(syscall.SIGKILL)},
@@ -135,7 +141,7 @@ func (c *chaos) play(ctx context.Context, number string, m move) (end, error) {
 	if ended == 0 {
 		c.usual[kindOf(first.args)] = time.Since(begun)
 	}
-	e.code = exitText(first.err)
+	e.code, e.said = exitText(first.err), first.said.String()
 	fmt.Printf("%9s  %s: %s, exit %s\n", number, describe(victims), e, e.code)
 	if err := errors.Join(errs...); err != nil {
 		return e, err
