@@ -81,18 +81,16 @@ func resetAll(ctx context.Context, out io.Writer, all []labs.Found, many bool) e
 			fail(f, err)
 			continue
 		}
-		held = append(held, k) // until all is done, so that nobody changes meanwhile what was said
 		r, err := plan(f, k)
-		if err != nil {
-			fail(f, err)
-			continue
-		}
-		if r.about != "" {
+		if err == nil && r.about != "" {
 			fmt.Fprintf(out, "lab %s: %s\n", f.Name, r.about)
 		}
-		if r.do != nil {
-			resets = append(resets, r)
+		if err != nil || r.do == nil {
+			fail(f, errors.Join(err, k.Release())) // nobody has to wait for what is done to others
+			continue
 		}
+		held = append(held, k) // until all is done, so that nobody changes meanwhile what was said
+		resets = append(resets, r)
 	}
 	for _, r := range resets {
 		done, err := r.do(ctx)
