@@ -61,6 +61,25 @@ take() {
 	fi
 }
 
+# take_json FILE COMMAND [ARGUMENT]...: as take, but for JSON: some versions print text in spite of -j, and end well.
+take_json() {
+	take "$@"
+	[ -f "$dir/$1" ] || return 0
+	case $(head -c 1 "$dir/$1")$(tail -c 2 "$dir/$1" | tr -d '\n') in
+	'['*']' | '{'*'}') ;;
+	*)
+		rm -f "$dir/$1"
+		fail "$1" "$2 printed no JSON: it is older than Linux 4.17, see docs/EVIDENCE.md, Old nodes"
+		return 0
+		;;
+	esac
+	# Routes of Linux 4.17 to 5.2 are no JSON to the letter, and are read all the same.
+	if [ "$1" != ip-route.json ] && command -v jq >/dev/null && ! jq -c --stream . "$dir/$1" >/dev/null 2>&1; then
+		rm -f "$dir/$1"
+		fail "$1" "$2 printed JSON that jq cannot read"
+	fi
+}
+
 # take_rules COMMAND: no rules at all are said so, since an empty file looks like a failure. Later, rules that have counted
 # nothing are left out: they have not grown.
 take_rules() {
@@ -127,7 +146,7 @@ ruleset() {
 	printf ']}\n'
 }
 
-take "ip-link$later.json" ip -j -d -s -s link
+take_json "ip-link$later.json" ip -j -d -s -s link
 take "netstat$later.txt" cat /proc/net/netstat
 take "snmp$later.txt" cat /proc/net/snmp
 if command -v conntrack >/dev/null; then
@@ -152,11 +171,11 @@ if command -v nft >/dev/null; then
 fi
 
 if [ -z "$later" ]; then
-	take ip-addr.json ip -j addr
-	take ip-route.json ip -j route show table all
-	take ip-rule.json ip -j rule
-	take ip-neigh.json ip -j neigh show nud all
-	take bridge-fdb.json bridge -j fdb
+	take_json ip-addr.json ip -j addr
+	take_json ip-route.json ip -j route show table all
+	take_json ip-rule.json ip -j rule
+	take_json ip-neigh.json ip -j neigh show nud all
+	take_json bridge-fdb.json bridge -j fdb
 	take uname.txt uname -r
 	take modules.txt modules
 	take ip-tables-names.txt legacy_tables

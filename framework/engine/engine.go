@@ -48,9 +48,10 @@ const ProviderVariable = "KIND_EXPERIMENTAL_PROVIDER"
 // order is the one in which kind looks for engines (pkg/cluster/provider.go, v0.33.0).
 var order = []string{"docker", "nerdctl", "podman"}
 
-// answerLimit is how long an engine may take to answer. The first start of a machine's Podman takes a second or two; a client
-// that takes longer hangs, mostly for want of its daemon, and people wait for it at each command.
-const answerLimit = 5 * time.Second
+// answerLimit is how long an engine may take to answer. The first start of a machine's Podman takes a second or two, and
+// more than 5 on two cores with fifty processes that want them; a client that takes longer hangs, mostly for want of its daemon, and
+// people wait for it at each command.
+const answerLimit = 10 * time.Second
 
 // Find returns the first engine that answers, or the one that KIND_EXPERIMENTAL_PROVIDER names. kind takes the first one
 // that is installed, which fails where a client has no daemon. For Podman, the environment of this process gets
