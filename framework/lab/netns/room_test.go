@@ -2,7 +2,6 @@ package netns
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -46,8 +45,6 @@ func TestLargestLabByDefault(t *testing.T) {
 func TestRoomHere(t *testing.T) {
 	if err := Room(t.Context(), 1_000_000); err == nil {
 		t.Error("a lab of a million nodes fits")
-	} else if os.Geteuid() != 0 && !errors.Is(err, os.ErrPermission) {
-		t.Errorf("without root: %v", err)
 	}
 }
 
