@@ -109,7 +109,7 @@ func TestOwnTuple(t *testing.T) {
 				return err
 			}
 			began := time.Now()
-			return wait.Until(context.Background(), 2*time.Second, "the end of TIME_WAIT", func(context.Context) error {
+			return wait.Until(context.Background(), 10*time.Second, "the end of TIME_WAIT", func(context.Context) error {
 				if time.Since(began) < time.Second {
 					return fmt.Errorf("not over")
 				}

@@ -257,4 +257,4 @@ func writeSetting(name, value string) error {
 }
 
 // patience is how long the server may take for what it does without delay.
-const patience = 2 * time.Second
+const patience = 10 * time.Second
