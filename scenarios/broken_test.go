@@ -82,7 +82,7 @@ var _ = Describe("a broken lab", Label("broken"), func() {
 		Expect(state).To(Equal("broken"))
 		Expect(broken).To(Equal([]string{"its making was ended"}))
 		Expect(table).To(ContainSubstring("lab %s is broken: its making was ended", name))
-		netfault(ctx, "reset")
+		netfault(ctx, "reset", "--lab="+name)
 		Expect(labs.List(ctx)).NotTo(ContainElement(found))
 	})
 })
