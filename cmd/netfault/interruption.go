@@ -36,16 +36,15 @@ func (e signalError) Error() string { return "ended by " + unix.SignalName(sysca
 
 type interruptionKey struct{}
 
-// withInterruption returns a context that ends with the first signal. A signal that netfault was started to ignore, as nohup
-// has it for SIGHUP, stays ignored.
+// withInterruption returns a context that ends with the first signal. SIGHUP stays ignored where netfault was started so, as
+// nohup does it; SIGINT does not, which shells ignore for every command in the background of a script.
 func withInterruption(parent context.Context) (context.Context, *interruption) {
 	ctx, cancel := context.WithCancelCause(parent)
 	i := &interruption{cancel: cancel}
 	signals := make(chan os.Signal, 16)
-	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE} {
-		if !signal.Ignored(s) {
-			signal.Notify(signals, s)
-		}
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
 	}
 	go func() {
 		for s := range signals {
