@@ -121,9 +121,13 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	}
 	observers := c.observers()
 	pairs := observers * (len(vteps) - 1)
+	dualStack := ""
+	if slices.ContainsFunc(vteps, func(v flannel.VTEP) bool { return v.IPv6 }) {
+		dualStack = "; not judged: IPv6, whose links are flannel-v6.<VNI>"
+	}
 	return []detectors.Finding{{
 		Verdict: detectors.Clean,
 		Judged:  map[string]int{"nodes": observers, "pairs": pairs},
-		Summary: fmt.Sprintf("link, lease, neighbour and FDB entries agree for all %d ordered pairs of %d nodes", pairs, len(vteps)) + cluster.NotLookedAt(),
+		Summary: fmt.Sprintf("link, lease, neighbour and FDB entries agree for all %d ordered pairs of %d nodes", pairs, len(vteps)) + cluster.NotLookedAt() + dualStack,
 	}}
 }

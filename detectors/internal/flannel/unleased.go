@@ -47,7 +47,7 @@ func (c *Cluster) Unleased() []Unleased {
 		if leased[node] {
 			continue
 		}
-		links, err := c.links(node)
+		links, _, err := c.links(node)
 		u := byNode[node]
 		if u == nil && (err != nil || len(links) > 0) {
 			u = &Unleased{Node: node}

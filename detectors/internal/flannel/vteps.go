@@ -34,6 +34,8 @@ type VTEP struct {
 	Flags []string
 	// OtherHost counts the frames that the link dropped because they were for another address.
 	OtherHost uint64
+	// IPv6 says that the node has a link of flannel's for IPv6, too, which is another VTEP.
+	IPv6 bool
 	// LinkErr is why the link could not be read.
 	LinkErr error
 	linkPos evidence.Pos
@@ -101,7 +103,7 @@ func (c *Cluster) readVTEPs() ([]VTEP, error) {
 	links := make([][]evidence.Link, len(vteps))
 	parallel.Do(len(vteps), func(_, i int) {
 		if vteps[i].Collected {
-			links[i], vteps[i].LinkErr = c.links(vteps[i].Node())
+			links[i], vteps[i].IPv6, vteps[i].LinkErr = c.links(vteps[i].Node())
 		}
 	})
 	vni := commonVNI(vteps, links)
@@ -161,17 +163,19 @@ func commonVNI(vteps []VTEP, links [][]evidence.Link) int {
 	return best
 }
 
-// links returns a node's links that have the name of flannel's, and are of the kind vxlan where that is told.
-func (c *Cluster) links(node string) (found []evidence.Link, err error) {
+// links returns a node's links that have the name of flannel's, and are of the kind vxlan where that is told; ipv6 says that there
+// is one for IPv6 as well.
+func (c *Cluster) links(node string) (found []evidence.Link, ipv6 bool, err error) {
 	for link, err := range c.b.Links(node, evidence.LinkFile) {
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		ipv6 = ipv6 || strings.HasPrefix(link.Name, linkPrefixIPv6)
 		if IsLink(link.Name) && (link.Info == nil || link.Info.Kind == "vxlan") {
 			found = append(found, link)
 		}
 	}
-	return found, nil
+	return found, ipv6, nil
 }
 
 // setLink sets what the node's links, all read, say of the VTEP's, and leaves it unread if it returns an error.
@@ -233,6 +237,9 @@ func (v *VTEP) laterLink(b *evidence.Bundle) (*evidence.Link, error) {
 
 // linkPrefix stands before the VNI in the name of flannel's IPv4 VXLAN link.
 const linkPrefix = "flannel."
+
+// linkPrefixIPv6 stands before it in that of IPv6's.
+const linkPrefixIPv6 = "flannel-v6."
 
 // linkName matches the name of flannel's IPv4 VXLAN link.
 var linkName = regexp.MustCompile(`^flannel\.[0-9]+$`)
