@@ -26,7 +26,11 @@ func needRoot() error {
 
 // find returns the lab of that name, if this user can reach it.
 func find(ctx context.Context, name string) (labs.Found, error) {
-	found, err := labs.Find(ctx, name)
+	return reachable(labs.Find(ctx, name))
+}
+
+// reachable is a lab that was looked for, unless this user cannot reach it.
+func reachable(found labs.Found, err error) (labs.Found, error) {
 	if err == nil && found.Kind == labs.Netns {
 		err = needRoot()
 	}
@@ -58,13 +62,7 @@ func look(cmd *cobra.Command, name string) (labs.Found, error) {
 		found, err = only, nil
 		fmt.Fprintf(cmd.ErrOrStderr(), "netfault: there is no lab %q; taking the only one there is, %s\n", name, found.Name)
 	}
-	if err != nil {
-		return labs.Found{}, err
-	}
-	if found.Kind == labs.Netns {
-		err = needRoot()
-	}
-	return found, err
+	return reachable(found, err)
 }
 
 // onlyLab returns the lab that there is alone, from the error of looking for another.

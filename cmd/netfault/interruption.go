@@ -8,8 +8,9 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/netfault/netfault/framework/lab"
 	"golang.org/x/sys/unix"
+
+	"github.com/netfault/netfault/framework/lab"
 )
 
 // interruption is what signals do to a command. The first ends what the command does, which then clears up behind itself; the

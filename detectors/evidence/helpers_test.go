@@ -80,7 +80,7 @@ func readLeases(b *Bundle) error {
 // readKubeNodes fails for an odd lease, too.
 func readKubeNodes(b *Bundle) error {
 	_, err := b.KubeNodes()
-	if t, _, _ := b.nodesFile(); err == nil && len(t.odd) > 0 {
+	if t := b.nodesFile().leases; err == nil && len(t.odd) > 0 {
 		return t.odd[0].Err
 	}
 	return err

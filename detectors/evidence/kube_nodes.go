@@ -44,14 +44,14 @@ type KubeNode struct {
 
 // KubeNodes returns the Kubernetes nodes in cluster/nodes.json. Where there is no such file, there are none.
 func (b *Bundle) KubeNodes() ([]KubeNode, error) {
-	_, nodes, err := b.nodesFile()
-	if errors.Is(err, fs.ErrNotExist) {
+	f := b.nodesFile()
+	if errors.Is(f.err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return nodes, err
+	return f.nodes, f.err
 }
 
-// kubeNode is what is read of one item of `kubectl get nodes -o json`.
+// kubeNode is the JSON of a KubeNode.
 type kubeNode struct {
 	Metadata struct {
 		Name        string            `json:"name"`
@@ -74,8 +74,20 @@ type kubeNode struct {
 	} `json:"status"`
 }
 
-// nodesFile returns the leases in the annotations of cluster/nodes.json, and the nodes.
-func (b *Bundle) nodesFile() (*leaseList, []KubeNode, error) {
+// nodesFile is what cluster/nodes.json says: the leases in the annotations, and the nodes.
+type nodesFile struct {
+	leases *leaseList
+	nodes  []KubeNode
+	err    error
+}
+
+// nodesFile reads the file once: whoever asks for leases asks for the nodes as well.
+func (b *Bundle) nodesFile() nodesFile {
+	type key struct{}
+	return Shared(b, key{}, b.readNodesFile)
+}
+
+func (b *Bundle) readNodesFile() nodesFile {
 	t := &leaseList{file: NodesFile}
 	var nodes []KubeNode
 	err := b.decode(NodesFile, func(d *decoder) error {
@@ -97,7 +109,7 @@ func (b *Bundle) nodesFile() (*leaseList, []KubeNode, error) {
 		})
 	})
 	t.settle()
-	return t, nodes, err
+	return nodesFile{t, nodes, err}
 }
 
 func (n *kubeNode) node(at Pos) KubeNode {

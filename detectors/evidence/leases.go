@@ -66,11 +66,12 @@ func (t *leaseList) settle() {
 // Leases returns flannel's leases in the order of their file: cluster/leases.json or, where that does not exist, the
 // annotations in cluster/nodes.json, passing over nodes without them (see KubeNodes). The addresses of each are IPv4 and its
 // VtepMAC in lower case. Those that are odd are returned apart; a file with none is an error, and with odd ones alone, that
-// of the first.
+// of the first. Nobody may change them.
 func (b *Bundle) Leases() ([]Lease, []OddLease, error) {
 	t, err := b.leasesFile()
 	if errors.Is(err, fs.ErrNotExist) {
-		t, _, err = b.nodesFile()
+		f := b.nodesFile()
+		t, err = f.leases, f.err
 		if errors.Is(err, fs.ErrNotExist) {
 			why := missing{b.whyMissing(LeasesFile)}
 			if why.why == "" {

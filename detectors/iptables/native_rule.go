@@ -307,8 +307,8 @@ func natTarget(kind targetKind, to natTo, addr any, text string) target {
 		addr = pair[0]
 	}
 	if addr != nil {
-		nums, ok := addrSet(addr)
-		if !ok || member(addr, "prefix") != nil {
+		nums, ok := spanOf(addr, addrNumber)
+		if !ok {
 			return unclearTarget(text)
 		}
 		to.addrs = nums

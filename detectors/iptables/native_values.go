@@ -50,13 +50,13 @@ func (fd *field) operand(v any) (o operand, ok bool) {
 	case fieldUnclear, fieldNever:
 		return o, true
 	case fieldSrc, fieldDst, fieldOrigSrc, fieldOrigDst:
-		o.nums, ok = addrSet(v)
+		o.nums, ok = networkOf(v, addrNumber)
 	case fieldSport, fieldDport:
 		o.nums, ok = portSet(v)
 	case fieldProto:
 		o.nums, ok = spanOf(v, protoNumber)
 	case fieldMark, fieldConnmark:
-		o.nums, ok = markSet(v)
+		o.nums, ok = networkOf(v, numberOf) // nft prints some ranges of marks as networks
 	case fieldIn, fieldOut:
 		o.names, ok = devNames(v)
 	case fieldSrcType, fieldDstType:
@@ -100,31 +100,21 @@ func lengthOf(prefix any) (uint32, bool) {
 	return n, ok && n <= 32
 }
 
-// addrSet reads an IPv4 address, a network or a range.
-func addrSet(v any) (set, bool) {
-	if prefix := member(v, "prefix"); prefix != nil {
-		addr, ok := addrNumber(member(prefix, "addr"))
-		length, isLength := lengthOf(prefix)
-		m := netmask(length)
-		return set{{addr & m, addr&m | ^m}}, ok && isLength
+// networkOf reads one value, a range, or a network.
+func networkOf(v any, read func(any) (uint32, bool)) (set, bool) {
+	prefix := member(v, "prefix")
+	if prefix == nil {
+		return spanOf(v, read)
 	}
-	return spanOf(v, addrNumber)
+	n, ok := read(member(prefix, "addr"))
+	length, isLength := lengthOf(prefix)
+	m := netmask(length)
+	return set{{n & m, n&m | ^m}}, ok && isLength
 }
 
 func addrNumber(v any) (uint32, bool) {
 	text, _ := v.(string)
 	return parseAddr(text)
-}
-
-// markSet reads a mark, a range, or what nft takes for a network of marks.
-func markSet(v any) (set, bool) {
-	if prefix := member(v, "prefix"); prefix != nil {
-		n, ok := numberOf(member(prefix, "addr"))
-		length, isLength := lengthOf(prefix)
-		m := netmask(length)
-		return set{{n & m, n&m | ^m}}, ok && isLength
-	}
-	return spanOf(v, numberOf)
 }
 
 // portSet reads a port, or a range.

@@ -5,7 +5,6 @@ package stalevtep
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -92,23 +91,9 @@ var Detector = detectors.Detector{
 func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	var why detectors.Doubts
 	cluster := flannel.Of(b)
-	vteps, err := cluster.VTEPs()
-	if _, left := errors.AsType[*flannel.LeftOverError](err); left || errors.Is(err, flannel.ErrNoVXLAN) {
-		return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: err.Error()}}
-	}
-	if err != nil {
-		why.AddError("", err)
-		return why.Findings()
-	}
-	cluster.DoubtUncollected(&why, "vxlan")
-	for i := range vteps {
-		if err := vteps[i].LinkErr; err != nil {
-			why.AddError(vteps[i].Node(), err)
-		}
-	}
-	cluster.DoubtOdd(&why)
-	if cluster.KubeErr != nil {
-		why.AddError("", cluster.KubeErr)
+	vteps, instead := cluster.Comparable(&why)
+	if instead != nil {
+		return instead
 	}
 	c := newComparison(b, cluster, vteps)
 	c.observeAll(ctx)

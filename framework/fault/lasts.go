@@ -20,7 +20,7 @@ func (l *Life) endsAt(ctx context.Context) (time.Time, error) {
 	asked := time.Now()
 	left, err := l.Scenario.Lasts(ctx, l.Lab)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("what heals now need not be the remedy: %w; %s", err, l.injectAgain())
+		return time.Time{}, l.orEnded(fmt.Errorf("what heals now need not be the remedy: %w", err))
 	}
 	l.say(fmt.Sprintf("the fault is in force, and left alone would be for %v more at least", left))
 	return asked.Add(left), nil
@@ -44,7 +44,10 @@ func (l *Life) healsBefore(ctx context.Context, end time.Time) error {
 	return err
 }
 
-// injectAgain is what to do where a fault has ended by itself.
-func (l *Life) injectAgain() string {
-	return fmt.Sprintf("this fault ends by itself after a while, and may have: `%s`, and inject it again", lab.Command(l.Lab.Name(), "reset"))
+// orEnded adds to an error about the fault what to do if it has ended by itself, where it can.
+func (l *Life) orEnded(err error) error {
+	if err == nil || l.Scenario.Lasts == nil {
+		return err
+	}
+	return fmt.Errorf("%w; this fault ends by itself after a while, and may have: `%s`, and inject it again", err, lab.Command(l.Lab.Name(), "reset"))
 }

@@ -32,11 +32,7 @@ func (l *Life) remedied(ctx context.Context) error {
 		return err
 	}
 	if len(problems) == 0 {
-		err := fmt.Errorf("%s reports no problem any more, so that there is no remedy to run", l.Scenario.Detector.Name)
-		if l.Scenario.Lasts != nil {
-			err = fmt.Errorf("%w; %s", err, l.injectAgain())
-		}
-		return err
+		return l.orEnded(fmt.Errorf("%s reports no problem any more, so that there is no remedy to run", l.Scenario.Detector.Name))
 	}
 	end, err := l.endsAt(ctx)
 	if err != nil {

@@ -16,10 +16,7 @@ func (l *Life) tried(ctx context.Context) error {
 			return err
 		}
 		broken, err := l.stays(ctx, a)
-		if err != nil && l.Scenario.Lasts != nil {
-			err = fmt.Errorf("%w; %s", err, l.injectAgain())
-		}
-		if err != nil {
+		if err := l.orEnded(err); err != nil {
 			return fmt.Errorf("%s: with %s: %w", a.Name, l.Lab.Flannel(), err)
 		}
 		l.say(fmt.Sprintf("does not heal with %s: %d fail, such as %s", l.Lab.Flannel(), len(broken), broken[0]))

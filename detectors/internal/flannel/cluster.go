@@ -40,14 +40,15 @@ func Of(b *evidence.Bundle) *Cluster {
 	type key struct{}
 	return evidence.Shared(b, key{}, func() *Cluster {
 		c := &Cluster{b: b}
-		c.Leases, c.Odd, c.LeaseErr = b.Leases()
+		var leases []evidence.Lease
+		leases, c.Odd, c.LeaseErr = b.Leases()
+		c.Leases = slices.SortedStableFunc(slices.Values(leases), func(a, b evidence.Lease) int { return cmp.Compare(a.Node, b.Node) })
 		var kube []evidence.KubeNode
 		kube, c.KubeErr = b.KubeNodes()
 		c.Kube = make(map[string]evidence.KubeNode, len(kube))
 		for _, n := range kube {
 			c.Kube[n.Name] = n
 		}
-		slices.SortFunc(c.Leases, func(a, b evidence.Lease) int { return cmp.Compare(a.Node, b.Node) })
 		c.Nodes, c.NodesErr = b.Nodes()
 		// Run has told whoever cannot read bundle.json; one that is not there is about all nodes.
 		if info, err := b.Info(); err == nil {

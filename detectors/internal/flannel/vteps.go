@@ -83,6 +83,30 @@ func (c *Cluster) VTEPs() ([]VTEP, error) {
 	return r.vteps, r.err
 }
 
+// Comparable returns the VTEPs for a detector that compares what nodes have of each other, and adds to why all that cannot be
+// compared. Where nothing can be, it returns what there is to say of that in their place.
+func (c *Cluster) Comparable(why *detectors.Doubts) (vteps []VTEP, instead []detectors.Finding) {
+	vteps, err := c.VTEPs()
+	if _, left := errors.AsType[*LeftOverError](err); left || errors.Is(err, ErrNoVXLAN) {
+		return nil, []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: err.Error()}}
+	}
+	if err != nil {
+		why.AddError("", err)
+		return nil, why.Findings()
+	}
+	c.DoubtUncollected(why, "vxlan")
+	for i := range vteps {
+		if err := vteps[i].LinkErr; err != nil {
+			why.AddError(vteps[i].Node(), err)
+		}
+	}
+	c.DoubtOdd(why)
+	if c.KubeErr != nil {
+		why.AddError("", c.KubeErr)
+	}
+	return vteps, nil
+}
+
 func (c *Cluster) readVTEPs() ([]VTEP, error) {
 	if c.LeaseErr != nil {
 		return nil, c.LeaseErr
