@@ -142,6 +142,10 @@ func (p Pair) Maps(ifindex int) (map[string]*ebpf.Map, error) {
 	for _, filter := range filters {
 		if err := addMaps(maps, filter.Id); err != nil {
 			CloseMaps(maps)
+			// Another process may take it away at this moment: the program ends with its filter.
+			if left, listErr := p.filters(link); listErr == nil && len(left) < len(filters) {
+				err = ErrNotAttached
+			}
 			return nil, fmt.Errorf("%s: %s: %w", link.Attrs().Name, p.Name, err)
 		}
 	}

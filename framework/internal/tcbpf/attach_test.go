@@ -21,7 +21,7 @@ func passing() *ebpf.CollectionSpec {
 	return &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{"ingress": program(), "egress": program()}}
 }
 
-// A node and its pod are restored side by side, and both take away what is attached in the pod.
+// A node and its pod are restored side by side, and both look at what is attached in the pod and take it away.
 func TestDetachSideBySide(t *testing.T) {
 	scratchns.Enter(t)
 	scratchns.Script(t, "ip link add eth0 type veth peer name peer\nip link set eth0 up")
@@ -35,22 +35,35 @@ func TestDetachSideBySide(t *testing.T) {
 	}
 	defer here.Close()
 	index, p := link.Attrs().Index, Pair{Name: "nf_test", Priority: 1}
+	detach := func() error { return p.Detach(index) }
+	look := func() error {
+		for {
+			maps, err := p.Maps(index)
+			if errors.Is(err, ErrNotAttached) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			CloseMaps(maps)
+		}
+	}
 	for range 100 {
 		if err := p.Attach(index, passing(), func(map[string]*ebpf.Map) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
-		const n = 4
-		begin, done := make(chan struct{}), make(chan error, n)
-		for range n {
+		begin, done := make(chan struct{}), make(chan error)
+		sides := []func() error{detach, detach, look, look}
+		for _, side := range sides {
 			go func() {
 				runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 				err := netns.Set(here)
 				<-begin
-				done <- errors.Join(err, p.Detach(index))
+				done <- errors.Join(err, side())
 			}()
 		}
 		close(begin)
-		for range n {
+		for range sides {
 			if err := <-done; err != nil {
 				t.Fatal(err)
 			}
