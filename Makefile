@@ -13,6 +13,8 @@ VECTORS ?= framework/twrecycle/testdata/vectors.json
 RULESETS ?= 2000
 # How many commands `make chaos` ends.
 N ?= 200
+# Of the suite of embedded labs, which mostly waits.
+PROCS ?= $(shell echo $$(( $$(nproc) * 2 )))
 OUT := out/$(LAB)
 # As an ordinary user: where root, who makes the labs, finds what this user has built, also if HOME is not the account's.
 export NETFAULT_CACHE ?= $(if $(SUDO),$(HOME)/.cache/netfault)
@@ -56,19 +58,20 @@ node-image: root ## build a kind node image without a container registry, for LA
 	@$(GO_BUILD) -o bin/ ./hack/node-image
 	@$(ENV) bin/node-image
 
-e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
+e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; PROCS=1 runs one spec after the other, on one lab; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
 	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && exec $(MAKE) --no-print-directory suite LAB=$$lab
 
 # What makes labs is executed in place of its shell, so that make waits for it when a signal ends the run: it clears up.
 suite: tools
 	@$(GO_TEST) -o bin/e2e.test ./scenarios
+	@$(GO_BUILD) -o bin/ github.com/onsi/ginkgo/v2/ginkgo
 	@mkdir -p $(OUT)
 ifeq ($(FOCUS),)
 	@$(GO_TEST) -o bin/ ./framework/lab/$(LAB)
 	@exec $(SUDO) $(ENV) bin/$(LAB).test -test.v > >(grep -E '^(---|ok|PASS|FAIL|    )')
 endif
 	@color=; [ -t 1 ] && [ -z "$$NO_COLOR" ] && [ "$$TERM" != dumb ] || color=--ginkgo.no-color; \
-	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
+	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) $(if $(filter netns,$(LAB)),-procs=$(PROCS)) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
 	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml $(GIVE_OUT)
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json"
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -18,7 +17,7 @@ import (
 
 // A lab of which something was killed is called broken by every command, with what is broken and how to get rid of it.
 var _ = Describe("a broken lab", Label("broken"), func() {
-	name := fmt.Sprintf("broken-%d", os.Getpid())
+	name := ownName("broken")
 	found := labs.Found{Kind: labs.Netns, Name: name}
 	BeforeEach(func() {
 		DeferCleanup(func(ctx context.Context) { Expect(found.Remove(ctx)).To(Succeed()) })

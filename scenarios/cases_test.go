@@ -49,7 +49,7 @@ func casesOf(d detectors.Detector, cases ...setCase) bool {
 func liveThrough(ctx context.Context, d detectors.Detector, c setCase) {
 	GinkgoHelper()
 	life := &fault.Life{
-		Lab: theLab, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: silent{}, Bundles: filepath.Join(*outDir, "cases"),
+		Lab: theLab, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: silent{}, Bundles: filepath.Join(*outDir, "cases", c.name),
 		Scenario: fault.Scenario{
 			Name: c.want.Case, Detector: d, MustFail: c.mustFail,
 			Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return c.set(ctx, l) },

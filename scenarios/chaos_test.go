@@ -139,7 +139,7 @@ func (c *chaos) moveOn(s fault.Scenario, onLab string) move {
 
 // roundOfLab ends the making or the removal of a lab. What is left after one reset is a whole lab or none.
 func (c *chaos) roundOfLab(ctx context.Context, number string) error {
-	found := labs.Found{Kind: chosen, Name: fmt.Sprintf("chaos-%d", os.Getpid())}
+	found := labs.Found{Kind: chosen, Name: ownName("chaos")}
 	up := []string{"lab", "up", "--lab=" + found.Name, "--kind=" + string(chosen), "--pods=" + string(c.pods())}
 	down := []string{"lab", "down", "--lab=" + found.Name}
 	_, err := c.play(ctx, number, pick(c.random, []move{
@@ -188,7 +188,7 @@ func (c *chaos) labFor(ctx context.Context, f flavour) (*standing, error) {
 	if st, ok := c.standing[f]; ok {
 		return st, nil
 	}
-	st := &standing{found: labs.Found{Kind: chosen, Name: fmt.Sprintf("chaos-%d-%d", len(c.standing), os.Getpid())}}
+	st := &standing{found: labs.Found{Kind: chosen, Name: ownName(fmt.Sprintf("chaos-%d", len(c.standing)))}}
 	out, err := labUp(ctx, st.found, f).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("lab up: %w:\n%s", err, out)
@@ -202,7 +202,7 @@ func (c *chaos) labFor(ctx context.Context, f flavour) (*standing, error) {
 }
 
 func (c *chaos) removeLabs(ctx context.Context) {
-	ours := fmt.Sprintf("-%d", os.Getpid())
+	ours := ownName("")
 	all, err := labs.List(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	for _, found := range all {
@@ -216,7 +216,7 @@ func (c *chaos) removeLabs(ctx context.Context) {
 
 // temp is the folder in which the commands have their temporary files.
 func (c *chaos) temp() string {
-	return filepath.Join(os.TempDir(), fmt.Sprintf("netfault-chaos-%d", os.Getpid()))
+	return filepath.Join(os.TempDir(), ownName("netfault-chaos"))
 }
 
 // run runs a command to its end, and learns how long it takes.

@@ -3,8 +3,6 @@ package scenarios_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"os"
 	"path/filepath"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -21,7 +19,7 @@ import (
 var _ = Describe("healed by hand", Label("healed"), func() {
 	for _, s := range scenarios.All() {
 		It("heal goes on from there: "+s.Name, Label(s.Name), func(ctx context.Context) {
-			name := fmt.Sprintf("healed-%d", os.Getpid())
+			name := ownName("healed")
 			onLab := "--lab=" + name
 			found := labs.Found{Kind: labs.Netns, Name: name}
 			DeferCleanup(func(ctx context.Context) { Expect(found.Remove(ctx)).To(Succeed()) })

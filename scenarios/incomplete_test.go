@@ -28,7 +28,7 @@ import (
 // Whoever needs a verdict needs it most where something is broken beyond what was thought of.
 var _ = Describe("a lab of which a part has ended", Label("incomplete"), func() {
 	It("is judged: what could not be had is unknown, and the rest is not", func(ctx context.Context) {
-		found := labs.Found{Kind: labs.Netns, Name: fmt.Sprintf("e2e-incomplete-%d", os.Getpid())}
+		found := labs.Found{Kind: labs.Netns, Name: ownName("e2e-incomplete")}
 		DeferCleanup(found.Remove)
 		l, err := labs.Up(ctx, labs.Options{Kind: found.Kind, Name: found.Name, Flannel: tools.FlannelVersion(), Owned: true})
 		Expect(err).NotTo(HaveOccurred())

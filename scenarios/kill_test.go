@@ -25,7 +25,7 @@ import (
 // The program is killed with SIGKILL at every line that it prints while it changes something; then `netfault reset` must
 // bring everything back.
 var _ = Describe("SIGKILL", Label("sigkill"), func() {
-	name := fmt.Sprintf("kill-%d", os.Getpid())
+	name := ownName("kill")
 	var found labs.Found
 	BeforeEach(func() {
 		found = labs.Found{Kind: chosen, Name: name}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -20,7 +19,7 @@ import (
 
 // Two processes that change one lab at the same time: one does, and the other is told who that is.
 var _ = Describe("two at once", Ordered, ContinueOnFailure, Label("lock"), func() {
-	name := fmt.Sprintf("lock-%d", os.Getpid())
+	name := ownName("lock")
 	onLab := "--lab=" + name
 	var l lab.Lab
 	var before undo.Recorded

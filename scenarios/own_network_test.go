@@ -2,26 +2,24 @@ package scenarios_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"github.com/netfault/netfault/framework/collect/procsys"
-	"github.com/netfault/netfault/framework/guard"
 	"github.com/netfault/netfault/framework/kstate"
-	embedded "github.com/netfault/netfault/framework/lab/netns"
-	"github.com/netfault/netfault/framework/labs"
 )
+
+// The suite of embedded labs runs in a network namespace of its own, which nothing else on this machine knows: whatever
+// is not as it was there, a lab has left.
 
 // leftNetwork tells the suite that it is in a network namespace of its own, and has the file descriptor of the one that it
 // has left.
@@ -29,50 +27,6 @@ const leftNetwork = "NETFAULT_TEST_LEFT_NETWORK"
 
 // machineNetwork is the network namespace that the suite has left.
 var machineNetwork = netns.None()
-
-// The suite of embedded labs runs in a network namespace of its own, which nothing else on this machine knows: whatever
-// is not as it was there, a lab has left.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if *outDir == "" {
-		os.Exit(m.Run())
-	}
-	suite := func() int {
-		if err := chooseLab(context.Background()); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}
-	if _, left := os.LookupEnv(leftNetwork); left {
-		os.Exit(suite()) // it is guarded already
-	}
-	os.Exit(guard.Run(suite, clearUp))
-}
-
-// chooseLab chooses the kind of lab, and begins anew in a network namespace of its own if it is an embedded one.
-func chooseLab(ctx context.Context) error {
-	if left, ok := os.LookupEnv(leftNetwork); ok {
-		fd, err := strconv.Atoi(left)
-		if err != nil {
-			return fmt.Errorf("%s: %w", leftNetwork, err)
-		}
-		// Neither is for the programs that the suite starts.
-		unix.CloseOnExec(fd)
-		machineNetwork, chosen = netns.NsHandle(fd), labs.Netns
-		return os.Unsetenv(leftNetwork)
-	}
-	kind, why, err := labs.Choose(ctx, labs.Kind(*labKind), func(step string) { fmt.Println("  " + step) })
-	if err != nil {
-		return err
-	}
-	fmt.Printf("\nlab of the kind %s: %s\n", kind, why)
-	chosen = kind
-	if kind == labs.Netns {
-		return leaveMachineNetwork()
-	}
-	return nil
-}
 
 // leaveMachineNetwork makes a network namespace and executes this program anew in it, so that all its threads are there. It
 // returns only if it fails.
@@ -85,6 +39,10 @@ func leaveMachineNetwork() error {
 	if _, err := netns.New(); err != nil {
 		return fmt.Errorf("make a network namespace for the suite: %w; it needs root: make e2e", err)
 	}
+	// The processes that share a suite talk to Ginkgo's program over it.
+	if err := netlink.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo"}}); err != nil {
+		return fmt.Errorf("lo: %w", err)
+	}
 	if _, err := unix.FcntlInt(uintptr(machine), unix.F_SETFD, 0); err != nil {
 		return err
 	}
@@ -95,32 +53,30 @@ func leaveMachineNetwork() error {
 	return unix.Exec(self, os.Args, append(os.Environ(), fmt.Sprintf("%s=%d", leftNetwork, machine)))
 }
 
-// checkOwnNetwork holds that the labs leave nothing in the network that they are made from, and none of the settings changed
-// that the whole machine shares.
-func checkOwnNetwork(ctx context.Context) {
-	before, err := kstate.Record(ctx)
+// ownNetwork is the state of the network that the labs are made from, and of the settings that the whole machine shares.
+type ownNetwork struct{ Own, Shared kstate.State }
+
+func recordOwnNetwork(ctx context.Context) (ownNetwork, error) {
+	own, err := kstate.Record(ctx)
+	if err != nil {
+		return ownNetwork{}, err
+	}
+	shared, err := sharedSettings(ctx, own)
+	return ownNetwork{own, shared}, err
+}
+
+// expectUnchanged holds that the labs, which are gone, have left nothing and changed nothing.
+func (before ownNetwork) expectUnchanged(ctx context.Context) {
+	GinkgoHelper()
+	after, err := recordOwnNetwork(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	shared, err := sharedSettings(ctx, before)
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func(ctx context.Context) {
-		after, err := kstate.Record(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		now, err := sharedSettings(ctx, before)
-		Expect(err).NotTo(HaveOccurred())
-		var left []string
-		for _, d := range slices.Concat(kstate.Diff(before, after), kstate.Diff(shared, now)) {
-			left = append(left, d.String())
-		}
-		if len(left) > 0 {
-			Fail("labs have left something in the network that they were made from:\n  " + strings.Join(left, "\n  "))
-		}
-		for _, f := range flavours() {
-			if toKeep != nil && toKeep.Name() == string(labs.Netns)+":"+labName(f) {
-				continue
-			}
-			Expect(embedded.List()).NotTo(ContainElement(labName(f)))
-		}
-	})
+	var left []string
+	for _, d := range slices.Concat(kstate.Diff(before.Own, after.Own), kstate.Diff(before.Shared, after.Shared)) {
+		left = append(left, d.String())
+	}
+	if len(left) > 0 {
+		Fail("labs have left something in the network that they were made from:\n  " + strings.Join(left, "\n  "))
+	}
 }
 
 // sharedSettings are the sysctls that the machine has in its own network, and a namespace such as own has not.

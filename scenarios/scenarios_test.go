@@ -40,7 +40,7 @@ func lifeOf(s fault.Scenario, remedy string) {
 		BeforeAll(func(ctx context.Context) {
 			life.Lab, life.Bundles = labWith(ctx, flavourFor(s)), filepath.Join(*outDir, "bundles")
 			if remedy != "" {
-				life.Bundles = filepath.Join(*outDir, "bundles-other-remedies")
+				life.Bundles = filepath.Join(*outDir, "bundles-other-remedies", remedy)
 			}
 			entry.Lab, entry.Pods, entry.Docker = life.Lab.Name(), string(life.Lab.Pods()), life.Lab.Docker()
 			entry.Flannel = life.Lab.Flannel().String()
@@ -59,7 +59,7 @@ func lifeOf(s fault.Scenario, remedy string) {
 			// The report names the bundles that are there when it is written.
 			defer func() {
 				entry.Steps = withBundles(entry.Steps)
-				results = append(results, entry)
+				AddReportEntry(scenarioEntry, entry, ReportEntryVisibilityNever)
 			}()
 			bundles := filepath.Join(life.Bundles, s.Name)
 			switch {

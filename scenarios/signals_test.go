@@ -25,7 +25,7 @@ import (
 
 // Signals that can be caught: what netfault has begun is undone, however often and however they come.
 var _ = Describe("signals", Ordered, ContinueOnFailure, Label("signals"), func() {
-	name := fmt.Sprintf("signals-%d", os.Getpid())
+	name := ownName("signals")
 	inject := []string{"fault", "inject", "stale-vtep", "--lab=" + name}
 	// The change has begun, and the steps after it take seconds.
 	const begun = "stale-vtep symptom: "

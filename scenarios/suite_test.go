@@ -42,9 +42,6 @@ var chosen labs.Kind
 // made are the labs, each made when the first scenario needs it.
 var made = map[flavour]*lock.Held{}
 
-// took says how long each of them took to come up, in seconds, by its flavour.
-var took = map[string]float64{}
-
 // flavour is what tells the suite's labs apart: how pods hang on the nodes, and the version of flannel.
 type flavour struct {
 	pods    lab.Attachment
@@ -72,8 +69,18 @@ func flavours() []flavour {
 	return all
 }
 
-// results are written to report.json.
-var results []scenarioReport
+// Names of the entries that specs add to Ginkgo's report, from which report.json is made: a process that shares the suite with
+// others knows its own specs alone.
+const (
+	scenarioEntry = "scenario" // a scenarioReport
+	labEntry      = "lab"      // a labReport
+)
+
+// labReport says how long a lab took to come up.
+type labReport struct {
+	Flavour string
+	Seconds float64
+}
 
 type scenarioReport struct {
 	Scenario string `json:"scenario"`
@@ -124,22 +131,33 @@ func withoutLong(focus string) string {
 
 var console = report.NewConsole(os.Stdout)
 
-var _ = BeforeSuite(func(ctx context.Context) {
+// before is what the first process recorded before any lab was made.
+var before ownNetwork
+
+var _ = SynchronizedBeforeSuite(func(ctx context.Context) {
 	if chosen == labs.Netns {
-		checkOwnNetwork(ctx)
+		var err error
+		before, err = recordOwnNetwork(ctx)
+		Expect(err).NotTo(HaveOccurred())
 	}
-	// Registered before any lab is made: removing what was never made is no error.
-	DeferCleanup(func(ctx context.Context) {
-		for _, f := range flavours() {
-			if l, up := made[f]; up && toKeep != nil && l.Name() == toKeep.Name() {
-				continue
-			}
-			Expect(labs.Found{Kind: chosen, Name: labName(f)}.Remove(ctx)).To(Succeed())
-		}
-		if toKeep != nil {
+}, func() {})
+
+// Each process removes its labs, and the first waits for the others before it looks at what is left.
+var _ = SynchronizedAfterSuite(func(ctx context.Context) {
+	for _, f := range flavours() {
+		if l, up := made[f]; up && toKeep != nil && l.Name() == toKeep.Name() {
 			keepLab(toKeep)
+			continue
 		}
-	})
+		// Removing what was never made is no error.
+		found := labs.Found{Kind: chosen, Name: labName(f)}
+		Expect(found.Remove(ctx)).To(Succeed())
+		Expect(suitesLabs(ctx)).NotTo(ContainElement(found))
+	}
+}, func(ctx context.Context) {
+	if chosen == labs.Netns {
+		before.expectUnchanged(ctx)
+	}
 })
 
 // labPrefix begins the names of the labs that the suite shares among its specs. They end with its process ID.
@@ -150,7 +168,7 @@ func labName(f flavour) string {
 	if f.flannel != tools.FlannelVersion() {
 		name += "-" + strings.ReplaceAll(f.flannel, ".", "-")
 	}
-	return fmt.Sprintf("%s-%d", name, os.Getpid())
+	return ownName(name)
 }
 
 // flavourFor is that of a lab of the chosen kind for the scenario.
@@ -177,7 +195,8 @@ func labWith(ctx context.Context, f flavour) *lock.Held {
 	if err != nil {
 		Fail(err.Error())
 	}
-	made[f], took[f.String()] = l, time.Since(begun).Seconds()
+	made[f] = l
+	AddReportEntry(labEntry, labReport{f.String(), time.Since(begun).Seconds()}, ReportEntryVisibilityNever)
 	docker := ""
 	if l.Pods() == lab.DockerBridge {
 		docker = ", " + l.Docker()
@@ -219,6 +238,14 @@ var _ = ReportAfterSuite("report.json", func(r Report) {
 	if !r.SuiteSucceeded && r.PreRunStats.SpecsThatWillRun == 0 {
 		fmt.Printf("\nFOCUS=%s picks nothing; it takes one of these, with !, && and ||: %s\n", r.SuiteConfig.LabelFilter, strings.Join(labels(r), " "))
 	}
+	var results []scenarioReport
+	took := map[string]float64{} // the longest where several processes have made one
+	for _, spec := range r.SpecReports {
+		for _, l := range entries[labReport](spec, labEntry) {
+			took[l.Flavour] = max(took[l.Flavour], l.Seconds)
+		}
+		results = append(results, entries[scenarioReport](spec, scenarioEntry)...)
+	}
 	data, err := json.MarshalIndent(map[string]any{
 		"version": 1, "ok": r.SuiteSucceeded, "seed": r.SuiteConfig.RandomSeed, "seconds": r.RunTime.Seconds(),
 		"lab": chosen, "labs": took, "flannel": tools.FlannelVersion(), "scenarios": results,
@@ -226,6 +253,23 @@ var _ = ReportAfterSuite("report.json", func(r Report) {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.WriteFile(filepath.Join(*outDir, "report.json"), append(data, '\n'), 0o644)).To(Succeed())
 })
+
+// entries are what a spec has added to the report under a name.
+func entries[T any](spec SpecReport, name string) []T {
+	GinkgoHelper()
+	var all []T
+	for _, e := range spec.ReportEntries {
+		if e.Name != name {
+			continue
+		}
+		var value T
+		data, err := json.Marshal(e.GetRawValue())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(json.Unmarshal(data, &value)).To(Succeed())
+		all = append(all, value)
+	}
+	return all
+}
 
 // labels lists what FOCUS can pick.
 func labels(r Report) []string {
