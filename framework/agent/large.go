@@ -22,16 +22,11 @@ const largePath = "/large"
 // virtual links carry several as one large one, without a look at their MTU (Linux 6.18, netdevice.h, __is_skb_forwardable:
 // "if TSO is enabled, we don't care about the length"), where a real network would lose each.
 func askLarge(ctx context.Context, t Target, p *evidence.Probe) error {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", t.Address)
+	conn, err := dial(ctx, "tcp", t.Address)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return err
-		}
-	}
 	size, err := segment(conn)
 	if err != nil {
 		return err

@@ -18,10 +18,11 @@ import (
 	"github.com/netfault/netfault/detectors/evidence"
 )
 
-// ProbeDeadline is what one probe may take, from the first packet to the last; one that must fail costs this much.
-const ProbeDeadline = 950 * time.Millisecond
+// probeLimit is what one probe may take, from the first packet to the last, where the machine is not busy (withPatience); one that
+// must fail costs this much.
+const probeLimit = 950 * time.Millisecond
 
-// probeAttempts is how many connections share the deadline. A single one would not do after a fault of routes: a new
+// probeAttempts is how many connections share the limit. A single one would not do after a fault of routes: a new
 // connection that happens to get the port of an old one, which NAT remembers from the wrong interface, loses its first
 // packet (Linux 6.18, nf_nat_core.c, nf_nat_inet_fn: oif_changed), and TCP sends it again only after a second.
 const probeAttempts = 2
@@ -73,8 +74,6 @@ func ProbeStream(ctx context.Context, in io.Reader, out io.Writer) error {
 }
 
 func probe(ctx context.Context, t Target) evidence.Probe {
-	ctx, cancel := context.WithTimeout(ctx, ProbeDeadline)
-	defer cancel()
 	p := evidence.Probe{Kind: t.Kind, From: t.From, To: t.To, Target: t.Address, Source: sourceTowards(t.Address)}
 	start := time.Now()
 	err := errors.New("not tried")
@@ -91,8 +90,16 @@ func probe(ctx context.Context, t Target) evidence.Probe {
 }
 
 func attempt(ctx context.Context, t Target, p *evidence.Probe) error {
-	ctx, cancel := context.WithTimeout(ctx, ProbeDeadline/probeAttempts)
+	ctx, cancel := withPatience(ctx, probeLimit/probeAttempts)
 	defer cancel()
+	err := ask(ctx, t, p)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func ask(ctx context.Context, t Target, p *evidence.Probe) error {
 	switch t.Kind {
 	case evidence.ProbeDNS:
 		return askDNS(ctx, t, p)
@@ -100,6 +107,15 @@ func attempt(ctx context.Context, t Target, p *evidence.Probe) error {
 		return askLarge(ctx, t, p)
 	}
 	return askHTTP(ctx, t, p)
+}
+
+// dial connects for as long as ctx lasts: the connection ends with it, whatever waits for an answer.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err == nil {
+		context.AfterFunc(ctx, func() { conn.Close() })
+	}
+	return conn, err
 }
 
 // sourceTowards is the address that the kernel picks for packets to target; empty if there is no route. Connecting a UDP
@@ -149,13 +165,13 @@ func answered(body io.Reader, t Target, p *evidence.Probe) error {
 }
 
 func askDNS(ctx context.Context, t Target, p *evidence.Probe) error {
-	conn, err := new(net.Dialer).DialContext(ctx, "udp", t.Address)
+	conn, err := dial(ctx, "udp", t.Address)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	query := new(dns.Msg).SetQuestion(dns.Fqdn(t.Query), dns.TypeA)
-	client := dns.Client{Timeout: ProbeDeadline / probeAttempts}
+	client := dns.Client{Timeout: time.Hour} // it has none of its own: the connection ends with ctx
 	answer, _, err := client.ExchangeWithConnContext(ctx, query, &dns.Conn{Conn: conn})
 	if err != nil {
 		return err
