@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -25,8 +26,13 @@ type save struct {
 // startSaves starts the programs that the machine has, all at once; each costs some milliseconds.
 func startSaves(ctx context.Context) ([]*save, error) {
 	var saves []*save
+	found := false
 	for _, program := range iptablesPrograms {
 		if _, err := exec.LookPath(program + "-save"); err != nil {
+			continue
+		}
+		found = true
+		if hasNoTables(program) {
 			continue
 		}
 		s := &save{program: program, cmd: exec.CommandContext(ctx, program+"-save")}
@@ -37,10 +43,28 @@ func startSaves(ctx context.Context) ([]*save, error) {
 		}
 		saves = append(saves, s)
 	}
-	if len(saves) == 0 {
+	if !found {
 		return nil, fmt.Errorf("none of %s is on the PATH with -save: install iptables", strings.Join(iptablesPrograms, ", "))
 	}
 	return saves, nil
+}
+
+// legacyTables are the files in which the kernel names the tables that a network namespace has of the legacy worlds; the programs
+// read them, too, and print nothing where they are empty (iptables 1.8.9, iptables-save.c, for_each_table).
+var legacyTables = map[string]string{
+	"iptables-legacy":  "/proc/thread-self/net/ip_tables_names",
+	"ip6tables-legacy": "/proc/thread-self/net/ip6_tables_names",
+}
+
+// hasNoTables says that the program would print nothing, so that it need not run: a record runs it in each namespace of a lab.
+func hasNoTables(program string) bool {
+	path, legacy := legacyTables[program]
+	if !legacy {
+		return false
+	}
+	// Those of the calling thread: /proc/net is of the process's first.
+	names, err := os.ReadFile(path)
+	return err == nil && len(names) == 0
 }
 
 // wait returns the tables that the programs printed; it waits for all, be there errors.
