@@ -26,6 +26,7 @@ import (
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/tools"
 	"github.com/netfault/netfault/framework/undo"
+	"github.com/netfault/netfault/framework/wait"
 )
 
 func newLab() *cobra.Command {
@@ -323,7 +324,7 @@ func statusOfAll(ctx context.Context, found []labs.Found) []status {
 	var looking sync.WaitGroup
 	for i, f := range found {
 		looking.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, lookLimit)
+			ctx, cancel := wait.Patience(ctx, lookLimit)
 			defer cancel()
 			l, err := f.Open(ctx)
 			if err != nil {

@@ -4,14 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"sync"
 	"time"
+
+	"github.com/netfault/netfault/framework/wait"
 )
 
-// CallTimeout is how long a caller waits for a connection: long enough for TCP to send its first SYN a second time (after
+// callLimit is how long a caller waits for an answer: long enough for TCP to send its first SYN a second time (after
 // 1 s, RFC 6298).
-const CallTimeout = 1300 * time.Millisecond
+const callLimit = 1300 * time.Millisecond
 
 // CallResult is what became of one call.
 type CallResult struct {
@@ -43,20 +44,17 @@ func Call(ctx context.Context, address string, n int) []CallResult {
 }
 
 func call(ctx context.Context, address string) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+	ctx, cancel := wait.Patience(ctx, callLimit)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	conn, err := dial(ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return nil, endOf(ctx, err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(CallTimeout)); err != nil {
-		return nil, err
-	}
 	decoder := json.NewDecoder(conn)
 	var answer Answer
 	if err := decoder.Decode(&answer); err != nil {
-		return nil, fmt.Errorf("answer: %w", err)
+		return nil, endOf(ctx, fmt.Errorf("answer: %w", err))
 	}
 	// The server's end of the connection comes before this side's.
 	if decoder.More() {

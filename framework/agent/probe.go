@@ -16,9 +16,10 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/wait"
 )
 
-// probeLimit is what one probe may take, from the first packet to the last, where the machine is not busy (withPatience); one that
+// probeLimit is what one probe may take, from the first packet to the last, where the machine is not busy (wait.Patience); one that
 // must fail costs this much.
 const probeLimit = 950 * time.Millisecond
 
@@ -90,9 +91,13 @@ func probe(ctx context.Context, t Target) evidence.Probe {
 }
 
 func attempt(ctx context.Context, t Target, p *evidence.Probe) error {
-	ctx, cancel := withPatience(ctx, probeLimit/probeAttempts)
+	ctx, cancel := wait.Patience(ctx, probeLimit/probeAttempts)
 	defer cancel()
-	err := ask(ctx, t, p)
+	return endOf(ctx, ask(ctx, t, p))
+}
+
+// endOf returns what ended the context, if err is of that, else err.
+func endOf(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

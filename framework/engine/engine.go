@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/wait"
 )
 
 // Engine is a container engine that answers.
@@ -120,7 +121,7 @@ func answers(ctx context.Context, name string, limit time.Duration) (Engine, err
 			return Engine{}, err
 		}
 	}
-	limited, cancel := context.WithTimeout(ctx, limit)
+	limited, cancel := wait.Patience(ctx, limit)
 	defer cancel()
 	e := Engine{Name: name}
 	out, err := e.Output(limited, "info", "--format", format)

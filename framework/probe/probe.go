@@ -20,6 +20,7 @@ import (
 	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/wait"
 )
 
 // clientLimit is what a client may need beside the time over which its probes are spread: a second for the probes, and what a
@@ -46,7 +47,7 @@ func Run(ctx context.Context, l lab.Lab) ([]evidence.Probe, error) {
 	// Every client spreads its probes over the same time.
 	spread := time.Duration(total) * time.Second / startsPerSecond
 
-	clientCtx, cancel := context.WithTimeout(ctx, spread+clientLimit)
+	clientCtx, cancel := wait.Patience(ctx, spread+clientLimit)
 	defer cancel()
 	var mu sync.Mutex
 	var all []evidence.Probe

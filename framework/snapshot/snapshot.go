@@ -13,6 +13,7 @@ import (
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/probe"
+	"github.com/netfault/netfault/framework/wait"
 )
 
 // How long an answer may take. A node with hundreds of thousands of connections takes some 10 s on a slow machine, and kubectl 1 s;
@@ -80,7 +81,7 @@ func (s source) run(ctx context.Context, w io.Writer, command string) error {
 
 // within calls f with a context that ends after limit, and says so if that is what ended f.
 func within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, limit)
+	limited, cancel := wait.Patience(ctx, limit)
 	defer cancel()
 	err := f(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {

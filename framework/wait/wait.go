@@ -10,10 +10,10 @@ import (
 // pause between two looks at a condition: short, since every wait of the lab ends within milliseconds.
 const pause = 5 * time.Millisecond
 
-// Until calls condition until it returns nil, and at most for limit. What names the thing that is waited for; the
+// Until calls condition until it returns nil, and at most for limit (Patience). What names the thing that is waited for; the
 // error tells it with the condition's last word.
 func Until(ctx context.Context, limit time.Duration, what string, condition func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %v", limit))
+	ctx, cancel := Patience(ctx, limit)
 	defer cancel()
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/wait"
 )
 
 // part is a service that the lab needs: its name on its machine, and what is missing when it does not run.
@@ -27,7 +28,7 @@ func (l *Lab) parts(n *node) []part {
 
 // Broken lists what does not run though the lab needs it. `systemctl start NAME` on the machine starts it again.
 func (l *Lab) Broken(ctx context.Context) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	ctx, cancel := wait.Patience(ctx, answerLimit)
 	defer cancel()
 	broken, err := missing(ctx, l.outside.Machine.(*place), []part{{outsideService, "no probe server on " + outsideName}})
 	if err != nil {

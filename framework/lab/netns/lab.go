@@ -252,7 +252,7 @@ func Open(name string) (*Lab, error) {
 	if err := l.locate(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	ctx, cancel := wait.Patience(context.Background(), answerLimit)
 	defer cancel()
 	for _, n := range l.nodes {
 		if err := n.findPods(ctx); err != nil {

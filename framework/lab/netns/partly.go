@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/wait"
 )
 
 // partLimit is how long the first process of a machine may take to say which pods it keeps.
@@ -25,7 +26,7 @@ func OpenPartly(ctx context.Context, name string) (*Lab, error) {
 		return nil, err
 	}
 	for _, n := range l.nodes {
-		limited, cancel := context.WithTimeout(ctx, partLimit)
+		limited, cancel := wait.Patience(ctx, partLimit)
 		// What its pods are called on says that they do not run.
 		_ = n.findPods(limited)
 		cancel()
