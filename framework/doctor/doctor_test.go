@@ -121,8 +121,8 @@ func TestLimitsOfTheMachine(t *testing.T) {
 	}
 }
 
-// Go builds while apt-get installs, but for what needs the C compiler, which waits for it. That both wait for one another's files
-// makes sure of the order: neither ends in another one.
+// Go builds while apt-get installs, but for what needs the C compiler, which waits for it. Here apt-get ends only once the other
+// two are built.
 func TestFixBuildsWhilePackagesAreInstalled(t *testing.T) {
 	bin, dir := t.TempDir(), t.TempDir()
 	t.Chdir(filepath.Join("..", ".."))
@@ -130,12 +130,13 @@ func TestFixBuildsWhilePackagesAreInstalled(t *testing.T) {
 	t.Setenv("NETFAULT_CACHE", dir)
 	t.Setenv("SUDO_UID", "")
 	t.Setenv("DIR", dir)
-	const await = "n=0; while [ ! -e $DIR/%[1]s ]; do n=$((n+1)); [ $n -lt 1200 ] || { echo %[1]s did not come >&2; exit 1; }; sleep 0.05; done\n"
+	const await = "n=0; while [ ! -e $DIR/%[1]s ]; do n=$((n+1)); [ $n -lt 300 ] || { echo %[1]s did not come >&2; exit 1; }; sleep 0.2; done\n"
 	for name, script := range map[string]string{
 		"sudo":    "exec \"$@\"\n",
-		"apt-get": "if [ $1 = install ]; then " + fmt.Sprintf(await, "etcd-built") + "touch $DIR/installed; fi\n",
+		"apt-get": "if [ $1 = install ]; then " + fmt.Sprintf(await, "etcd-built") + fmt.Sprintf(await, "coredns-built") + "touch $DIR/installed; fi\n",
 		"go": "case $PWD in\n" +
 			"*/etcd) touch $DIR/etcd-built ;;\n" +
+			"*/coredns) touch $DIR/coredns-built ;;\n" +
 			"*/flannel-*) [ -e $DIR/installed ] || { echo no compiler yet >&2; exit 1; } ;;\n" +
 			"esac\n" +
 			"[ $1 != list ] || [ $2 != -m ] || echo $DIR\n" +
