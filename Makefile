@@ -31,6 +31,9 @@ QUIET := --ginkgo.succinct --ginkgo.silence-skips --ginkgo.fail-on-empty
 GO_BUILD := CGO_ENABLED=0 go build -trimpath
 GO_TEST := CGO_ENABLED=0 go test -trimpath -c
 
+# What is looked at with the same settings is not compiled once more for that.
+AS_BUILT = CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath"
+
 .DEFAULT_GOAL := help
 .PHONY: help build tools node-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
 
@@ -97,8 +100,8 @@ evaluator: ## hold the evaluator of iptables' and nft's rules against the kernel
 
 lint: ## gofmt, go vet, staticcheck, actionlint
 	@bad=$$(gofmt -l cmd detectors framework hack kind-configs scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }
-	go vet ./...
-	go tool -modfile=hack/lint/go.mod staticcheck ./...
+	$(AS_BUILT) go vet ./...
+	$(AS_BUILT) go tool -modfile=hack/lint/go.mod staticcheck ./...
 	go tool -modfile=hack/lint/go.mod actionlint
 	@for s in .ci/* hack/*.sh hack/rootless; do bash -n $$s || exit 1; done
 
