@@ -107,13 +107,11 @@ lint: ## gofmt, go vet, staticcheck, actionlint
 
 bench fixtures: LAB = netns
 
-bench: tools ## time the lab from 3 to 30 nodes, make the largest that Linux's default limits allow, stale-vtep at 100 to 5,000 nodes, and pod-snat beside iptables-legacy-save
+bench: root tools ## time the first run, labs of 3 to 30 nodes, every scenario by step, and detectors on big clusters, and make the largest lab that Linux's default limits allow; out/bench.json (BASE=REF compares with that commit in the same run)
+	@$(GO_BUILD) -o bin/ ./hack/bench
+	@exec bin/bench $(if $(BASE),-base=$(BASE)) $(SUDO) $(ENV)
 	@$(GO_TEST) -o bin/ ./framework/lab/netns
-	@$(SUDO) $(ENV) bin/netns.test -test.run=none -test.bench=. -test.benchtime=3x
 	@$(SUDO) $(ENV) NETFAULT_LARGEST=1 bin/netns.test -test.run=TestNeighboursOfLargestLab -test.v
-	go test -run=none -bench=StaleVTEP -benchtime=1x -timeout=30m ./detectors/stalevtep
-	@$(GO_TEST) -o bin/iptables.test ./detectors/iptables
-	@$(SUDO) bin/iptables.test -test.run=none -test.bench=PodSNAT -test.benchtime=3x
 
 bench-kind: LAB = kind
 bench-kind: root tools ## time a bare kind cluster beside the whole suite on one of the same configuration, step by step
