@@ -41,15 +41,15 @@ func source(t *testing.T, script string) string {
 func TestBuild(t *testing.T) {
 	dir := source(t, `
 case $command in
-list) echo 'go: downloading example.com/a v1.0.0' >&2; printf 'example.com/a\n\nexample.com/etcd\n' ;;
-build) printf 'example.com/a\nexample.com/etcd\n' >&2; echo built >"$output" ;;
+list) echo 'go: downloading example.com/a v1.0.0' >&2; printf 'example.com/a\n\nexample.com/b\nexample.com/etcd\n' ;;
+build) printf 'example.com/a\nexample.com/b\nexample.com/etcd\n' >&2; echo built >"$output" ;;
 esac`)
 	var log bytes.Buffer
 	board, stop := progress.Start(&log)
 	defer stop()
 	took, err := Etcd().Build(t.Context(), board, dir)
 	if err != nil || took == nil || took.Packages != 2 || took.Wall <= 0 || took.Name != "etcd "+Etcd().Version {
-		t.Fatalf("%+v, %v; want two packages", took, err)
+		t.Fatalf("%+v, %v; want two packages, and the program", took, err)
 	}
 	if path, err := Etcd().Find(); err != nil {
 		t.Error(err)

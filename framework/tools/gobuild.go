@@ -36,23 +36,28 @@ func (b *goBuild) run(ctx context.Context, output string) error {
 		return err
 	}
 	b.packages = len(stale)
-	b.task.Of(len(stale), "packages compiled")
 	left := len(stale)
+	compiled := func() {
+		if left == 0 {
+			b.task.Doing("linking")
+		}
+	}
+	b.task.Of(left, "packages compiled")
+	compiled()
 	// The go command names each package that it compiles, and says all that is wrong in other lines.
 	err = b.goCommand(ctx, nil, func(line string) bool {
 		if !stale[line] {
 			return false
 		}
 		b.task.Step()
-		if left--; left == 0 {
-			b.task.Doing("linking")
-		}
+		left--
+		compiled()
 		return true
 	}, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", b.ldflags, "-o", output, b.pkg)
 	return err
 }
 
-// stale returns the packages that Go's build cache does not have, and downloads what is needed to know.
+// stale returns the packages, the program's own aside, that Go's build cache does not have, and downloads what is needed to know.
 func (b *goBuild) stale(ctx context.Context) (map[string]bool, error) {
 	modules := 0
 	var out strings.Builder
@@ -65,11 +70,16 @@ func (b *goBuild) stale(ctx context.Context) (map[string]bool, error) {
 		b.task.Doing(fmt.Sprintf("downloading modules, %d by now", modules))
 		return true
 	}, "list", "-trimpath", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", b.pkg)
+	if err != nil {
+		return nil, err
+	}
+	// The last is the program itself, which counts as stale as long as it is not installed.
+	all := strings.Fields(out.String())
 	stale := map[string]bool{}
-	for _, pkg := range strings.Fields(out.String()) {
+	for _, pkg := range all[:max(0, len(all)-1)] {
 		stale[pkg] = true
 	}
-	return stale, err
+	return stale, nil
 }
 
 // goCommand runs the go command. Lines that known does not take are part of the error.
