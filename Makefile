@@ -33,6 +33,9 @@ QUIET := --ginkgo.succinct --ginkgo.silence-skips --ginkgo.fail-on-empty
 GO_BUILD := CGO_ENABLED=0 go build -trimpath
 GO_TEST := CGO_ENABLED=0 go test -trimpath -c
 
+# What is looked at with the same settings is not compiled once more for that.
+AS_BUILT = CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath"
+
 .DEFAULT_GOAL := help
 .PHONY: help build tools node-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
 
@@ -100,20 +103,18 @@ evaluator: ## hold the evaluator of iptables' and nft's rules against the kernel
 
 lint: ## gofmt, go vet, staticcheck, actionlint
 	@bad=$$(gofmt -l cmd detectors framework hack kind-configs scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }
-	go vet ./...
-	go tool -modfile=hack/lint/go.mod staticcheck ./...
+	$(AS_BUILT) go vet ./...
+	$(AS_BUILT) go tool -modfile=hack/lint/go.mod staticcheck ./...
 	go tool -modfile=hack/lint/go.mod actionlint
 	@for s in .ci/* hack/*.sh hack/rootless; do bash -n $$s || exit 1; done
 
 bench fixtures: LAB = netns
 
-bench: tools ## time the lab from 3 to 30 nodes, make the largest that Linux's default limits allow, stale-vtep at 100 to 5,000 nodes, and pod-snat beside iptables-legacy-save
+bench: root tools ## time the first run, labs of 3 to 30 nodes, every scenario by step, and detectors on big clusters, and make the largest lab that Linux's default limits allow; out/bench.json (BASE=REF compares with that commit in the same run)
+	@$(GO_BUILD) -o bin/ ./hack/bench
+	@exec bin/bench $(if $(BASE),-base=$(BASE)) $(SUDO) $(ENV)
 	@$(GO_TEST) -o bin/ ./framework/lab/netns
-	@$(SUDO) $(ENV) bin/netns.test -test.run=none -test.bench=. -test.benchtime=3x
 	@$(SUDO) $(ENV) NETFAULT_LARGEST=1 bin/netns.test -test.run=TestNeighboursOfLargestLab -test.v
-	go test -run=none -bench=StaleVTEP -benchtime=1x -timeout=30m ./detectors/stalevtep
-	@$(GO_TEST) -o bin/iptables.test ./detectors/iptables
-	@$(SUDO) bin/iptables.test -test.run=none -test.bench=PodSNAT -test.benchtime=3x
 
 bench-kind: LAB = kind
 bench-kind: root tools ## time a bare kind cluster beside the whole suite on one of the same configuration, step by step

@@ -16,8 +16,8 @@ func newDoctor() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this machine lacks to run a lab, and install it",
-		Long: `Check what labs need of this machine. With --fix, install missing Debian packages (with sudo where needed) and build
-etcd, flanneld and CoreDNS from their pinned sources; that part must run inside netfault's checkout. Debian's dockerd is
+		Long: `Check what labs need of this machine. With --fix, install missing Debian packages (with sudo where needed) and meanwhile
+build etcd, flanneld and CoreDNS from their pinned sources; that part must run inside netfault's checkout. Debian's dockerd is
 unpacked into the cache, and not installed. Where there is no container engine, Podman is installed for kind clusters, and set
 up by a containers.conf in netfault's cache.
 

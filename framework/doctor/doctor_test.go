@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/netfault/netfault/framework/labs"
+	"github.com/netfault/netfault/framework/progress"
 )
 
 // check returns the check of that name among those for a kind of lab, on a machine without any program.
@@ -76,7 +77,9 @@ func TestFixWithoutSudo(t *testing.T) {
 		t.Skip("an ordinary user only: root needs no sudo")
 	}
 	t.Setenv("PATH", t.TempDir())
-	err := command(t.Context(), io.Discard, "apt-get", "update")
+	board, stop := progress.Start(io.Discard)
+	defer stop()
+	err := command(t.Context(), board, "apt-get", "update")
 	if err == nil || !strings.Contains(err.Error(), "as root: apt-get update") {
 		t.Errorf("%v; want what to run as root", err)
 	}
@@ -115,5 +118,46 @@ func TestLimitsOfTheMachine(t *testing.T) {
 	}
 	if err := known(context.Canceled); !errors.Is(err, context.Canceled) {
 		t.Errorf("another error: %v", err)
+	}
+}
+
+// Go builds while apt-get installs, but for what needs the C compiler, which waits for it. Here apt-get ends only once the other
+// two are built.
+func TestFixBuildsWhilePackagesAreInstalled(t *testing.T) {
+	bin, dir := t.TempDir(), t.TempDir()
+	t.Chdir(filepath.Join("..", ".."))
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	t.Setenv("NETFAULT_CACHE", dir)
+	t.Setenv("SUDO_UID", "")
+	t.Setenv("DIR", dir)
+	const await = "n=0; while [ ! -e $DIR/%[1]s ]; do n=$((n+1)); [ $n -lt 300 ] || { echo %[1]s did not come >&2; exit 1; }; sleep 0.2; done\n"
+	for name, script := range map[string]string{
+		"sudo":    "exec \"$@\"\n",
+		"apt-get": "if [ $1 = install ]; then " + fmt.Sprintf(await, "etcd-built") + fmt.Sprintf(await, "coredns-built") + "touch $DIR/installed; fi\n",
+		"go": "case $PWD in\n" +
+			"*/etcd) touch $DIR/etcd-built ;;\n" +
+			"*/coredns) touch $DIR/coredns-built ;;\n" +
+			"*/flannel-*) [ -e $DIR/installed ] || { echo no compiler yet >&2; exit 1; } ;;\n" +
+			"esac\n" +
+			"[ $1 != list ] || [ $2 != -m ] || echo $DIR\n" +
+			"while [ $# -gt 0 ]; do [ $1 != -o ] || touch $2; shift; done\n",
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// As in flannel's module, where the script lies.
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "dist"), 0o755), os.WriteFile(filepath.Join(dir, "dist", "mk-docker-opts.sh"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	checks := append(toolChecks(), Check{Name: "gcc", Missing: errors.New("not installed"), Packages: []string{"gcc"}})
+	var log bytes.Buffer
+	if err := Fix(t.Context(), &log, checks); err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	for _, c := range checks {
+		if c.Tool != nil && !strings.Contains(log.String(), c.Name+": built in") {
+			t.Errorf("%s was not built:\n%s", c.Name, log.String())
+		}
 	}
 }

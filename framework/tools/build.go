@@ -12,6 +12,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
+
+	"github.com/netfault/netfault/framework/progress"
 )
 
 // SourceDir finds hack/tools of the checkout that dir is in.
@@ -27,61 +30,78 @@ func SourceDir(dir string) (string, error) {
 	}
 }
 
-// Build builds the tool into the cache from the modules under source, unless that was done from the same sources
-// before. It tells on log what it does.
-func (t Tool) Build(ctx context.Context, log io.Writer, source string) error {
+// Took is what a build took.
+type Took struct {
+	// Name is the tool's, with its version.
+	Name string
+	// Wall is how long it took, downloads included; CPU is the processor time of all that was run for it.
+	Wall, CPU time.Duration
+	// Packages are how many were compiled: those that Go's build cache did not have.
+	Packages int
+}
+
+// Build builds the tool into the cache from the modules under source, and tells on the board how far it is. It returns nil if
+// that was done from the same sources before.
+func (t Tool) Build(ctx context.Context, board *progress.Board, source string) (*Took, error) {
 	cache, err := OwnCache()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	task := board.Task(t.Name + " " + t.Version)
+	defer task.End()
+	begin := time.Now()
 	module := filepath.Join(source, t.module)
 	if t.module == "" {
 		module = filepath.Join(cache, "modules", t.Name+"-"+t.Version)
-		if err := t.writeModule(ctx, log, module, filepath.Join(source, "flannel-"+DefaultFlannel)); err != nil {
-			return err
+		task.Doing("asking the module proxy")
+		if err := t.writeModule(ctx, board, module, filepath.Join(source, "flannel-"+DefaultFlannel)); err != nil {
+			return nil, err
 		}
 	}
 	want, err := t.stamp(module)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// The one that Find returns decides, which may be in another cache than the one that is written.
 	if built, err := t.Find(); err == nil {
 		if have, err := os.ReadFile(built + ".stamp"); err == nil && string(have) == want {
-			fmt.Fprintf(log, "%s %s: built before\n", t.Name, t.Version)
-			return nil
+			fmt.Fprintf(board, "%s %s: built before\n", t.Name, t.Version)
+			return nil, nil
 		}
 	}
 	binary := filepath.Join(cache, t.binary())
-	fmt.Fprintf(log, "%s %s: building from %s (a minute or two the first time)\n", t.Name, t.Version, t.pkg)
 	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
-		return err
+		return nil, err
 	}
 	// Built beside and renamed, so that a build cut off never looks like a tool.
 	partial := binary + ".partial"
-	if err := t.goBuild(ctx, module, partial); err != nil {
-		return err
+	defer func() { _ = os.Remove(partial) }() // which a whole build has renamed
+	b := t.goBuild(module, task)
+	if err := b.run(ctx, partial); err != nil {
+		return nil, fmt.Errorf("building %s %s: %w", t.Name, t.Version, err)
 	}
 	if t.script != "" {
 		if err := t.copyScript(ctx, module, binary+"."+filepath.Base(t.script)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := os.Rename(partial, binary); err != nil {
-		return err
+		return nil, err
 	}
-	return os.WriteFile(binary+".stamp", []byte(want), 0o644)
+	took := &Took{Name: t.Name + " " + t.Version, Wall: time.Since(begin), CPU: b.cpu, Packages: b.packages}
+	fmt.Fprintf(board, "%s: built in %s\n", took.Name, took.Wall.Round(time.Second))
+	return took, os.WriteFile(binary+".stamp", []byte(want), 0o644)
 }
 
-func (t Tool) goBuild(ctx context.Context, module, output string) error {
-	ldflags, cgo := "-s -w", "0"
+func (t Tool) goBuild(module string, task *progress.Task) *goBuild {
+	b := &goBuild{dir: module, pkg: t.pkg, ldflags: "-s -w", cgo: t.static, task: task}
 	if t.static {
-		ldflags, cgo = ldflags+" -linkmode external -extldflags -static", "1"
+		b.ldflags += " -linkmode external -extldflags -static"
 	}
 	if t.versionVar != "" {
-		ldflags += " -X " + t.versionVar + "=" + t.Version
+		b.ldflags += " -X " + t.versionVar + "=" + t.Version
 	}
-	return run(ctx, module, []string{"CGO_ENABLED=" + cgo}, "go", "build", "-trimpath", "-ldflags", ldflags, "-o", output, t.pkg)
+	return b
 }
 
 // copyScript copies the tool's script out of its module, which the build has downloaded.
@@ -103,11 +123,16 @@ func (t Tool) copyScript(ctx context.Context, module, path string) error {
 func (t Tool) stamp(module string) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintln(sum, runtime.Version(), t)
-	for _, name := range []string{"go.mod", "go.sum"} {
-		content, err := os.ReadFile(filepath.Join(module, name))
+	sources, err := filepath.Glob(filepath.Join(module, "*.go"))
+	if err != nil {
+		return "", err
+	}
+	for _, path := range append(sources, filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum")) {
+		content, err := os.ReadFile(path)
 		if err != nil {
 			return "", fmt.Errorf("the pinned source of %s %s: %w", t.Name, t.Version, err)
 		}
+		fmt.Fprintln(sum, filepath.Base(path), len(content))
 		sum.Write(content)
 	}
 	return fmt.Sprintf("%x\n", sum.Sum(nil)), nil

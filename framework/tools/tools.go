@@ -22,7 +22,8 @@ type Tool struct {
 	Version string
 	// module is the folder under hack/tools that pins the source; empty for a version that is not pinned there.
 	module string
-	pkg    string
+	// pkg is the program's package, as it is called in that module.
+	pkg string
 	// static is set for a program with C code, which is linked statically by the C linker.
 	static bool
 	// script is a file of the module that belongs to the program and is kept beside it; empty if there is none.
@@ -36,9 +37,9 @@ func Etcd() Tool {
 	return Tool{Name: "etcd", Version: "v3.5.35", module: "etcd", pkg: "go.etcd.io/etcd/server/v3"}
 }
 
-// CoreDNS is the cluster's name server.
+// CoreDNS is the cluster's name server, with the plugins that the lab's Corefile names.
 func CoreDNS() Tool {
-	return Tool{Name: "coredns", Version: "v1.12.4", module: "coredns", pkg: "github.com/coredns/coredns"}
+	return Tool{Name: "coredns", Version: "v1.12.4", module: "coredns", pkg: "."}
 }
 
 // PinnedFlannel are the versions of flannel with a module under hack/tools.
@@ -89,6 +90,9 @@ func FlannelVersion() string {
 	}
 	return DefaultFlannel
 }
+
+// NeedsC reports whether a C compiler and the C library's headers are needed to build the tool.
+func (t Tool) NeedsC() bool { return t.static }
 
 // Find returns the path of the built tool. An error wraps fs.ErrNotExist when it has not been built.
 func (t Tool) Find() (string, error) {

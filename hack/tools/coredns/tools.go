@@ -1,8 +1,0 @@
-//go:build tools
-
-// Package tools pins what the embedded lab runs; it is built by name, never imported.
-package tools
-
-import (
-	_ "github.com/coredns/coredns"
-)
