@@ -230,14 +230,14 @@ func (f Found) Hold(ctx context.Context) (*lock.Held, error) {
 	return k.Of(l), nil
 }
 
-// OpenPartly returns the lab though something in it may have ended: whoever asks that is told so. A kind cluster is opened whole
-// or not at all.
+// OpenPartly returns the lab though something in it may have ended: whoever asks that is told so.
 func (f Found) OpenPartly(ctx context.Context) (lab.Lab, error) {
 	if f.Kind == Netns {
 		l, err := netns.OpenPartly(ctx, f.Name)
 		return orNone(l, err)
 	}
-	return f.Open(ctx)
+	l, err := kind.OpenPartly(ctx, f.Name)
+	return orNone(l, err)
 }
 
 // Remove ends the lab and everything in it.

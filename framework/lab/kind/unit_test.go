@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -348,16 +349,17 @@ func TestCheckStatic(t *testing.T) {
 	}
 }
 
-func TestBrokenContainers(t *testing.T) {
+func TestStoppedContainers(t *testing.T) {
 	expected := append(nodeNames("x", 3), "netfault-x-host")
-	for list, want := range map[string][]string{
+	for list, want := range map[string]map[string]string{
 		"netfault-x-control-plane Up 2 minutes\nnetfault-x-worker Up 2 minutes\nnetfault-x-worker2 Up\nnetfault-x-host Up 2 minutes ago\n": nil,
 		"netfault-x-control-plane Exited (137) 3 seconds ago\nnetfault-x-worker Up 5 seconds (Paused)\nnetfault-x-host Up\n": {
-			"the container netfault-x-control-plane does not run (Exited (137) 3 seconds ago)",
-			"the container netfault-x-worker does not run (Up 5 seconds (Paused))", "the container netfault-x-worker2 is gone",
+			"netfault-x-control-plane": "the container netfault-x-control-plane does not run (Exited (137) 3 seconds ago)",
+			"netfault-x-worker":        "the container netfault-x-worker does not run (Up 5 seconds (Paused))",
+			"netfault-x-worker2":       "the container netfault-x-worker2 is gone",
 		},
 	} {
-		if got := brokenContainers(expected, list); !slices.Equal(got, want) {
+		if got := stoppedContainers(expected, list); !maps.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", list, got, want)
 		}
 	}
