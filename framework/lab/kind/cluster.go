@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/kind/pkg/cluster"
@@ -48,14 +49,18 @@ func provider(e engine.Engine, log *logger) *cluster.Provider {
 	return cluster.NewProvider(options...)
 }
 
-// createCluster makes the cluster. kind's Create cannot be cancelled: when ctx ends, the containers that it has made so
-// far are removed, and it fails.
+// createCluster makes the cluster. kind's Create cannot be cancelled: when ctx ends, the containers that it makes are removed,
+// and it fails.
 func (l *Lab) createCluster(ctx context.Context, o Options) error {
 	mayRaise, err := engine.MayRaiseLimits()
 	if err != nil {
 		return err
 	}
 	config, err := clusterConfig(o.Nodes, l.engine.CgroupV1, mayRaise)
+	if err != nil {
+		return err
+	}
+	restore, err := l.engine.Shield()
 	if err != nil {
 		return err
 	}
@@ -71,13 +76,31 @@ func (l *Lab) createCluster(ctx context.Context, o Options) error {
 	}()
 	select {
 	case err := <-done:
-		return withOutput(err)
+		return errors.Join(withOutput(err), restore())
 	case <-ctx.Done():
-		err := l.provider.Delete(clusterName(l.name), kubeconfigPath(l.name))
-		<-done // it fails now; Up removes what it made meanwhile
-		return errors.Join(context.Cause(ctx), err)
+	}
+	o.Progress(fmt.Sprintf("%v: removing what kind has made so far", context.Cause(ctx)))
+	// Containers that the engine is about to make come later, and kind goes on as long as it has some.
+	err = l.removeUntil(context.WithoutCancel(ctx), done)
+	return errors.Join(context.Cause(ctx), err, restore())
+}
+
+// removeUntil removes the cluster's containers again and again, until kind has given up.
+func (l *Lab) removeUntil(ctx context.Context, done <-chan error) error {
+	pace := time.NewTicker(removePace)
+	defer pace.Stop()
+	for {
+		err := removeContainers(ctx, l.engine, l.provider, l.name)
+		select {
+		case <-done:
+			return err
+		case <-pace.C:
+		}
 	}
 }
+
+// removePace is the time between two looks for containers that have come meanwhile.
+const removePace = 250 * time.Millisecond
 
 // clusterConfig is kind-configs/flannel.yaml for so many nodes, with what this machine needs merged in.
 func clusterConfig(nodes int, cgroupV1, mayRaiseLimits bool) (*v1alpha4.Cluster, error) {

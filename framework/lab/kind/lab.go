@@ -137,7 +137,10 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	}
 	ended := context.WithoutCancel(ctx)
 	if ctx.Err() != nil {
-		return nil, errors.Join(fmt.Errorf("lab %s: %w; it is removed", o.Name, context.Cause(ctx)), Remove(ended, o.Name))
+		if err := Remove(ended, o.Name); err != nil {
+			return nil, fmt.Errorf("lab %s: %w; `%s` removes what is left of it: %w", o.Name, context.Cause(ctx), lab.Command(o.Name, "reset"), err)
+		}
+		return nil, fmt.Errorf("lab %s: %w; it is removed", o.Name, context.Cause(ctx))
 	}
 	err = fmt.Errorf("lab %s: %w%s%s", o.Name, err, log.end(), l.keepLogs())
 	if o.KeepFailed {
