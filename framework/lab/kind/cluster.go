@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/lab"
 	kindconfigs "github.com/netfault/netfault/kind-configs"
 )
 
@@ -56,7 +57,7 @@ func (l *Lab) createCluster(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	config, err := clusterConfig(o.Nodes, l.engine.CgroupV1, mayRaise)
+	config, err := clusterConfig(o.Nodes, o.KubeProxy, l.engine.CgroupV1, mayRaise)
 	if err != nil {
 		return err
 	}
@@ -102,8 +103,9 @@ func (l *Lab) removeUntil(ctx context.Context, done <-chan error) error {
 // removePace is the time between two looks for containers that have come meanwhile.
 const removePace = 250 * time.Millisecond
 
-// clusterConfig is kind-configs/flannel.yaml for so many nodes, with what this machine needs merged in.
-func clusterConfig(nodes int, cgroupV1, mayRaiseLimits bool) (*v1alpha4.Cluster, error) {
+// clusterConfig is kind-configs/flannel.yaml for so many nodes and with that mode of kube-proxy, with what this machine needs
+// merged in.
+func clusterConfig(nodes int, kubeProxy lab.Rules, cgroupV1, mayRaiseLimits bool) (*v1alpha4.Cluster, error) {
 	var c v1alpha4.Cluster
 	if err := yaml.UnmarshalStrict(kindconfigs.Flannel, &c); err != nil {
 		return nil, fmt.Errorf("kind-configs/flannel.yaml: %w", err)
@@ -113,6 +115,7 @@ func clusterConfig(nodes int, cgroupV1, mayRaiseLimits bool) (*v1alpha4.Cluster,
 		c.Nodes = append(c.Nodes, worker)
 	}
 	c.Nodes = slices.Clip(c.Nodes[:nodes])
+	c.Networking.KubeProxyMode = v1alpha4.ProxyMode(kubeProxy)
 	if cgroupV1 {
 		// Since Kubernetes 1.35 the kubelet does not start on control groups v1 unless it is told to.
 		c.KubeadmConfigPatches = append(c.KubeadmConfigPatches, "kind: KubeletConfiguration\nfailCgroupV1: false\n")

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/e2e-framework/klient/k8s/resources"
 
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
 )
 
@@ -40,13 +41,18 @@ func openFlannel(ctx context.Context, l *Lab) (*flannel, error) {
 		return nil, fmt.Errorf("%d namespaces have flannel's label %s: it was not made whole", len(all.Items), versionLabel)
 	}
 	ns := all.Items[0]
-	m, err := readManifest(ctx, ns.Labels[versionLabel], ns.Labels[offlineLabel] == "true")
+	m, err := readManifest(ctx, ns.Labels[versionLabel], ns.Labels[offlineLabel] == "true", lab.Rules(ns.Labels[rulesLabel]))
 	return &flannel{lab: l, manifest: m}, err
 }
 
 func (f *flannel) Version() string { return f.manifest.version }
 
-func (f *flannel) String() string { return "flannel " + f.Version() }
+func (f *flannel) String() string {
+	if f.manifest.rules == lab.NFTables {
+		return "flannel " + f.Version() + " with nftables rules"
+	}
+	return "flannel " + f.Version()
+}
 
 // install makes everything of the manifest for the first time, and waits until flannel is ready on every node.
 func (f *flannel) install(ctx context.Context) error {

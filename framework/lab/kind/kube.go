@@ -163,7 +163,7 @@ func (l *Lab) Leases(ctx context.Context) ([]evidence.Lease, error) {
 	return leases, nil
 }
 
-// look finds what is in the cluster: pods, Services, the name server, the host outside and a dockerd.
+// look finds what is in the cluster: pods, Services, the name server, the host outside, a dockerd and kube-proxy's mode.
 func (l *Lab) look(ctx context.Context) error {
 	if err := l.findWorkloads(ctx); err != nil {
 		return err
@@ -172,6 +172,9 @@ func (l *Lab) look(ctx context.Context) error {
 		return err
 	}
 	if err := l.findDocker(ctx); err != nil {
+		return err
+	}
+	if err := l.findKubeProxy(ctx); err != nil {
 		return err
 	}
 	return l.findDNS(ctx)

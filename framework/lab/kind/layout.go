@@ -8,11 +8,14 @@ import (
 
 // layout is what a lab was when it was finished: enough to look at it when a part of it does not run and cannot be asked.
 type layout struct {
-	Flannel string         `json:"flannel"`
-	Docker  string         `json:"docker"`
-	Nodes   []recordedNode `json:"nodes"`
-	Outside netip.Addr     `json:"outside"`
-	DNS     recordedDNS    `json:"dns"`
+	Flannel string `json:"flannel"`
+	// FlannelRules and KubeProxy are the rules that the two write.
+	FlannelRules lab.Rules      `json:"flannelRules"`
+	KubeProxy    lab.Rules      `json:"kubeProxy"`
+	Docker       string         `json:"docker"`
+	Nodes        []recordedNode `json:"nodes"`
+	Outside      netip.Addr     `json:"outside"`
+	DNS          recordedDNS    `json:"dns"`
 }
 
 type recordedNode struct {
@@ -37,7 +40,7 @@ type recordedDNS struct {
 // layout is the lab's own, for its record.
 func (l *Lab) layout() *layout {
 	recorded := &layout{
-		Flannel: l.flannel.Version(), Docker: l.docker, Outside: l.outside.Address,
+		Flannel: l.flannel.Version(), FlannelRules: l.flannel.manifest.rules, KubeProxy: l.kubeProxy, Docker: l.docker, Outside: l.outside.Address,
 		DNS: recordedDNS{ClusterIP: l.dns.ClusterIP, Node: l.dns.Node},
 	}
 	for _, n := range l.nodes {

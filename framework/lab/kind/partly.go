@@ -43,8 +43,8 @@ func openRecorded(ctx context.Context, r record) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{name: r.Name, engine: e, provider: provider(e, &logger{}), docker: r.Layout.Docker}
-	l.flannel = &flannel{lab: l, manifest: &manifest{version: r.Layout.Flannel}}
+	l := &Lab{name: r.Name, engine: e, provider: provider(e, &logger{}), docker: r.Layout.Docker, kubeProxy: r.Layout.KubeProxy}
+	l.flannel = &flannel{lab: l, manifest: &manifest{version: r.Layout.Flannel, rules: r.Layout.FlannelRules}}
 	// What kind has written when it made the cluster: the control plane may not be there to be asked.
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfigPath(r.Name))
 	if err != nil {
