@@ -253,25 +253,27 @@ func Undo(ctx context.Context, l *lock.Held) error {
 	if err != nil {
 		return err
 	}
-	if err := Restore(ctx, l, j.Before); err != nil {
+	now, err := Record(ctx, l)
+	if err != nil {
+		return err
+	}
+	if err := Restore(ctx, l, j.Before, now); err != nil {
 		return fmt.Errorf("undo of %s: %w", j.Scenario, err)
 	}
 	return os.Remove(journalPath(l.StateDir()))
 }
 
-// Restore makes the lab's state equal to want, and returns an error that lists every difference that is left.
-func Restore(ctx context.Context, l *lock.Held, want Recorded) error {
+// Restore makes the lab's state, which is now as it was recorded last, equal to want, and returns an error that lists every
+// difference that is left.
+func Restore(ctx context.Context, l *lock.Held, want, now Recorded) error {
 	if err := l.Check(); err != nil {
-		return err
-	}
-	now, err := Record(ctx, l)
-	if err != nil {
 		return err
 	}
 	if len(Diff(want, now)) == 0 {
 		return forgetLearned(ctx, l)
 	}
-	if concernsFlannel(want, now) {
+	ofFlannel := concernsFlannel(want, now)
+	if ofFlannel {
 		// It is stopped first: it would undo, or build on, what is being restored.
 		if err := l.Flannel().Delete(ctx); err != nil {
 			return err
@@ -281,8 +283,10 @@ func Restore(ctx context.Context, l *lock.Held, want Recorded) error {
 	if err != nil {
 		return err
 	}
-	if err := l.Flannel().Create(ctx, want.Flannel...); err != nil {
-		return err
+	if ofFlannel {
+		if err := l.Flannel().Create(ctx, want.Flannel...); err != nil {
+			return err
+		}
 	}
 	// A flanneld that started before its peer's lease was renewed has added rows for the old lease; they are taken
 	// away again here.
