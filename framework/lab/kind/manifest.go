@@ -82,7 +82,7 @@ func readManifest(ctx context.Context, version string, offline bool, rules lab.R
 }
 
 // setRules has flanneld write its rules as nftables, where that is wanted (EnableNFTables in flannel's
-// Documentation/configuration.md; since v0.25.3).
+// Documentation/configuration.md, v0.28.10; v0.25.7 has it, too).
 func setRules(config *corev1.ConfigMap, rules lab.Rules) error {
 	if rules == lab.IPTables {
 		return nil

@@ -140,7 +140,7 @@ func TestManifestWithNFTables(t *testing.T) {
 	if got := (&flannel{manifest: m}).String(); got != "flannel "+tools.DefaultFlannel+" with nftables rules" {
 		t.Errorf("people are told %q", got)
 	}
-	// Flannel knew no such rules before v0.25.3.
+	// A manifest of a flannel that knows no such rules.
 	putManifest(t, "v0.24.0", strings.Replace(manifestText, `, "EnableNFTables": false`, "", 1))
 	if _, err := readManifest(t.Context(), "v0.24.0", false, lab.NFTables); err == nil || !strings.Contains(err.Error(), "EnableNFTables") {
 		t.Errorf("a flannel without nftables: %v", err)
