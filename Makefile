@@ -7,6 +7,10 @@ SUDO := $(if $(filter-out 0,$(ROOTLESS)),hack/rootless,$(if $(filter 0,$(shell i
 NO_ROOT := $(filter hack/rootless,$(SUDO))
 # netns, kind, or auto: kind where a container engine answers and a node image can be had, netns elsewhere.
 LAB ?= $(if $(NO_ROOT),netns,auto)
+# Rules that kube-proxy and flanneld write: iptables, or with LAB=kind nftables.
+KUBE_PROXY ?= iptables
+FLANNEL_RULES ?= iptables
+RULES := -kube-proxy=$(KUBE_PROXY) -flannel-rules=$(FLANNEL_RULES)
 # Labels of the suite, such as a scenario's name; empty for all but the long one.
 FOCUS ?=
 VECTORS ?= framework/twrecycle/testdata/vectors.json
@@ -61,7 +65,7 @@ node-image: root ## build a kind node image without a container registry, for LA
 	@$(GO_BUILD) -o bin/ ./hack/node-image
 	@$(ENV) bin/node-image
 
-e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; PROCS=1 runs one spec after the other, on one lab; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
+e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KUBE_PROXY=nftables and FLANNEL_RULES=nftables have kube-proxy and flanneld of a kind cluster write such rules; PROCS=1 runs one spec after the other, on one lab; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
 	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && exec $(MAKE) --no-print-directory suite LAB=$$lab
 
 # What makes labs is executed in place of its shell, so that make waits for it when a signal ends the run: it clears up.
@@ -74,7 +78,7 @@ ifeq ($(FOCUS),)
 	@exec $(SUDO) $(ENV) bin/$(LAB).test -test.v > >(grep -E '^(---|ok|PASS|FAIL|    )')
 endif
 	@color=; [ -t 1 ] && [ -z "$$NO_COLOR" ] && [ "$$TERM" != dumb ] || color=--ginkgo.no-color; \
-	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) $(if $(filter netns,$(LAB)),-procs=$(PROCS)) -out=$(CURDIR)/$(OUT) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
+	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) $(if $(filter netns,$(LAB)),-procs=$(PROCS)) -out=$(CURDIR)/$(OUT) $(RULES) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
 	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml $(GIVE_OUT)
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json"
 
@@ -120,7 +124,7 @@ bench-kind: LAB = kind
 bench-kind: root tools ## time a bare kind cluster beside the whole suite on one of the same configuration, step by step
 	@$(GO_TEST) -o bin/e2e.test ./scenarios
 	@$(GO_BUILD) -o bin/ ./hack/bench-kind
-	@$(SUDO) $(ENV) bin/bench-kind bin/e2e.test -test.run=TestScenarios -lab=kind --ginkgo.label-filter=fault $(QUIET) --ginkgo.no-color
+	@$(SUDO) $(ENV) bin/bench-kind bin/e2e.test -test.run=TestScenarios -lab=kind $(RULES) --ginkgo.label-filter=fault $(QUIET) --ginkgo.no-color
 
 fixtures: tools ## record fixtures/bundles anew, from real runs of every scenario (FOCUS=stale-vtep: of that one, and no other's)
 	@$(GO_TEST) -o bin/e2e.test ./scenarios

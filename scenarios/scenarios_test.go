@@ -43,6 +43,7 @@ func lifeOf(s fault.Scenario, remedy string) {
 				life.Bundles = filepath.Join(*outDir, "bundles-other-remedies", remedy)
 			}
 			entry.Lab, entry.Pods, entry.Docker = life.Lab.Name(), string(life.Lab.Pods()), life.Lab.Docker()
+			entry.KubeProxy = string(life.Lab.KubeProxy())
 			entry.Flannel = life.Lab.Flannel().String()
 			entry.Skipped = s.Missing(life.Lab)
 			if remedy != "" && life.Lab.API() != nil {

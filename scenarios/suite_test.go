@@ -27,10 +27,12 @@ import (
 )
 
 var (
-	outDir  = flag.String("out", "", "folder for report.json and the bundles; without it, the suite is skipped")
-	labKind = flag.String("lab", string(labs.Netns), "kind of lab: netns, kind or auto")
-	record  = flag.Bool("record", false, "make fixtures of the bundles of scenarios that passed")
-	keep    = flag.Bool("keep", false, "stop at the first failure, and keep the lab as it is then")
+	outDir       = flag.String("out", "", "folder for report.json and the bundles; without it, the suite is skipped")
+	labKind      = flag.String("lab", string(labs.Netns), "kind of lab: netns, kind or auto")
+	kubeProxy    = flag.String("kube-proxy", string(lab.IPTables), "rules that kube-proxy writes: iptables, or on a kind cluster nftables")
+	flannelRules = flag.String("flannel-rules", string(lab.IPTables), "rules that flanneld writes: iptables, or on a kind cluster nftables")
+	record       = flag.Bool("record", false, "make fixtures of the bundles of scenarios that passed")
+	keep         = flag.Bool("keep", false, "stop at the first failure, and keep the lab as it is then")
 )
 
 // theLab is shared by all scenarios that can run on it, so that each must leave it as it was. Its pods hang on cni0.
@@ -90,9 +92,11 @@ type scenarioReport struct {
 	Remedy  string `json:"remedy,omitempty"`
 	Lab     string `json:"lab"`
 	Flannel string `json:"flannel"`
-	Pods    string `json:"pods"`
-	Docker  string `json:"docker,omitempty"`
-	Skipped string `json:"skipped,omitempty"`
+	// KubeProxy are the rules that kube-proxy writes.
+	KubeProxy string `json:"kubeProxy"`
+	Pods      string `json:"pods"`
+	Docker    string `json:"docker,omitempty"`
+	Skipped   string `json:"skipped,omitempty"`
 	// Plan lists all steps; Steps has those that were run.
 	Plan  []fault.Step   `json:"plan"`
 	Steps []fault.Result `json:"steps"`
@@ -186,7 +190,8 @@ func labWith(ctx context.Context, f flavour) *lock.Held {
 	}
 	begun := time.Now()
 	o := labs.Options{
-		Kind: chosen, Name: labName(f), Flannel: f.flannel, Pods: f.pods, Owned: true, KeepFailed: *keep,
+		Kind: chosen, Name: labName(f), Flannel: f.flannel, Pods: f.pods, KubeProxy: lab.Rules(*kubeProxy), FlannelRules: lab.Rules(*flannelRules),
+		Owned: true, KeepFailed: *keep,
 	}
 	if chosen == labs.KIND {
 		o.Progress = func(step string) { fmt.Printf("%6.1fs  %s\n", time.Since(begun).Seconds(), step) }
@@ -201,8 +206,8 @@ func labWith(ctx context.Context, f flavour) *lock.Held {
 	if l.Pods() == lab.DockerBridge {
 		docker = ", " + l.Docker()
 	}
-	fmt.Printf("\nlab %s is up: %s, pods on %s%s, %d nodes (%v)\n",
-		l.Name(), l.Flannel(), f.pods, docker, len(l.Nodes()), time.Since(begun).Round(time.Millisecond))
+	fmt.Printf("\nlab %s is up: %s, kube-proxy's %s rules, pods on %s%s, %d nodes (%v)\n",
+		l.Name(), l.Flannel(), l.KubeProxy(), f.pods, docker, len(l.Nodes()), time.Since(begun).Round(time.Millisecond))
 	return l
 }
 

@@ -94,6 +94,7 @@ For ` + flanneld.Version + `, that of the incidents' time, an embedded lab has a
   sudo netfault lab up --pods=docker0
   sudo FLANNEL_VERSION=v0.7.1 netfault lab up --lab=stale-arp --pods=docker0
   sudo netfault lab up --kind=kind --lab=real
+  sudo netfault lab up --kind=kind --lab=nft --kube-proxy=nftables
   sudo FLANNEL_VERSION=v0.25.7 netfault lab up`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -133,7 +134,16 @@ For ` + flanneld.Version + `, that of the incidents' time, an embedded lab has a
 		"how pods hang on their nodes: cni0 (a bridge, CNI's way), docker0 (dockerd's bridge), routed (a route each, Calico's way)")
 	// The flag was registered in the line above.
 	_ = cmd.RegisterFlagCompletionFunc("pods", cobra.FixedCompletions([]string{"cni0", "docker0", "routed"}, cobra.ShellCompDirectiveNoFileComp))
+	rulesFlag(cmd, &o.KubeProxy, "kube-proxy", "kube-proxy")
+	rulesFlag(cmd, &o.FlannelRules, "flannel-rules", "flanneld")
 	return cmd
+}
+
+// rulesFlag adds a flag that says which rules a program of a kind cluster writes.
+func rulesFlag(cmd *cobra.Command, rules *lab.Rules, flag, program string) {
+	cmd.Flags().StringVar((*string)(rules), flag, string(lab.IPTables), "rules that "+program+" writes: iptables, or on a kind cluster nftables")
+	// The flag was registered in the line above.
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions([]string{"iptables", "nftables"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func newLabDown() *cobra.Command {
@@ -279,9 +289,11 @@ type status struct {
 	Flanneld string         `json:"flanneld,omitempty"`
 	Pods     lab.Attachment `json:"pods,omitempty"`   // how they hang on their nodes
 	Docker   string         `json:"docker,omitempty"` // what plays the part of dockerd
-	Fault    string         `json:"fault,omitempty"`  // the scenario in force
-	Nodes    []nodeStatus   `json:"nodes,omitempty"`
-	Outside  string         `json:"outside,omitempty"`
+	// KubeProxy are the rules that kube-proxy writes.
+	KubeProxy lab.Rules    `json:"kubeProxy,omitempty"`
+	Fault     string       `json:"fault,omitempty"` // the scenario in force
+	Nodes     []nodeStatus `json:"nodes,omitempty"`
+	Outside   string       `json:"outside,omitempty"`
 }
 
 // What State says of a lab.
@@ -355,7 +367,7 @@ func notUp(f labs.Found, err error) status {
 
 func statusOf(ctx context.Context, l lab.Lab, name string) status {
 	kind, _, _ := strings.Cut(l.Name(), ":")
-	s := status{Lab: name, Kind: kind, State: stateUp, Flannel: l.Flannel().Version(), Flanneld: l.Flannel().String(), Pods: l.Pods(), Docker: l.Docker(), Outside: l.Outside().Address.String()}
+	s := status{Lab: name, Kind: kind, State: stateUp, Flannel: l.Flannel().Version(), Flanneld: l.Flannel().String(), Pods: l.Pods(), Docker: l.Docker(), KubeProxy: l.KubeProxy(), Outside: l.Outside().Address.String()}
 	running, errRunning := l.Flannel().Running(ctx)
 	starting, errStarting := l.Flannel().Starting(ctx)
 	broken, errBroken := l.Broken(ctx)
@@ -396,7 +408,8 @@ func writeStatus(w io.Writer, all []status) {
 		if s.Pods == lab.DockerBridge {
 			pods += " (" + s.Docker + ")"
 		}
-		fmt.Fprintf(w, "lab %s (%s), %s, %s, %s, host outside %s\n", s.Lab, s.Kind, s.Flanneld, pods, force, s.Outside)
+		fmt.Fprintf(w, "lab %s (%s), %s, kube-proxy's %s rules, %s, %s, host outside %s\n",
+			s.Lab, s.Kind, s.Flanneld, s.KubeProxy, pods, force, s.Outside)
 		if len(s.Broken) > 0 {
 			fmt.Fprintf(w, "it is broken: %s\n", strings.Join(s.Broken, "; "))
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,6 +68,12 @@ func checkUp(o labs.Options) error {
 		return usage(fmt.Errorf("--nodes=%d: want 2 to %d", o.Nodes, most))
 	case !slices.Contains(lab.Attachments, o.Pods):
 		return usage(fmt.Errorf("--pods=%s: want one of %q", o.Pods, lab.Attachments))
+	case !slices.Contains(lab.AllRules, o.KubeProxy):
+		return usage(fmt.Errorf("--kube-proxy=%s: want one of %q", o.KubeProxy, lab.AllRules))
+	case !slices.Contains(lab.AllRules, o.FlannelRules):
+		return usage(fmt.Errorf("--flannel-rules=%s: want one of %q", o.FlannelRules, lab.AllRules))
+	case o.Kind == labs.Netns && (o.KubeProxy != lab.IPTables || o.FlannelRules != lab.IPTables):
+		return usage(errors.New("an embedded lab has iptables rules alone: --kind=kind makes a lab with nftables"))
 	case o.Kind == labs.KIND && o.Pods != lab.CNIBridge:
 		return usage(fmt.Errorf("--pods=%s: the pods of a kind cluster hang on %s", o.Pods, lab.CNIBridge))
 	}

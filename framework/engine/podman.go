@@ -51,7 +51,7 @@ func setUpPodman() error {
 	path := filepath.Join(dir, "containers.conf")
 	content := n.conf(filepath.Join(dir, "networks"))
 	if have, err := os.ReadFile(path); err != nil || string(have) != content {
-		if err := writeWhole(path, content); err != nil {
+		if err := writeWhole(path, content, 0o644); err != nil {
 			return err
 		}
 	}
@@ -59,14 +59,14 @@ func setUpPodman() error {
 }
 
 // writeWhole leaves either the old file or the whole new one, since another netfault may read it now.
-func writeWhole(path, content string) error {
+func writeWhole(path, content string, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
 	_, err = f.WriteString(content)
-	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+	if err := errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)

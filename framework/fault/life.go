@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/netfault/netfault/detectors"
@@ -28,6 +29,7 @@ type Life struct {
 
 	// world is nil but in tests.
 	world   *world
+	saying  sync.Mutex
 	details []string
 	bundle  string
 	// fresh is the bundle that was taken last; empty once anything has been changed since.
@@ -62,7 +64,10 @@ func (l *Life) Run(ctx context.Context, steps ...Step) ([]Result, error) {
 
 func (l *Life) patience() time.Duration { return cmp.Or(l.Patience, 20*time.Second) }
 
+// say may be called by several commands at a time.
 func (l *Life) say(line string) {
+	l.saying.Lock()
+	defer l.saying.Unlock()
 	l.details = append(l.details, line)
 	l.Reporter.Detail(line)
 }

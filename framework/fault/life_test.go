@@ -138,7 +138,7 @@ func (f *fake) world() *world {
 			f.journal = &undo.Journal{Scenario: scenario}
 			return *f.journal, nil
 		},
-		restore: func(context.Context, *lock.Held, undo.Recorded) error { return f.undoErr },
+		restore: func(_ context.Context, _ *lock.Held, _, _ undo.Recorded) error { return f.undoErr },
 		undo: func(context.Context, *lock.Held) error {
 			f.undone++
 			f.journal = nil

@@ -1,14 +1,10 @@
 package fault
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/netfault/netfault/detectors"
-	"github.com/netfault/netfault/framework/lab"
-	"github.com/netfault/netfault/framework/machine"
 )
 
 // remedied judges the state as it is after what was tried, and runs what the findings say. The fault may show in another case
@@ -38,20 +34,20 @@ func (l *Life) remedied(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	remedies := 0
+	var remedies []detectors.Command
 	for _, f := range problems {
 		l.say(f.Detector + ": " + f.Summary)
 		remedy, err := l.remedyOf(f)
 		if err != nil {
 			return err
 		}
-		if err := l.runCommands(ctx, remedy); err != nil {
-			return err
-		}
-		remedies += len(remedy)
+		remedies = append(remedies, remedy...)
 	}
-	if remedies == 0 {
+	if len(remedies) == 0 {
 		return fmt.Errorf("%s names no remedy for what it reports", l.Scenario.Detector.Name)
+	}
+	if err := l.runCommands(ctx, remedies); err != nil {
+		return err
 	}
 	return l.healsBefore(ctx, end)
 }
@@ -69,34 +65,4 @@ func (l *Life) remedyOf(f detectors.Finding) ([]detectors.Command, error) {
 		names = append(names, a.Name)
 	}
 	return nil, fmt.Errorf("%s has no other remedy %q; it has: %q", f.Detector, l.Remedy, names)
-}
-
-func (l *Life) runCommands(ctx context.Context, commands []detectors.Command) error {
-	for _, c := range commands {
-		m, err := l.placeOf(c)
-		if err != nil {
-			return err
-		}
-		l.say(fmt.Sprintf("%s# %s", cmp.Or(c.Node, "kubectl"), c))
-		if _, err := machine.Output(ctx, m, c.Argv...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// placeOf is where a command of a remedy is run.
-func (l *Life) placeOf(c detectors.Command) (machine.Machine, error) {
-	if c.Node == "" {
-		if l.Lab.API() == nil {
-			return nil, fmt.Errorf("%s has no Kubernetes API, which %s needs", l.Lab.Name(), c)
-		}
-		return l.Lab.API(), nil
-	}
-	nodes := l.Lab.Nodes()
-	i := slices.IndexFunc(nodes, func(n lab.Node) bool { return n.Name() == c.Node })
-	if i < 0 {
-		return nil, fmt.Errorf("no node %q to run %s on", c.Node, c)
-	}
-	return nodes[i], nil
 }

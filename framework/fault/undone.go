@@ -25,7 +25,7 @@ func (l *Life) undone(ctx context.Context) error {
 	for _, line := range undo.Diff(j.Before, now) {
 		l.say(line)
 	}
-	return l.in().restore(ctx, l.Lab, j.Before)
+	return l.in().restore(ctx, l.Lab, j.Before, now)
 }
 
 // compared closes the journal only once the state is seen to be what it was, and stays so.

@@ -19,7 +19,7 @@ type world struct {
 	none     func(lab.Lab) error
 	journal  func(lab.Lab) (undo.Journal, error)
 	begin    func(ctx context.Context, l *lock.Held, scenario string) (undo.Journal, error)
-	restore  func(ctx context.Context, l *lock.Held, to undo.Recorded) error
+	restore  func(ctx context.Context, l *lock.Held, to, now undo.Recorded) error
 	undo     func(context.Context, *lock.Held) error
 }
 

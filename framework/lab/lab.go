@@ -29,6 +29,8 @@ type Lab interface {
 	API() machine.Machine
 	// Pods says how pods hang on their nodes.
 	Pods() Attachment
+	// KubeProxy says which rules kube-proxy writes on the nodes, or what stands in for it.
+	KubeProxy() Rules
 	// Docker says what plays the part of dockerd on the nodes: "dockerd" and its version, or DockerRecorded; empty where
 	// nothing does.
 	Docker() string
@@ -73,6 +75,19 @@ const (
 
 // Attachments are all of them.
 var Attachments = []Attachment{CNIBridge, DockerBridge, Routed}
+
+// Rules are those that a program writes on the nodes.
+type Rules string
+
+const (
+	// IPTables is the default of kube-proxy's and of flannel's.
+	IPTables Rules = "iptables"
+	// NFTables are tables of the program's own, which iptables does not show.
+	NFTables Rules = "nftables"
+)
+
+// AllRules are all of them.
+var AllRules = []Rules{IPTables, NFTables}
 
 // DockerRecorded is Lab.Docker where no dockerd can be had: rules recorded from a real one are written in its place.
 const DockerRecorded = "recorded rules"
@@ -134,7 +149,8 @@ type DNS struct {
 type Flannel interface {
 	// Version is flannel's, such as "v0.28.10".
 	Version() string
-	// String is for people: "flannel v0.28.10", or where something else plays flanneld's part, what that is.
+	// String is for people: "flannel v0.28.10", or "flannel v0.28.10 with nftables rules", or where something else plays
+	// flanneld's part, what that is.
 	String() string
 	// Running lists the nodes on which flanneld runs, sorted.
 	Running(ctx context.Context) ([]string, error)

@@ -77,6 +77,9 @@ type Options struct {
 	Flannel string
 	// Pods is how pods hang on the nodes, lab.CNIBridge if empty; a kind cluster knows no other.
 	Pods lab.Attachment
+	// KubeProxy and FlannelRules are the rules that kube-proxy and flanneld write, lab.IPTables if empty; an embedded lab knows
+	// no other.
+	KubeProxy, FlannelRules lab.Rules
 	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
 	Owned bool
 	// KeepFailed keeps the containers of a kind cluster that could not be made, for a look.
@@ -88,6 +91,11 @@ type Options struct {
 // Up makes a lab and returns when every probe of it passes. When it fails, it leaves nothing behind but the error.
 func Up(ctx context.Context, o Options) (lab.Lab, error) {
 	if o.Kind == Netns {
+		for _, rules := range []lab.Rules{o.KubeProxy, o.FlannelRules} {
+			if rules != "" && rules != lab.IPTables {
+				return nil, fmt.Errorf("an embedded lab has iptables rules, and no %s", rules)
+			}
+		}
 		l, err := netns.Up(ctx, netns.Options{
 			Name: o.Name, Ready: probe.Healthy, Nodes: o.Nodes, Flannel: o.Flannel, Pods: o.Pods, Owned: o.Owned, Progress: o.Progress,
 		})
@@ -97,7 +105,8 @@ func Up(ctx context.Context, o Options) (lab.Lab, error) {
 		return nil, fmt.Errorf("the pods of a kind cluster hang on %s, not on %s", lab.CNIBridge, o.Pods)
 	}
 	l, err := kind.Up(ctx, kind.Options{
-		Name: o.Name, Ready: probe.Healthy, Nodes: o.Nodes, Flannel: o.Flannel, Owned: o.Owned, KeepFailed: o.KeepFailed, Progress: o.Progress,
+		Name: o.Name, Ready: probe.Healthy, Nodes: o.Nodes, Flannel: o.Flannel, KubeProxy: o.KubeProxy, FlannelRules: o.FlannelRules,
+		Owned: o.Owned, KeepFailed: o.KeepFailed, Progress: o.Progress,
 	})
 	return orNone(l, err)
 }
@@ -230,14 +239,14 @@ func (f Found) Hold(ctx context.Context) (*lock.Held, error) {
 	return k.Of(l), nil
 }
 
-// OpenPartly returns the lab though something in it may have ended: whoever asks that is told so. A kind cluster is opened whole
-// or not at all.
+// OpenPartly returns the lab though something in it may have ended: whoever asks that is told so.
 func (f Found) OpenPartly(ctx context.Context) (lab.Lab, error) {
 	if f.Kind == Netns {
 		l, err := netns.OpenPartly(ctx, f.Name)
 		return orNone(l, err)
 	}
-	return f.Open(ctx)
+	l, err := kind.OpenPartly(ctx, f.Name)
+	return orNone(l, err)
 }
 
 // Remove ends the lab and everything in it.

@@ -35,7 +35,7 @@ func Take(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, e
 		sources = append(sources, source{n, l.Agent()})
 	}
 	// What plays flannel's part is told with it: it may be a stand-in.
-	tool = fmt.Sprintf("%s, on a lab with %s", tool, l.Flannel())
+	tool = fmt.Sprintf("%s, on a lab with %s and kube-proxy's %s rules", tool, l.Flannel(), l.KubeProxy())
 	info := evidence.Info{Version: evidence.LayoutVersion, CollectedAt: time.Now().UTC(), Cluster: l.Name(), Tool: tool}
 	err := collect.Gather(ctx, dir, info, sources,
 		func(dir string) error {

@@ -94,7 +94,7 @@ func TestOnlyWhoHoldsTheLockChangesALab(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, beginErr := Begin(t.Context(), l, "x")
-	for what, err := range map[string]error{"Begin": beginErr, "Undo": Undo(t.Context(), l), "Restore": Restore(t.Context(), l, Recorded{})} {
+	for what, err := range map[string]error{"Begin": beginErr, "Undo": Undo(t.Context(), l), "Restore": Restore(t.Context(), l, Recorded{}, Recorded{})} {
 		if err == nil || !strings.Contains(err.Error(), "was released") {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -111,16 +111,20 @@ func Diff(want, got Recorded) []string {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		w, g := want.Machines[name], got.Machines[name]
-		for _, d := range kstate.Diff(w.Network, g.Network) {
-			lines = append(lines, name+": "+d.String())
-		}
-		lines = append(lines, listDiff(name+": process", w.Processes, g.Processes)...)
-		lines = append(lines, listDiff(name+": options", optionLines(w.Options), optionLines(g.Options))...)
-		lines = append(lines, listDiff(name+": tcp_tw_recycle of", w.Recycle, g.Recycle)...)
+		lines = append(lines, machineDiff(name, want.Machines[name], got.Machines[name])...)
 	}
 	lines = append(lines, listDiff("flanneld on", want.Flannel, got.Flannel)...)
 	return append(lines, listDiff("lease", leaseLines(want.Leases), leaseLines(got.Leases))...)
+}
+
+func machineDiff(name string, want, got agent.Recorded) []string {
+	var lines []string
+	for _, d := range kstate.Diff(want.Network, got.Network) {
+		lines = append(lines, name+": "+d.String())
+	}
+	lines = append(lines, listDiff(name+": process", want.Processes, got.Processes)...)
+	lines = append(lines, listDiff(name+": options", optionLines(want.Options), optionLines(got.Options))...)
+	return append(lines, listDiff(name+": tcp_tw_recycle of", want.Recycle, got.Recycle)...)
 }
 
 func optionLines(files map[string]string) []string {
@@ -253,36 +257,40 @@ func Undo(ctx context.Context, l *lock.Held) error {
 	if err != nil {
 		return err
 	}
-	if err := Restore(ctx, l, j.Before); err != nil {
+	now, err := Record(ctx, l)
+	if err != nil {
+		return err
+	}
+	if err := Restore(ctx, l, j.Before, now); err != nil {
 		return fmt.Errorf("undo of %s: %w", j.Scenario, err)
 	}
 	return os.Remove(journalPath(l.StateDir()))
 }
 
-// Restore makes the lab's state equal to want, and returns an error that lists every difference that is left.
-func Restore(ctx context.Context, l *lock.Held, want Recorded) error {
+// Restore makes the lab's state, which is now as it was recorded last, equal to want, and returns an error that lists every
+// difference that is left.
+func Restore(ctx context.Context, l *lock.Held, want, now Recorded) error {
 	if err := l.Check(); err != nil {
-		return err
-	}
-	now, err := Record(ctx, l)
-	if err != nil {
 		return err
 	}
 	if len(Diff(want, now)) == 0 {
 		return forgetLearned(ctx, l)
 	}
-	if concernsFlannel(want, now) {
+	ofFlannel := concernsFlannel(want, now)
+	if ofFlannel {
 		// It is stopped first: it would undo, or build on, what is being restored.
 		if err := l.Flannel().Delete(ctx); err != nil {
 			return err
 		}
 	}
-	problems, err := restoreNetworks(ctx, l, want)
+	problems, err := restoreMachines(ctx, l, want, now)
 	if err != nil {
 		return err
 	}
-	if err := l.Flannel().Create(ctx, want.Flannel...); err != nil {
-		return err
+	if ofFlannel {
+		if err := l.Flannel().Create(ctx, want.Flannel...); err != nil {
+			return err
+		}
 	}
 	// A flanneld that started before its peer's lease was renewed has added rows for the old lease; they are taken
 	// away again here.
@@ -295,7 +303,7 @@ func Restore(ctx context.Context, l *lock.Held, want Recorded) error {
 		if len(left) == 0 {
 			return nil
 		}
-		if problems, err = restoreNetworks(ctx, l, want); err != nil {
+		if problems, err = restoreMachines(ctx, l, want, now); err != nil {
 			return err
 		}
 		return fmt.Errorf("%d differences are left:\n  %s", len(left), strings.Join(left, "\n  "))
@@ -327,9 +335,11 @@ func concernsFlannel(want, now Recorded) bool {
 	return false
 }
 
-// restoreNetworks restores the network state of all machines side by side, and says what it could not.
-func restoreNetworks(ctx context.Context, l lab.Lab, want Recorded) ([]string, error) {
-	machines := machines(l)
+// restoreMachines restores the state of the machines that differ side by side, and says what it could not.
+func restoreMachines(ctx context.Context, l lab.Lab, want, now Recorded) ([]string, error) {
+	machines := slices.DeleteFunc(machines(l), func(m recordedMachine) bool {
+		return len(machineDiff(m.Name(), want.Machines[m.Name()], now.Machines[m.Name()])) == 0
+	})
 	problems := make([][]string, len(machines))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, m := range machines {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/podsnat"
@@ -88,24 +90,41 @@ func inject(ctx context.Context, l lab.Lab, say func(string)) error {
 	case l.API() != nil:
 		injectOn = byDockerd
 	}
-	for _, n := range l.Nodes() {
-		if err := injectOn(ctx, l, n, say); err != nil {
-			return err
-		}
-		rules, err := natRules(ctx, n)
-		if err != nil {
-			return err
-		}
-		i := slices.Index(rules, "-A "+strings.Join(rule(l, n), " "))
-		if i < 0 {
-			return fmt.Errorf("%s has no rule for --ip-masq=true", n.Name())
-		}
-		who := l.Docker() + " writes"
-		if l.Docker() == lab.DockerRecorded {
-			who = lab.DockerRecorded + ", in the place of a dockerd, have"
-		}
-		say(who + ": " + rules[i])
+	nodes := l.Nodes()
+	// Side by side, since a dockerd takes seconds to start; what is told of a node is told together.
+	said := make([][]string, len(nodes))
+	var group errgroup.Group
+	for i, n := range nodes {
+		group.Go(func() error {
+			tell := func(line string) { said[i] = append(said[i], line) }
+			if err := injectOn(ctx, l, n, tell); err != nil {
+				return err
+			}
+			return tellRule(ctx, l, n, tell)
+		})
 	}
+	err := group.Wait()
+	for _, line := range slices.Concat(said...) {
+		say(line)
+	}
+	return err
+}
+
+// tellRule tells the rule by which the node's dockerd masquerades, and fails if there is none.
+func tellRule(ctx context.Context, l lab.Lab, n lab.Node, say func(string)) error {
+	rules, err := natRules(ctx, n)
+	if err != nil {
+		return err
+	}
+	i := slices.Index(rules, "-A "+strings.Join(rule(l, n), " "))
+	if i < 0 {
+		return fmt.Errorf("%s has no rule for --ip-masq=true", n.Name())
+	}
+	who := l.Docker() + " writes"
+	if l.Docker() == lab.DockerRecorded {
+		who = lab.DockerRecorded + ", in the place of a dockerd, have"
+	}
+	say(who + ": " + rules[i])
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -35,9 +36,15 @@ func (l *Lab) usable(ctx context.Context) error {
 	return nil
 }
 
-// Broken lists the lab's containers that are stopped or gone. After a restart of this machine nothing is known of those that
-// are gone.
+// Broken lists the lab's containers that are stopped or gone.
 func (l *Lab) Broken(ctx context.Context) ([]string, error) {
+	stopped, err := l.stopped(ctx)
+	return slices.Sorted(maps.Values(stopped)), err
+}
+
+// stopped says of the lab's containers that are stopped or gone what is with them, by their names. After a restart of this
+// machine nothing is known of those that are gone.
+func (l *Lab) stopped(ctx context.Context) (map[string]string, error) {
 	r, err := readRecord(l.name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -50,7 +57,7 @@ func (l *Lab) Broken(ctx context.Context) ([]string, error) {
 	if r.Nodes > 0 {
 		expected = append(nodeNames(l.name, r.Nodes), l.outsideContainer())
 	}
-	return brokenContainers(expected, string(out)), nil
+	return stoppedContainers(expected, string(out)), nil
 }
 
 // nodeNames are kind's, of the containers of a cluster with one control plane (pkg/cluster/internal/providers/common/namer.go,
@@ -67,22 +74,21 @@ func nodeNames(name string, nodes int) []string {
 	return names
 }
 
-// brokenContainers reads lines "NAME STATUS", of which that of a container which runs begins with "Up" in every engine.
-func brokenContainers(expected []string, list string) []string {
-	var broken []string
+// stoppedContainers reads lines "NAME STATUS", of which that of a container which runs begins with "Up" in every engine.
+func stoppedContainers(expected []string, list string) map[string]string {
+	stopped := map[string]string{}
 	there := map[string]bool{}
 	for line := range strings.Lines(list) {
 		name, status, _ := strings.Cut(strings.TrimSpace(line), " ")
 		there[name] = true
 		if !strings.HasPrefix(status, "Up") || strings.Contains(status, "Paused") {
-			broken = append(broken, fmt.Sprintf("the container %s does not run (%s)", name, status))
+			stopped[name] = fmt.Sprintf("the container %s does not run (%s)", name, status)
 		}
 	}
 	for _, name := range expected {
 		if !there[name] {
-			broken = append(broken, "the container "+name+" is gone")
+			stopped[name] = "the container " + name + " is gone"
 		}
 	}
-	slices.Sort(broken)
-	return broken
+	return stopped
 }

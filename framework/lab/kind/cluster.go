@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/kind/pkg/cluster"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/lab"
 	kindconfigs "github.com/netfault/netfault/kind-configs"
 )
 
@@ -48,14 +50,18 @@ func provider(e engine.Engine, log *logger) *cluster.Provider {
 	return cluster.NewProvider(options...)
 }
 
-// createCluster makes the cluster. kind's Create cannot be cancelled: when ctx ends, the containers that it has made so
-// far are removed, and it fails.
+// createCluster makes the cluster. kind's Create cannot be cancelled: when ctx ends, the containers that it makes are removed,
+// and it fails.
 func (l *Lab) createCluster(ctx context.Context, o Options) error {
 	mayRaise, err := engine.MayRaiseLimits()
 	if err != nil {
 		return err
 	}
-	config, err := clusterConfig(o.Nodes, l.engine.CgroupV1, mayRaise)
+	config, err := clusterConfig(o.Nodes, o.KubeProxy, l.engine.CgroupV1, mayRaise)
+	if err != nil {
+		return err
+	}
+	restore, err := l.engine.Shield()
 	if err != nil {
 		return err
 	}
@@ -71,16 +77,35 @@ func (l *Lab) createCluster(ctx context.Context, o Options) error {
 	}()
 	select {
 	case err := <-done:
-		return withOutput(err)
+		return errors.Join(withOutput(err), restore())
 	case <-ctx.Done():
-		err := l.provider.Delete(clusterName(l.name), kubeconfigPath(l.name))
-		<-done // it fails now; Up removes what it made meanwhile
-		return errors.Join(context.Cause(ctx), err)
+	}
+	o.Progress(fmt.Sprintf("%v: removing what kind has made so far", context.Cause(ctx)))
+	// Containers that the engine is about to make come later, and kind goes on as long as it has some.
+	err = l.removeUntil(context.WithoutCancel(ctx), done)
+	return errors.Join(context.Cause(ctx), err, restore())
+}
+
+// removeUntil removes the cluster's containers again and again, until kind has given up.
+func (l *Lab) removeUntil(ctx context.Context, done <-chan error) error {
+	pace := time.NewTicker(removePace)
+	defer pace.Stop()
+	for {
+		err := removeContainers(ctx, l.engine, l.provider, l.name)
+		select {
+		case <-done:
+			return err
+		case <-pace.C:
+		}
 	}
 }
 
-// clusterConfig is kind-configs/flannel.yaml for so many nodes, with what this machine needs merged in.
-func clusterConfig(nodes int, cgroupV1, mayRaiseLimits bool) (*v1alpha4.Cluster, error) {
+// removePace is the time between two looks for containers that have come meanwhile.
+const removePace = 250 * time.Millisecond
+
+// clusterConfig is kind-configs/flannel.yaml for so many nodes and with that mode of kube-proxy, with what this machine needs
+// merged in.
+func clusterConfig(nodes int, kubeProxy lab.Rules, cgroupV1, mayRaiseLimits bool) (*v1alpha4.Cluster, error) {
 	var c v1alpha4.Cluster
 	if err := yaml.UnmarshalStrict(kindconfigs.Flannel, &c); err != nil {
 		return nil, fmt.Errorf("kind-configs/flannel.yaml: %w", err)
@@ -90,6 +115,7 @@ func clusterConfig(nodes int, cgroupV1, mayRaiseLimits bool) (*v1alpha4.Cluster,
 		c.Nodes = append(c.Nodes, worker)
 	}
 	c.Nodes = slices.Clip(c.Nodes[:nodes])
+	c.Networking.KubeProxyMode = v1alpha4.ProxyMode(kubeProxy)
 	if cgroupV1 {
 		// Since Kubernetes 1.35 the kubelet does not start on control groups v1 unless it is told to.
 		c.KubeadmConfigPatches = append(c.KubeadmConfigPatches, "kind: KubeletConfiguration\nfailCgroupV1: false\n")

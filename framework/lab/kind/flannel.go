@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/e2e-framework/klient/k8s/resources"
 
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
 )
 
@@ -40,13 +41,18 @@ func openFlannel(ctx context.Context, l *Lab) (*flannel, error) {
 		return nil, fmt.Errorf("%d namespaces have flannel's label %s: it was not made whole", len(all.Items), versionLabel)
 	}
 	ns := all.Items[0]
-	m, err := readManifest(ctx, ns.Labels[versionLabel], ns.Labels[offlineLabel] == "true")
+	m, err := readManifest(ctx, ns.Labels[versionLabel], ns.Labels[offlineLabel] == "true", lab.Rules(ns.Labels[rulesLabel]))
 	return &flannel{lab: l, manifest: m}, err
 }
 
 func (f *flannel) Version() string { return f.manifest.version }
 
-func (f *flannel) String() string { return "flannel " + f.Version() }
+func (f *flannel) String() string {
+	if f.manifest.rules == lab.NFTables {
+		return "flannel " + f.Version() + " with nftables rules"
+	}
+	return "flannel " + f.Version()
+}
 
 // install makes everything of the manifest for the first time, and waits until flannel is ready on every node.
 func (f *flannel) install(ctx context.Context) error {
@@ -105,14 +111,24 @@ func (f *flannel) Starting(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	pods = slices.DeleteFunc(pods, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil || p.Spec.NodeName == "" })
+	ready := make([]bool, len(pods))
+	var looking errgroup.Group
+	for i, p := range pods {
+		looking.Go(func() error {
+			ready[i] = f.isReady(ctx, p.Spec.NodeName, p) == nil
+			return nil
+		})
+	}
+	err = looking.Wait()
 	var names []string
-	for _, p := range pods {
-		if p.DeletionTimestamp == nil && p.Spec.NodeName != "" && f.isReady(ctx, p.Spec.NodeName, p) != nil {
+	for i, p := range pods {
+		if !ready[i] {
 			names = append(names, p.Spec.NodeName)
 		}
 	}
 	slices.Sort(names)
-	return names, nil
+	return names, err
 }
 
 // processes lists the nodes that have a process of flanneld, in the order of the lab's nodes.
@@ -142,8 +158,9 @@ func (f *flannel) processes(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Delete deletes the DaemonSet with its pods, and waits until no flanneld runs any more. The pods' objects go a second or two
-// later, when the kubelet has cleared up behind them.
+// Delete deletes the DaemonSet with its pods, and waits until no flanneld runs any more. The pods' objects would go a second or
+// two later, when the kubelet has cleared up behind them; until then their port on the node counts as taken, and the scheduler
+// gives the node no new pod.
 func (f *flannel) Delete(ctx context.Context) error {
 	made := f.manifest.daemonSet
 	ds := appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: made.Name, Namespace: made.Namespace}}
@@ -152,20 +169,20 @@ func (f *flannel) Delete(ctx context.Context) error {
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete flannel's DaemonSet: %w", err)
 	}
-	return waitFor(ctx, "the end of flanneld", func(ctx context.Context) (bool, error) {
+	var ended []corev1.Pod
+	err = waitFor(ctx, "the end of flanneld", func(ctx context.Context) (bool, error) {
 		pods, err := f.pods(ctx)
 		if err != nil {
 			return false, err
 		}
-		for _, p := range pods {
-			switch {
-			case p.DeletionTimestamp == nil:
-				// Kubernetes's garbage collector would do it, in its own time.
-				if err := f.lab.client.Resources().Delete(ctx, &p); err != nil && !apierrors.IsNotFound(err) {
-					return false, err
-				}
-				return false, fmt.Errorf("%s is not deleted yet", p.Name)
-			case p.Status.Phase == corev1.PodPending:
+		ended = slices.Clone(pods)
+		alive := slices.DeleteFunc(pods, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
+		if len(alive) > 0 {
+			// Kubernetes's garbage collector would do it, in its own time.
+			return false, errors.Join(fmt.Errorf("%s is not deleted yet", alive[0].Name), f.deletePods(ctx, alive))
+		}
+		for _, p := range ended {
+			if p.Status.Phase == corev1.PodPending {
 				return false, fmt.Errorf("%s may yet start", p.Name)
 			}
 		}
@@ -175,6 +192,24 @@ func (f *flannel) Delete(ctx context.Context) error {
 		}
 		return err == nil, err
 	})
+	if err != nil {
+		return err
+	}
+	return f.deletePods(ctx, ended, resources.WithGracePeriod(0))
+}
+
+// deletePods deletes pods side by side; some may be gone.
+func (f *flannel) deletePods(ctx context.Context, pods []corev1.Pod, how ...resources.DeleteOption) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, p := range pods {
+		group.Go(func() error {
+			if err := f.lab.client.Resources().Delete(ctx, &p, how...); err != nil && !apierrors.IsNotFound(err) {
+				return fmt.Errorf("delete the pod %s: %w", p.Name, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // Create makes the DaemonSet for the named nodes and those where flanneld runs already, and waits until its pods there

@@ -81,6 +81,7 @@ func TestLab(t *testing.T) {
 	}{
 		{"use", testUse}, {"run", testRun}, {"probes", testProbes}, {"cut off", testCutOff}, {"flannel", testFlannel},
 		{"kubectl", testKubectl}, {"open", testOpen}, {"snapshot", testSnapshot},
+		{"stopped", testStopped}, // the last: containers do not come back whole
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, l) })
 	}
@@ -223,6 +224,39 @@ func testSnapshot(t *testing.T, l *Lab) {
 	for _, f := range detectors.Run(t.Context(), bundle, all.Detectors()).Findings {
 		if f.Verdict != detectors.Clean && f.Verdict != detectors.NotApplicable {
 			t.Errorf("%s: %s: %s %v", f.Detector, f.Verdict, f.Summary, f.Evidence)
+		}
+	}
+}
+
+// Whatever has stopped, there is a report: what could not be had is unknown, and the rest is judged.
+func testStopped(t *testing.T, l *Lab) {
+	for _, c := range []struct {
+		stop    *node
+		missing []string
+		clean   string
+	}{
+		{l.nodes[2], []string{"collect node " + l.nodes[2].name + ": the container " + l.nodes[2].name + " does not run"}, "cluster-health"},
+		{l.nodes[0], []string{"collect node " + l.nodes[0].name, "leases: "}, ""},
+	} {
+		if _, err := l.engine.Output(t.Context(), "stop", "--time=0", c.stop.name); err != nil {
+			t.Fatal(err)
+		}
+		var broken *lab.BrokenError
+		if _, err := Open(t.Context(), l.name); !errors.As(err, &broken) || !strings.Contains(err.Error(), c.stop.name) {
+			t.Errorf("opened whole: %v; want that %s does not run", err, c.stop.name)
+		}
+		opened, err := OpenPartly(t.Context(), l.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, missing := judge(t, opened)
+		for _, want := range c.missing {
+			if !strings.Contains(missing, want) {
+				t.Errorf("what could not be had does not name %q:\n%s", want, missing)
+			}
+		}
+		for _, f := range report.Findings {
+			t.Logf("%s stopped: %s: %s %s", c.stop.name, f.Detector, f.Verdict, f.Summary)
 		}
 	}
 }

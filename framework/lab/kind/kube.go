@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	apiwait "k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/e2e-framework/klient"
 	"sigs.k8s.io/e2e-framework/klient/k8s"
@@ -26,17 +27,15 @@ import (
 
 // connect finds the lab's containers and its API.
 func (l *Lab) connect(ctx context.Context) error {
-	config, err := l.provider.KubeConfig(clusterName(l.name), false)
+	text, err := l.provider.KubeConfig(clusterName(l.name), false)
 	if err != nil {
 		return err
 	}
-	rest, err := clientcmd.RESTConfigFromKubeConfig([]byte(config))
+	config, err := clientcmd.RESTConfigFromKubeConfig([]byte(text))
 	if err != nil {
 		return err
 	}
-	// client-go's own limit of 5 requests a second is for controllers that share a server.
-	rest.QPS, rest.Burst = 100, 200
-	if l.client, err = klient.New(rest); err != nil {
+	if err := l.reachAPI(config); err != nil {
 		return err
 	}
 	containers, err := l.provider.ListInternalNodes(clusterName(l.name))
@@ -54,6 +53,14 @@ func (l *Lab) connect(ctx context.Context) error {
 	}
 	slices.SortFunc(l.nodes, func(a, b *node) int { return strings.Compare(a.name, b.name) })
 	return ctx.Err()
+}
+
+// reachAPI makes the client of the cluster's API, which need not answer.
+func (l *Lab) reachAPI(config *rest.Config) (err error) {
+	// client-go's own limit of 5 requests a second is for controllers that share a server.
+	config.QPS, config.Burst = 100, 200
+	l.client, err = klient.New(config)
+	return err
 }
 
 func containerAddress(c interface {
@@ -156,7 +163,7 @@ func (l *Lab) Leases(ctx context.Context) ([]evidence.Lease, error) {
 	return leases, nil
 }
 
-// look finds what is in the cluster: pods, Services, the name server, the host outside and a dockerd.
+// look finds what is in the cluster: pods, Services, the name server, the host outside, a dockerd and kube-proxy's mode.
 func (l *Lab) look(ctx context.Context) error {
 	if err := l.findWorkloads(ctx); err != nil {
 		return err
@@ -165,6 +172,9 @@ func (l *Lab) look(ctx context.Context) error {
 		return err
 	}
 	if err := l.findDocker(ctx); err != nil {
+		return err
+	}
+	if err := l.findKubeProxy(ctx); err != nil {
 		return err
 	}
 	return l.findDNS(ctx)

@@ -7,6 +7,7 @@
 package kind
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,8 @@ type Options struct {
 	Nodes int
 	// Flannel is the version of flannel, tools.DefaultFlannel if empty.
 	Flannel string
+	// KubeProxy and FlannelRules are the rules that kube-proxy and flanneld write, lab.IPTables if empty.
+	KubeProxy, FlannelRules lab.Rules
 	// Image is the node image; if empty, FindImage's choice.
 	Image string
 	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
@@ -63,6 +66,8 @@ type Lab struct {
 	dns      lab.DNS
 	flannel  *flannel
 	docker   string
+	// kubeProxy are the rules that kube-proxy writes.
+	kubeProxy lab.Rules
 }
 
 // Name is "kind:" and the lab's own name.
@@ -79,6 +84,9 @@ func (l *Lab) Flannel() lab.Flannel { return l.flannel }
 
 // Pods says how pods hang on the nodes: flannel's CNI plugin delegates to bridge.
 func (l *Lab) Pods() lab.Attachment { return lab.CNIBridge }
+
+// KubeProxy says which rules the nodes' kube-proxy writes.
+func (l *Lab) KubeProxy() lab.Rules { return l.kubeProxy }
 
 // Docker is the dockerd that the nodes have and do not run: kind's nodes run containerd.
 func (l *Lab) Docker() string { return l.docker }
@@ -121,7 +129,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := readManifest(ctx, o.Flannel, isOffline(o.Image))
+	manifest, err := readManifest(ctx, o.Flannel, isOffline(o.Image), o.FlannelRules)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +145,10 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	}
 	ended := context.WithoutCancel(ctx)
 	if ctx.Err() != nil {
-		return nil, errors.Join(fmt.Errorf("lab %s: %w; it is removed", o.Name, context.Cause(ctx)), Remove(ended, o.Name))
+		if err := Remove(ended, o.Name); err != nil {
+			return nil, fmt.Errorf("lab %s: %w; `%s` removes what is left of it: %w", o.Name, context.Cause(ctx), lab.Command(o.Name, "reset"), err)
+		}
+		return nil, fmt.Errorf("lab %s: %w; it is removed", o.Name, context.Cause(ctx))
 	}
 	err = fmt.Errorf("lab %s: %w%s%s", o.Name, err, log.end(), l.keepLogs())
 	if o.KeepFailed {
@@ -169,6 +180,7 @@ func (o *Options) complete() error {
 	if o.Flannel == "" {
 		o.Flannel = tools.DefaultFlannel
 	}
+	o.KubeProxy, o.FlannelRules = cmp.Or(o.KubeProxy, lab.IPTables), cmp.Or(o.FlannelRules, lab.IPTables)
 	progress := o.Progress
 	var mu sync.Mutex
 	o.Progress = func(step string) {

@@ -24,6 +24,8 @@ type Place struct {
 	container *container
 	// sandbox is the process ID, in the container, of the pod's first process; 0 for the container itself.
 	sandbox int
+	// down says why nothing can run there; empty for a machine that runs.
+	down string
 }
 
 // container is a container of the lab, and the session in it that runs all commands once netfault-agent is there.
@@ -41,6 +43,9 @@ func (p *Place) Name() string { return p.name }
 
 // Run runs the command in the container: with its files, processes and, for a pod, the pod's network namespace.
 func (p *Place) Run(ctx context.Context, c machine.Command) error {
+	if p.down != "" {
+		return errors.New(p.down)
+	}
 	argv := c.Argv
 	if p.sandbox != 0 {
 		argv = append([]string{"nsenter", fmt.Sprintf("--net=/proc/%d/ns/net", p.sandbox), "--"}, argv...)

@@ -3,6 +3,7 @@ package kind
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/e2e-framework/klient/decoder"
 	"sigs.k8s.io/e2e-framework/klient/k8s"
 
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/kind/nodeimage"
 	"github.com/netfault/netfault/framework/tools"
 )
@@ -22,12 +24,15 @@ import (
 const (
 	versionLabel = "netfault.github.io/flannel"
 	offlineLabel = "netfault.github.io/offline"
+	rulesLabel   = "netfault.github.io/flannel-rules"
 )
 
 // manifest is flannel's own, as objects.
 type manifest struct {
 	version string
-	others  []k8s.Object
+	// rules are those that flanneld writes.
+	rules  lab.Rules
+	others []k8s.Object
 	// daemonSet is kube-flannel-ds; it leaves out nodes that have offLabel.
 	daemonSet *appsv1.DaemonSet
 	// ready is where flanneld answers on its node once it is ready; empty in manifests without a readiness probe.
@@ -35,7 +40,7 @@ type manifest struct {
 }
 
 // readManifest reads the manifest of a version of flannel, and patches it where the lab needs that.
-func readManifest(ctx context.Context, version string, offline bool) (*manifest, error) {
+func readManifest(ctx context.Context, version string, offline bool, rules lab.Rules) (*manifest, error) {
 	if err := checkFlannel(version, offline); err != nil {
 		return nil, err
 	}
@@ -47,7 +52,7 @@ func readManifest(ctx context.Context, version string, offline bool) (*manifest,
 	if err != nil {
 		return nil, fmt.Errorf("flannel's manifest: %w", err)
 	}
-	m := &manifest{version: version}
+	m := &manifest{version: version, rules: rules}
 	labelled := false
 	for _, o := range objects {
 		switch o := o.(type) {
@@ -55,9 +60,12 @@ func readManifest(ctx context.Context, version string, offline bool) (*manifest,
 			m.daemonSet = o
 			continue
 		case *corev1.Namespace:
-			o.Labels = labels.Merge(o.Labels, labels.Set{versionLabel: version, offlineLabel: fmt.Sprint(offline)})
+			o.Labels = labels.Merge(o.Labels, labels.Set{versionLabel: version, offlineLabel: fmt.Sprint(offline), rulesLabel: string(rules)})
 			labelled = true
 		case *corev1.ConfigMap:
+			if err := setRules(o, rules); err != nil {
+				return nil, fmt.Errorf("flannel %s: %w", version, err)
+			}
 			if offline {
 				// The CNI plugin in the offline image is of containernetworking/plugins v0.9.1, which knows no 1.0.0.
 				const file = "cni-conf.json"
@@ -71,6 +79,26 @@ func readManifest(ctx context.Context, version string, offline bool) (*manifest,
 		return nil, fmt.Errorf("the manifest of flannel %s has no DaemonSet in a namespace of its own: the kind lab needs a newer one", version)
 	}
 	return m, m.patch()
+}
+
+// setRules has flanneld write its rules as nftables, where that is wanted (EnableNFTables in flannel's
+// Documentation/configuration.md, v0.28.10; v0.25.7 has it, too).
+func setRules(config *corev1.ConfigMap, rules lab.Rules) error {
+	if rules == lab.IPTables {
+		return nil
+	}
+	const file = "net-conf.json"
+	var network map[string]any
+	if err := json.Unmarshal([]byte(config.Data[file]), &network); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if _, ok := network["EnableNFTables"]; !ok {
+		return fmt.Errorf("%s knows no EnableNFTables: it writes iptables rules alone", file)
+	}
+	network["EnableNFTables"] = true
+	text, err := json.MarshalIndent(network, "", "  ")
+	config.Data[file] = string(text)
+	return err
 }
 
 func checkFlannel(version string, offline bool) error {

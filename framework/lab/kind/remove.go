@@ -53,25 +53,31 @@ func Remove(ctx context.Context, name string) error {
 	return removeState(name)
 }
 
-// removeCluster kills the containers first: an orderly halt of their systemd takes many seconds, and is of no use. It removes
-// them itself, since Ctrl-C would end kind's command for that; what is left is for kind.
+// removeCluster removes the containers itself, since Ctrl-C would end kind's command for that; what is left is for kind.
 func removeCluster(ctx context.Context, e engine.Engine, p *cluster.Provider, name string) error {
+	if err := removeContainers(ctx, e, p, name); err != nil {
+		return err
+	}
+	return p.Delete(clusterName(name), kubeconfigPath(name))
+}
+
+// removeContainers kills the cluster's containers first: an orderly halt of their systemd takes many seconds, and is of no use.
+func removeContainers(ctx context.Context, e engine.Engine, p *cluster.Provider, name string) error {
 	containers, err := p.ListNodes(clusterName(name))
 	if err != nil {
 		return err
 	}
-	if len(containers) > 0 {
-		var names []string
-		for _, c := range containers {
-			names = append(names, c.String())
-		}
-		// One that does not run cannot be killed; it is removed all the same.
-		_, _ = e.Output(ctx, append([]string{"kill"}, names...)...)
-		if _, err := e.Output(ctx, append([]string{"rm", "--force", "--volumes"}, names...)...); err != nil {
-			return err
-		}
+	if len(containers) == 0 {
+		return nil
 	}
-	return p.Delete(clusterName(name), kubeconfigPath(name))
+	var names []string
+	for _, c := range containers {
+		names = append(names, c.String())
+	}
+	// One that does not run cannot be killed; it is removed all the same.
+	_, _ = e.Output(ctx, append([]string{"kill"}, names...)...)
+	_, err = e.Output(ctx, append([]string{"rm", "--force", "--volumes"}, names...)...)
+	return err
 }
 
 // isOurs says whether a cluster with a lab's name is one: the lab's folder is there, which is made first and removed

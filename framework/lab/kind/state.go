@@ -32,6 +32,8 @@ type record struct {
 	Made bool `json:"made"`
 	// Owner is the process that the lab belongs to, and dies with; it is zero for a lab that stands on its own.
 	Owner owner.Process `json:"owner"`
+	// Layout is there once the lab was finished.
+	Layout *layout `json:"layout,omitempty"`
 }
 
 func (r record) write() error { return owner.WriteRecord(StateDir(r.Name), r) }
@@ -77,7 +79,7 @@ func (l *Lab) finish(owned bool) error {
 	if err != nil {
 		return err
 	}
-	r.Made = true
+	r.Made, r.Layout = true, l.layout()
 	if !owned {
 		r.Owner = owner.Process{}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/kind/nodeimage"
 	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/machine"
@@ -23,24 +25,27 @@ import (
 )
 
 func TestClusterConfig(t *testing.T) {
-	plain, err := clusterConfig(3, false, true)
+	plain, err := clusterConfig(3, lab.IPTables, false, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(plain.Nodes) != 3 || !plain.Networking.DisableDefaultCNI || len(plain.KubeadmConfigPatches)+len(plain.ContainerdConfigPatches) != 0 {
 		t.Errorf("what only some machines need is baked in: %+v", plain)
 	}
-	poor, err := clusterConfig(5, true, false)
+	poor, err := clusterConfig(5, lab.NFTables, true, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(poor.Nodes) != 5 || poor.Nodes[4].Role != "worker" {
 		t.Errorf("5 nodes: %+v", poor.Nodes)
 	}
+	if plain.Networking.KubeProxyMode != "iptables" || poor.Networking.KubeProxyMode != "nftables" {
+		t.Errorf("kube-proxy's modes: %q, %q", plain.Networking.KubeProxyMode, poor.Networking.KubeProxyMode)
+	}
 	if len(poor.KubeadmConfigPatches) != 1 || len(poor.ContainerdConfigPatches) != 1 {
 		t.Errorf("control groups v1 and no CAP_SYS_RESOURCE: %+v", poor)
 	}
-	if two, err := clusterConfig(2, false, true); err != nil || len(two.Nodes) != 2 || two.Nodes[0].Role != "control-plane" {
+	if two, err := clusterConfig(2, lab.IPTables, false, true); err != nil || len(two.Nodes) != 2 || two.Nodes[0].Role != "control-plane" {
 		t.Errorf("2 nodes: %+v, %v", two, err)
 	}
 }
@@ -56,6 +61,8 @@ kind: ConfigMap
 apiVersion: v1
 metadata: {name: kube-flannel-cfg, namespace: kube-flannel}
 data:
+  net-conf.json: |
+    {"Network": "10.244.0.0/16", "EnableNFTables": false}
   cni-conf.json: |
     {"name": "cbr0", "cniVersion": "1.0.0", "plugins": []}
 ---
@@ -92,7 +99,7 @@ func putManifest(t *testing.T, version, text string) {
 func TestManifest(t *testing.T) {
 	for _, offline := range []bool{false, true} {
 		putManifest(t, tools.DefaultFlannel, manifestText)
-		m, err := readManifest(t.Context(), tools.DefaultFlannel, offline)
+		m, err := readManifest(t.Context(), tools.DefaultFlannel, offline, lab.IPTables)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,8 +124,41 @@ func TestManifest(t *testing.T) {
 	}
 }
 
+func TestManifestWithNFTables(t *testing.T) {
+	putManifest(t, tools.DefaultFlannel, manifestText)
+	m, err := readManifest(t.Context(), tools.DefaultFlannel, true, lab.NFTables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := m.others[1].(*corev1.ConfigMap).Data
+	if got := config["net-conf.json"]; !strings.Contains(got, `"EnableNFTables": true`) || !strings.Contains(got, `"10.244.0.0/16"`) {
+		t.Errorf("net-conf.json: %s", got)
+	}
+	if got := m.others[0].GetLabels()[rulesLabel]; got != "nftables" {
+		t.Errorf("the namespace does not tell which rules flannel writes: %q", got)
+	}
+	if got := (&flannel{manifest: m}).String(); got != "flannel "+tools.DefaultFlannel+" with nftables rules" {
+		t.Errorf("people are told %q", got)
+	}
+	// A manifest of a flannel that knows no such rules.
+	putManifest(t, "v0.24.0", strings.Replace(manifestText, `, "EnableNFTables": false`, "", 1))
+	if _, err := readManifest(t.Context(), "v0.24.0", false, lab.NFTables); err == nil || !strings.Contains(err.Error(), "EnableNFTables") {
+		t.Errorf("a flannel without nftables: %v", err)
+	}
+}
+
+func TestKubeProxyMode(t *testing.T) {
+	for text, want := range map[string]lab.Rules{
+		"mode: nftables\n": lab.NFTables, "mode: \"\"\n": lab.IPTables, "clusterCIDR: 10.244.0.0/16\n": lab.IPTables, "mode: ipvs\n": "ipvs",
+	} {
+		if got, err := kubeProxyMode(text); err != nil || got != want {
+			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
 func TestManifestThatCannotBeUsed(t *testing.T) {
-	if _, err := readManifest(t.Context(), "v0.25.7", true); err == nil || !strings.Contains(err.Error(), tools.DefaultFlannel) {
+	if _, err := readManifest(t.Context(), "v0.25.7", true, lab.IPTables); err == nil || !strings.Contains(err.Error(), tools.DefaultFlannel) {
 		t.Errorf("another flannel with the offline image: %v", err)
 	}
 	for name, text := range map[string]string{
@@ -127,7 +167,7 @@ func TestManifestThatCannotBeUsed(t *testing.T) {
 		"no affinity":  strings.Replace(manifestText, "nodeAffinity", "podAffinity", 1),
 	} {
 		putManifest(t, "v0.25.7", text)
-		if _, err := readManifest(t.Context(), "v0.25.7", false); err == nil {
+		if _, err := readManifest(t.Context(), "v0.25.7", false, lab.IPTables); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -348,16 +388,17 @@ func TestCheckStatic(t *testing.T) {
 	}
 }
 
-func TestBrokenContainers(t *testing.T) {
+func TestStoppedContainers(t *testing.T) {
 	expected := append(nodeNames("x", 3), "netfault-x-host")
-	for list, want := range map[string][]string{
+	for list, want := range map[string]map[string]string{
 		"netfault-x-control-plane Up 2 minutes\nnetfault-x-worker Up 2 minutes\nnetfault-x-worker2 Up\nnetfault-x-host Up 2 minutes ago\n": nil,
 		"netfault-x-control-plane Exited (137) 3 seconds ago\nnetfault-x-worker Up 5 seconds (Paused)\nnetfault-x-host Up\n": {
-			"the container netfault-x-control-plane does not run (Exited (137) 3 seconds ago)",
-			"the container netfault-x-worker does not run (Up 5 seconds (Paused))", "the container netfault-x-worker2 is gone",
+			"netfault-x-control-plane": "the container netfault-x-control-plane does not run (Exited (137) 3 seconds ago)",
+			"netfault-x-worker":        "the container netfault-x-worker does not run (Up 5 seconds (Paused))",
+			"netfault-x-worker2":       "the container netfault-x-worker2 is gone",
 		},
 	} {
-		if got := brokenContainers(expected, list); !slices.Equal(got, want) {
+		if got := stoppedContainers(expected, list); !maps.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", list, got, want)
 		}
 	}

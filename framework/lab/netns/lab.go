@@ -93,6 +93,9 @@ func (l *Lab) API() machine.Machine { return nil }
 // Pods says how pods hang on the nodes.
 func (l *Lab) Pods() lab.Attachment { return l.record.Pods }
 
+// KubeProxy is iptables: the rules are written once, in kube-proxy's form.
+func (l *Lab) KubeProxy() lab.Rules { return lab.IPTables }
+
 // Docker says what plays the part of dockerd.
 func (l *Lab) Docker() string { return l.record.Docker }
 
