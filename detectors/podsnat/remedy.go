@@ -251,23 +251,43 @@ func (n *node) shields(to, from []int) (specs []shieldSpec) {
 		}
 	}
 	network, ok := n.podNetwork()
-	podsOf := func(concerned []int, i int) string {
-		if ok && len(concerned) > 1 && (len(concerned) == len(n.paths.peers) || len(concerned) > maxShields) {
-			return network.String()
-		}
-		return n.paths.peers[i].PodCIDR
+	// All pods' network is shorter than a rule for each peer.
+	together := func(concerned []int) bool {
+		return ok && len(concerned) > 1 && (len(concerned) == len(n.paths.peers) || len(concerned) > maxShields)
 	}
 	for _, i := range to {
+		dst := n.paths.peers[i].PodCIDR
+		if together(to) {
+			dst = network.String()
+		}
 		for _, side := range n.paths.query.To {
 			if slices.ContainsFunc(side.Addrs, netip.MustParsePrefix(n.paths.peers[i].PodCIDR).Overlaps) {
-				add(n.lease.PodCIDR, podsOf(to, i), side.Dev)
+				add(n.lease.PodCIDR, dst, side.Dev)
 			}
 		}
 	}
+	if together(from) {
+		for _, src := range allBut(network, netip.MustParsePrefix(n.lease.PodCIDR)) {
+			add(src.String(), n.lease.PodCIDR, n.paths.bridge)
+		}
+		return specs
+	}
 	for _, i := range from {
-		add(podsOf(from, i), n.lease.PodCIDR, n.paths.bridge)
+		add(n.paths.peers[i].PodCIDR, n.lease.PodCIDR, n.paths.bridge)
 	}
 	return specs
+}
+
+// allBut returns the networks that together are all of one but for a part of it. What the node's own pods send each other is none of
+// a shield's: a pod that calls its own Service must be masqueraded.
+func allBut(network, part netip.Prefix) (rest []netip.Prefix) {
+	for bits := network.Bits() + 1; bits <= part.Bits(); bits++ {
+		addr := part.Masked().Addr().As4()
+		addr[(bits-1)/8] ^= 0x80 >> ((bits - 1) % 8)
+		sibling, _ := netip.AddrFrom4(addr).Prefix(bits)
+		rest = append(rest, sibling)
+	}
+	return rest
 }
 
 // podNetwork returns the smallest network with the pods of all nodes; ok is false if it is so large that it has others.
