@@ -35,11 +35,8 @@ var overlay = []string{evidence.ProbePod, evidence.ProbeService, evidence.ProbeN
 // LostBetween are the connections that fail when packets from one node's pods to another's are lost: those of either
 // direction, as answers are packets too.
 func LostBetween(a, b string) []Breakage {
-	return []Breakage{LostFrom(a, b), LostFrom(b, a)}
+	return []Breakage{{overlay, Lost, a, b}, {overlay, Lost, b, a}}
 }
-
-// LostFrom are the connections from one node's pods to another's, where those in the other direction do not fail.
-func LostFrom(a, b string) Breakage { return Breakage{overlay, Lost, a, b} }
 
 // LostAround are the connections that fail when a node's pods and those of all other nodes do not reach each other.
 func LostAround(node string) []Breakage { return LostBetween(node, AnyOther) }

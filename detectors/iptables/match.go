@@ -123,8 +123,7 @@ func (w *walker) matchOne(r *Rule, m *match, f *flow) (yes, no []flow) {
 		if w.state == Established {
 			return f.both(Doubt{r, "not known: the TCP flags of an established connection's packet"})
 		}
-		// The first packet of a TCP connection has SYN and no other of these flags (RFC 9293, 3.5).
-		return f.decide((flagSYN&m.mask == m.value) != m.not)
+		return f.decide((w.state.flags()&m.mask == m.value) != m.not)
 	case matchMark:
 		return f.decideMark(r, m, f.mark, f.markUnknown, "connection mark, which the mark was taken from,")
 	case matchConnmark:

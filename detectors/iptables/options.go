@@ -165,7 +165,15 @@ var tcpFlags = map[string]uint32{
 	"FIN": 0x01, "SYN": 0x02, "RST": 0x04, "PSH": 0x08, "ACK": 0x10, "URG": 0x20, "ALL": 0x3f, "NONE": 0,
 }
 
-const flagSYN = 0x02
+const flagSYN, flagACK = 0x02, 0x10
+
+// flags are those of a TCP segment: the first has SYN and no other, the answer to it ACK, too (RFC 9293, 3.5).
+func (s State) flags() uint32 {
+	if s == Stray {
+		return flagSYN | flagACK
+	}
+	return flagSYN
+}
 
 func (p *parser) readFlags(r *Rule, not bool) bool {
 	looked, _ := p.next()

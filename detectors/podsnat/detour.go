@@ -20,8 +20,9 @@ type relay struct {
 	to   flannel.Sides
 	// asked are the packets that pass it.
 	asked iptables.Query
-	// caught are the outcomes of those that the relay's rules rewrite.
-	caught []iptables.Outcome
+	// caught are the outcomes of those that the relay's rules rewrite, and stopped of answers that they stop: those of connections
+	// whose openings did not pass it.
+	caught, stopped []iptables.Outcome
 }
 
 // leg is a part of the way to a peer's pods.
@@ -54,7 +55,9 @@ func (net *network) follow(n *node) {
 		r.asked = r.paths.query
 		r.asked.From, r.asked.To = from.List(), r.to.List()
 		outcomes := iptables.Evaluate(r.asked, r.Worlds...)
-		r.caught = rewritten(outcomes)
+		if r.caught = rewritten(outcomes); len(r.caught) > 0 {
+			r.stopped = stopped(r.asked, r.Worlds)
+		}
 		n.doubtUnknown(r.node, fmt.Sprintf("passes here from %s: ", n.name()), outcomes)
 	}
 }
@@ -155,26 +158,33 @@ func circle(passed []*node) string {
 	return strings.Join(names, " → ")
 }
 
-// catches reports whether the relay's rules rewrite some of what goes by a leg, and whether all of it.
-func (r *relay) catches(l leg) (some, all bool) {
-	if len(r.caught) == 0 {
-		return false, false
-	}
-	traffic := joined(r.caught)
-	return traffic.Reaches(l.dst), traffic.HasAllTo(netip.MustParsePrefix(l.peer.PodCIDR))
+// stopped returns what rules stop of answers of TCP whose openings the machine has not seen.
+func stopped(q iptables.Query, worlds []*iptables.Rules) []iptables.Outcome {
+	q.State, q.Proto = iptables.Stray, protoTCP
+	return slices.DeleteFunc(iptables.Filter(q, worlds...), func(o iptables.Outcome) bool {
+		return o.Verdict != iptables.Dropped && o.Verdict != iptables.Rejected
+	})
 }
 
-// isRelayed reports whether what a node sends to a peer's pods is rewritten on the way, and whether all of it.
-func (n *node) isRelayed(peer string) (some, all bool) {
-	for i := range n.relays {
-		for _, l := range n.relays[i].legs {
-			if l.peer.Node == peer {
-				here, whole := n.relays[i].catches(l)
-				some, all = some || here, all || whole
-			}
-		}
+const protoTCP, protoUDP = 6, 17
+
+// catches reports whether the relay's rules rewrite some of what goes by a leg.
+func (r *relay) catches(l leg) bool { return len(r.caught) > 0 && joined(r.caught).Reaches(l.dst) }
+
+// loses reports whether answers of a protocol to a connection whose opening went another way do not pass the relay as they are: all of
+// them are rewritten, as the first of a connection to it, or stopped.
+func (r *relay) loses(l leg, proto uint8) bool {
+	all := func(outcomes []iptables.Outcome) bool {
+		return len(outcomes) > 0 && joined(outcomes).HasAllTo(netip.MustParsePrefix(l.peer.PodCIDR), proto)
 	}
-	return some, all
+	return all(r.caught) || proto == protoTCP && all(r.stopped)
+}
+
+// byRelays reports whether something is so of a relay by which what the node sends to a peer's pods goes.
+func (n *node) byRelays(peer string, is func(*relay, leg) bool) bool {
+	return slices.ContainsFunc(n.relays, func(r relay) bool {
+		return slices.ContainsFunc(r.legs, func(l leg) bool { return l.peer.Node == peer && is(&r, l) })
+	})
 }
 
 // detourFinding is the finding on packets that are rewritten on a third node; nil if none are.
@@ -184,7 +194,7 @@ func (net *network) detourFinding(n *node) *detectors.Finding {
 	var peers []string
 	for i := range n.relays {
 		for _, l := range n.relays[i].legs {
-			if some, _ := n.relays[i].catches(l); some {
+			if n.relays[i].catches(l) {
 				hit, by = append(hit, l), append(by, &n.relays[i])
 				if !slices.Contains(peers, l.peer.Node) {
 					peers = append(peers, l.peer.Node)
@@ -208,31 +218,37 @@ func (net *network) detourFinding(n *node) *detectors.Finding {
 	var lost []string
 	for _, p := range peers {
 		f.Breaks = append(f.Breaks, detectors.Breakage{Kinds: []string{evidence.ProbePod}, Effect: detectors.Changed, From: n.name(), To: p})
-		if net.losesAnswers(n, p) {
+		if broken := net.lostAnswers(n, p); len(broken) > 0 {
 			lost = append(lost, p)
-			f.Breaks = append(f.Breaks, detectors.LostFrom(p, n.name()))
+			f.Breaks = append(f.Breaks, detectors.Breakage{Kinds: broken, Effect: detectors.Lost, From: p, To: n.name()})
 		}
 	}
 	f.Summary = fmt.Sprintf("what %s's pods (%s) send to %s goes over %s, which hides their addresses: %s leaves there with %s (%s)", n.name(),
 		n.lease.PodCIDR, podsOf(peers, len(n.paths.peers)), first.name(), o.Traffic, first.newSource(o), ruleName(o.Rule))
 	if len(lost) > 0 {
-		f.Summary += fmt.Sprintf("; their answers to %s do, too, and are lost", podsOf(lost, len(n.paths.peers)))
+		f.Summary += fmt.Sprintf("; their answers to %s do, too, and get lost there", podsOf(lost, len(n.paths.peers)))
 	}
 	f.Evidence = net.detourLines(n, hit[0], len(hit)-1, by)
 	f.Remedy = n.direct(hit, by)
 	return f
 }
 
-// losesAnswers reports whether a peer's connections to the node's pods fail. The relay saw no opening of them: to it the answers are
-// connections of the pods' own, and the peer gets them from a stranger. Where the openings are rewritten as well, the answers go
-// to who did that.
-func (net *network) losesAnswers(n *node, peer string) bool {
-	_, all := n.isRelayed(peer)
-	if p := net.byName[peer]; p != nil {
-		some, _ := p.isRelayed(n.name())
-		return all && !some
+// lostAnswers returns the kinds of probes by which a peer gets no answer from the node's pods. Where the openings are rewritten on their
+// way as well, the answers go to who did that.
+func (net *network) lostAnswers(n *node, peer string) (kinds []string) {
+	if p := net.byName[peer]; p != nil && p.byRelays(n.name(), (*relay).catches) {
+		return nil
 	}
-	return all
+	loses := func(proto uint8) bool {
+		return n.byRelays(peer, func(r *relay, l leg) bool { return r.loses(l, proto) })
+	}
+	if loses(protoTCP) {
+		kinds = append(kinds, evidence.ProbePod, evidence.ProbeService, evidence.ProbeNodePort, evidence.ProbeLarge)
+	}
+	if loses(protoUDP) {
+		kinds = append(kinds, evidence.ProbeDNS)
+	}
+	return kinds
 }
 
 // detourLines quote the way of the first leg, and the rules that rewrite.
