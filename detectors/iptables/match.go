@@ -142,6 +142,10 @@ func (w *walker) matchOne(r *Rule, m *match, f *flow) (yes, no []flow) {
 		return w.matchAddrType(r, m.addr, f)
 	case matchSet:
 		return w.matchSet(r, m, f)
+	case matchSrcRange:
+		return f.restrictSrc(r, m.addrs, m.not)
+	case matchDstRange:
+		return f.restrictDst(m.addrs, m.not)
 	case matchRPFilter:
 		if f.in == "" {
 			return f.both(Doubt{r, "not known: the way back to the machine's own addresses"})

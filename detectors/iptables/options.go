@@ -93,7 +93,7 @@ func (p *parser) readInterface(m *ifMatch, not bool) bool {
 // nothing that -p does not ask for.
 func knownModule(name string) bool {
 	switch name {
-	case "comment", "tcp", "udp", "sctp", "dccp", "multiport", "mark", "connmark", "conntrack", "state", "addrtype", "set", "rpfilter":
+	case "comment", "tcp", "udp", "sctp", "dccp", "multiport", "mark", "connmark", "conntrack", "state", "addrtype", "set", "rpfilter", "iprange":
 		return true
 	}
 	return false
@@ -128,6 +128,10 @@ func (p *parser) readMatch(r *Rule, module, option string, not bool) bool {
 		return p.readAddrType(r, option, not)
 	case "set --match-set":
 		return p.readSet(r, not)
+	case "iprange --src-range":
+		return p.readAddrRange(r, matchSrcRange, not)
+	case "iprange --dst-range":
+		return p.readAddrRange(r, matchDstRange, not)
 	case "rpfilter --invert":
 		r.matches[len(r.matches)-1].not = true
 		return true
@@ -148,6 +152,13 @@ func (p *parser) readPort(r *Rule, kind matchKind, not bool) bool {
 	}
 	r.matches = append(r.matches, match{kind: kind, not: not, ports: set{ports}})
 	return true
+}
+
+func (p *parser) readAddrRange(r *Rule, kind matchKind, not bool) bool {
+	word, _ := p.next()
+	addrs, ok := parseAddrs(word)
+	r.matches = append(r.matches, match{kind: kind, not: not, addrs: addrs})
+	return ok
 }
 
 func (p *parser) readPorts(r *Rule, kind matchKind, not bool) bool {
