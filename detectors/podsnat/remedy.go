@@ -62,7 +62,7 @@ func (n *node) withoutDockersMasquerade(caught []iptables.Outcome, concerned []i
 		)
 	}
 	return append(commands,
-		n.on("Docker is to start with --ip-masq=false", "sed", "-i", "s/--ip-masq=true/--ip-masq=false/", "/run/flannel/docker"),
+		n.on("Docker is to start with --ip-masq=false; its options are taken to be where flannel's mk-docker-opts.sh writes them", "sed", "-i", "s/--ip-masq=true/--ip-masq=false/", "/run/flannel/docker"),
 		n.restartDocker(),
 	)
 }
@@ -91,7 +91,7 @@ func (n *node) flanneldMasquerades(caught []iptables.Outcome) []detectors.Altern
 		return nil
 	}
 	commands := []detectors.Command{
-		n.on("flanneld is to masquerade what leaves the cluster", "sed", "-i", `s/^FLANNEL_OPTIONS="/&--ip-masq /`, "/etc/sysconfig/flanneld"),
+		n.on("flanneld is to masquerade what leaves the cluster; its options are taken to be where CentOS's package has them", "sed", "-i", `s/^FLANNEL_OPTIONS="/&--ip-masq /`, "/etc/sysconfig/flanneld"),
 		n.on("flanneld writes its rules, and Docker's options with --ip-masq=false", "systemctl", "restart", "flanneld"),
 	}
 	for _, w := range worldsOf(caught) {
