@@ -40,21 +40,26 @@ func casesOf(d detectors.Detector, cases ...setCase) bool {
 	}
 	return Describe("case of "+d.Name, Label("cases"), func() {
 		for _, c := range cases {
-			It(c.name+" heals by its remedy", Label(c.want.Case), func(ctx context.Context) { liveThrough(ctx, d, c) })
+			It(c.name+" heals by its remedy", Label(c.want.Case), func(ctx context.Context) { liveThrough(ctx, c.scenario(d)) })
 		}
 	})
 }
 
+// scenario is the case as a fault.
+func (c setCase) scenario(d detectors.Detector) fault.Scenario {
+	return fault.Scenario{
+		Name: c.want.Case, Detector: d, MustFail: c.mustFail,
+		Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return c.set(ctx, l) },
+		Want:   func(lab.Lab) []fault.Subject { return []fault.Subject{c.want} },
+	}
+}
+
 // liveThrough takes a case through the whole life of a fault.
-func liveThrough(ctx context.Context, d detectors.Detector, c setCase) {
+func liveThrough(ctx context.Context, s fault.Scenario) {
 	GinkgoHelper()
 	life := &fault.Life{
-		Lab: theLab, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: silent{}, Bundles: filepath.Join(*outDir, "cases", c.name),
-		Scenario: fault.Scenario{
-			Name: c.want.Case, Detector: d, MustFail: c.mustFail,
-			Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return c.set(ctx, l) },
-			Want:   func(lab.Lab) []fault.Subject { return []fault.Subject{c.want} },
-		},
+		Lab: theLab, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: silent{}, Scenario: s,
+		Bundles: filepath.Join(*outDir, "cases", CurrentSpecReport().LeafNodeText), // two may be of one case, at one time
 	}
 	undoOrKeep(theLab)
 	_, err := life.Run(ctx, life.Plan()...)

@@ -2,6 +2,7 @@ package detectortest
 
 import (
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -71,6 +72,33 @@ func absence(t *testing.T, d detectors.Detector, c testCase) {
 				}
 			}
 		}
+	}
+}
+
+// undeclared takes from a bundle all files that the detector does not declare to need, one at a time and all together: it must say
+// the same. What another detector needs is no reason to be unknown. A node stays a node, though nothing of it is left.
+func undeclared(t *testing.T, d detectors.Detector, c testCase) {
+	before := Render(judge(t.Context(), d, c.files))
+	without := maps.Clone(c.files)
+	for file := range c.files {
+		// A file may stand in the place of a folder with files that it needs.
+		if slices.ContainsFunc(d.Needs, func(n detectors.Need) bool {
+			return matches(n, file) || matches(detectors.Need{File: path.Dir(n.File)}, file)
+		}) {
+			continue
+		}
+		files := with(c.files, file, nil)
+		delete(without, file)
+		if parts := strings.SplitN(file, "/", 3); parts[0] == "nodes" && len(parts) == 3 {
+			folder := path.Join(parts[:2]...)
+			files[folder], without[folder] = &fstest.MapFile{Mode: fs.ModeDir}, &fstest.MapFile{Mode: fs.ModeDir}
+		}
+		if after := Render(judge(t.Context(), d, files)); after != before {
+			t.Errorf("without %s, which it does not need:\n%s\nwant\n%s", file, after, before)
+		}
+	}
+	if after := Render(judge(t.Context(), d, without)); after != before {
+		t.Errorf("without all that it does not need:\n%s\nwant\n%s", after, before)
 	}
 }
 

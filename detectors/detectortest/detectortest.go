@@ -38,6 +38,9 @@ func Run(t *testing.T, d detectors.Detector) {
 	t.Run("takes nothing missing for fine", func(t *testing.T) {
 		each(t, all, func(t *testing.T, c testCase) { absence(t, d, c) })
 	})
+	t.Run("leaves others' files alone", func(t *testing.T) {
+		each(t, append(all, testCase{name: "healthy", files: Healthy()}), func(t *testing.T, c testCase) { undeclared(t, d, c) })
+	})
 	t.Run("goes by structure, not by names", func(t *testing.T) {
 		each(t, all, func(t *testing.T, c testCase) { renaming(t, d, c) })
 	})

@@ -33,6 +33,8 @@ type KubeNode struct {
 	Server bool
 	// RKE says that Rancher's RKE made the node, and Calico that Calico runs on it, beside flannel or in its place.
 	RKE, Calico bool
+	// MicroK8s says that Canonical's MicroK8s made the node, whose services are those of a snap.
+	MicroK8s bool
 	// Traces says that the node has some of flannel's annotations.
 	Traces bool
 	// NoKubelet says that no kubelet has ever reported of the node: it was made by hand, such as that of a load balancer that
@@ -130,6 +132,7 @@ func (n *kubeNode) node(at Pos) KubeNode {
 		_, role := n.Metadata.Labels[key]
 		k.Server = k.Server || role
 	}
+	_, k.MicroK8s = n.Metadata.Labels["microk8s.io/cluster"]
 	for key, value := range n.Metadata.Annotations {
 		k.Traces = k.Traces || strings.HasPrefix(key, annotationPrefix)
 		k.RKE = k.RKE || strings.HasPrefix(key, "rke.cattle.io/")

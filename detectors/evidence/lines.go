@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 var errCutLine = errors.New("cut short: the last line has no end")
 
-// lines opens one of a node's text files and calls each with every line of it, without its end, and its place. A file without lines, a
-// last line without an end and a line of more than 1 MiB are errors.
+// lines opens one of a node's text files and calls each with every line of it, without its end (that of Windows, too), and its place. A
+// file without lines, a last line without an end and a line of more than 1 MiB are errors.
 func (b *Bundle) lines(node, file string, each func(line string, at Pos) error) error {
 	if err := CheckNodeName(node); err != nil {
 		return fileError(NodesDir, err)
@@ -36,7 +37,7 @@ func (b *Bundle) lines(node, file string, each func(line string, at Pos) error) 
 			err = errCutLine
 		}
 		if err == nil {
-			err = each(line[:len(line)-1], at)
+			err = each(strings.TrimSuffix(line[:len(line)-1], "\r"), at)
 			at += Pos(len(line))
 		}
 		if errors.Is(err, errStop) {

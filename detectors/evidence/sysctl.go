@@ -3,6 +3,7 @@ package evidence
 import (
 	"fmt"
 	"iter"
+	"regexp"
 	"strings"
 )
 
@@ -13,12 +14,18 @@ type Setting struct {
 	Pos Pos
 }
 
-// Sysctls yields the settings of a node, from SysctlFile. An error is yielded last.
+// unread is what sysctl says of a setting that it may not read, where its messages go into the same file (`sysctl -a 2>&1`).
+var unread = regexp.MustCompile(`^sysctl: (?:error: )?(?:permission denied on|reading) key ['"]([^'"]+)['"]`)
+
+// Sysctls yields the settings of a node, from SysctlFile; one that could not be read has no value. An error is yielded last.
 func (b *Bundle) Sysctls(node string) iter.Seq2[Setting, error] {
 	return func(yield func(Setting, error) bool) {
 		err := b.lines(node, SysctlFile, func(line string, at Pos) error {
 			key, value, ok := strings.Cut(line, "=")
 			key = strings.TrimSuffix(key, " ")
+			if message := unread.FindStringSubmatch(line); message != nil {
+				key, value, ok = message[1], "", true
+			}
 			if !ok || !strings.Contains(key, ".") || strings.ContainsAny(key, " \t\r\x00") {
 				return fmt.Errorf(`want "key = value", found %.20q`, line)
 			}

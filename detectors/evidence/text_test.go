@@ -42,6 +42,8 @@ func TestTextFiles(t *testing.T) {
 		text, want string
 	}{
 		{sysctls, "net.ipv4.tcp_rmem = 4096\t131072\t6291456\nnet.ipv4.x = a\nnet.ipv4.x = b\nnet.ipv4.empty = \nnet.ipv4.bare =\n", "net.ipv4.tcp_rmem=4096\t131072\t6291456;net.ipv4.x=a;net.ipv4.x=b;net.ipv4.empty=;net.ipv4.bare="},
+		{sysctls, "net.ipv4.x = a\r\nnet.ipv4.y = b\r\n", "net.ipv4.x=a;net.ipv4.y=b"},
+		{sysctls, "sysctl: permission denied on key 'net.ipv4.x'\nsysctl: reading key \"net.ipv6.y\"\nnet.ipv4.z = 1\n", "net.ipv4.x=;net.ipv6.y=;net.ipv4.z=1"},
 		{sysctls, "", "error: nodes/n1/sysctl.txt: line 1: the file is empty"},
 		{sysctls, "net.ipv4.tcp_tw_recycle = 1\nnet.ipv4.tcp_tw_re", "error: nodes/n1/sysctl.txt: line 2: cut short"},
 		{sysctls, "net.ipv4.tcp_tw_recycle = 1\nnet.ipv4.tcp_tw_reuse = 1", "error: nodes/n1/sysctl.txt: line 2: cut short"},

@@ -301,7 +301,7 @@ func (w *walker) number(fd *field, f *flow) (value, unknown uint32, what string)
 	case fieldState:
 		// nft_ct_get_eval in net/netfilter/nft_ct.c.
 		switch f.track {
-		case notYetTracked:
+		case notYetTracked, stray:
 			return stateInvalid, 0, ""
 		case untracked:
 			return stateUntracked, 0, ""
@@ -326,7 +326,7 @@ func (w *walker) number(fd *field, f *flow) (value, unknown uint32, what string)
 		if w.state == Established {
 			return 0, 0xff, "the TCP flags of an established connection's packet"
 		}
-		return flagSYN, 0, ""
+		return w.state.flags(), 0, ""
 	}
 	return fd.fixed, 0, ""
 }

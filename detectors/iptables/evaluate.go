@@ -43,6 +43,9 @@ const (
 	// Established packets are later ones of a connection that has had an answer, in either direction, and whose addresses no
 	// rule has changed: nat tables are not asked. Their connection mark and TCP flags are not known.
 	Established
+	// Stray packets are answers to openings that the machine has not seen, since those went another way: SYN-ACKs of TCP, which
+	// connection tracking takes for INVALID (tcp_conntracks in nf_conntrack_proto_tcp.c), so that nat tables are not asked.
+	Stray
 )
 
 // Side is a set of addresses behind one interface, by which the machine also sends to them. No address may be in two of the same list.

@@ -40,6 +40,7 @@ const (
 	untracked
 	trackedDNAT
 	established
+	stray
 )
 
 // hasConnection reports whether the packet belongs to a connection, which has marks.
@@ -57,6 +58,8 @@ func (t tracking) state() ctState {
 		return ctNew | ctDNAT
 	case established:
 		return ctEstablished
+	case stray:
+		return ctInvalid
 	}
 	return ctNew
 }

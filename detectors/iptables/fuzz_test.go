@@ -38,7 +38,7 @@ func FuzzParse(f *testing.F) {
 			worlds = append(worlds, legacy)
 		}
 		holdsOnce(t, podToPod(), Evaluate(podToPod(), worlds...))
-		for _, state := range []State{New, Established} {
+		for _, state := range []State{New, Established, Stray} {
 			for _, q := range []Query{podToPod(), toNode(), fromNode()} {
 				q.State = state
 				holdsOnce(t, q, Filter(q, worlds...))

@@ -93,6 +93,8 @@ func (w *walker) track(flows []flow) []flow {
 		f := &flows[i]
 		switch {
 		case f.track != notYetTracked:
+		case w.state == Stray:
+			f.track = stray
 		case w.state == Established:
 			f.track, f.connmarkUnknown = established, ^uint32(0)
 		default:

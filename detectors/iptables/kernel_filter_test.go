@@ -32,8 +32,16 @@ func (k *kernelNet) tryFilter(g *ruleMaker, number uint64, counts map[string]int
 	if number%2 == 0 {
 		states = append(states, Established)
 	}
+	if number%3 == 0 {
+		states = append(states, Stray)
+	}
+	defer func() { k.flags = byte(New.flags()) }()
 	for _, state := range states {
 		packets := g.filterPackets(packetsPerSet)
+		k.flags = byte(state.flags())
+		if state == Stray {
+			packets = slices.DeleteFunc(packets, func(p Packet) bool { return p.Proto != protoTCP || ofHost(p.Src) || ofHost(p.Dst) })
+		}
 		if state == Established {
 			packets = slices.DeleteFunc(packets, func(p Packet) bool { return p.Proto != protoUDP })
 			for i := range packets {
@@ -73,7 +81,7 @@ func (k *kernelNet) tryFilter(g *ruleMaker, number uint64, counts map[string]int
 					counts["unknown, without the order of worlds"]++
 				}
 			}
-			counts[wayOf(p)+" "+map[State]string{New: "new", Established: "established"}[state]+" "+string(one[0].Verdict)+by(one[0])]++
+			counts[wayOf(p)+" "+map[State]string{New: "new", Established: "established", Stray: "stray"}[state]+" "+string(one[0].Verdict)+by(one[0])]++
 			if saw[i].refused && !saw[i].src.IsValid() {
 				counts["senders were told of a rejection"]++
 			}
@@ -84,7 +92,7 @@ func (k *kernelNet) tryFilter(g *ruleMaker, number uint64, counts map[string]int
 
 // saysSo reports whether an outcome is unknown for what Query and Filter do not know of a packet.
 func saysSo(state State, o Outcome) bool {
-	why := map[State]string{New: "not followed: the source", Established: "not known: the "}[state]
+	why := map[State]string{New: "not followed: the source", Established: "not known: the ", Stray: "not followed: the source"}[state]
 	return slices.ContainsFunc(o.Doubts, func(d Doubt) bool { return strings.HasPrefix(d.Why, why) })
 }
 

@@ -25,19 +25,21 @@ import (
 // Pod and receiver have no addresses: packets are put on the wire and taken from it as frames. All belongs to the calling
 // goroutine, which must be locked to its thread, and vanishes with it.
 type kernelNet struct {
-	t              testing.TB
-	pod, recv      netns.NsHandle
-	node           *netlink.Handle
-	nodeMAC        net.HardwareAddr
-	podMAC         net.HardwareAddr
-	sender         int
-	podIndex       int
-	barrier        int
-	receivers      []int
-	output         int
-	local          []int
-	environment    []string
-	nextPacket     uint32
+	t           testing.TB
+	pod, recv   netns.NsHandle
+	node        *netlink.Handle
+	nodeMAC     net.HardwareAddr
+	podMAC      net.HardwareAddr
+	sender      int
+	podIndex    int
+	barrier     int
+	receivers   []int
+	output      int
+	local       []int
+	environment []string
+	nextPacket  uint32
+	// flags are those of the TCP packets that it sends.
+	flags          byte
 	closers        []func()
 	localAddresses []LocalRoute
 }
@@ -52,7 +54,7 @@ const (
 )
 
 func newKernelNet(t testing.TB, cpu, worker int) *kernelNet {
-	k := &kernelNet{t: t}
+	k := &kernelNet{t: t, flags: byte(New.flags())}
 	var set unix.CPUSet
 	set.Set(cpu)
 	k.must(unix.SchedSetaffinity(0, &set))
@@ -267,7 +269,7 @@ func (k *kernelNet) exchange(packets []Packet) []seen {
 	first := k.nextPacket
 	k.nextPacket += uint32(len(packets))
 	for i, p := range packets {
-		frame := p.frame(k.podMAC, k.nodeMAC, first+uint32(i))
+		frame := p.frame(k.podMAC, k.nodeMAC, first+uint32(i), k.flags)
 		if ofHost(p.Src) {
 			k.sendFromNode(frame[14:], p.Dst)
 		} else {
@@ -336,7 +338,7 @@ func (k *kernelNet) send(frame []byte) {
 }
 
 // frame writes p with an id that NAT leaves alone: TCP's sequence number, or the payload.
-func (p Packet) frame(from, to net.HardwareAddr, id uint32) []byte {
+func (p Packet) frame(from, to net.HardwareAddr, id uint32, flags byte) []byte {
 	var l4 []byte
 	word := binary.BigEndian.AppendUint32(nil, id)
 	sum := 0
@@ -345,7 +347,7 @@ func (p Packet) frame(from, to net.HardwareAddr, id uint32) []byte {
 		l4 = binary.BigEndian.AppendUint16(nil, p.Sport)
 		l4 = binary.BigEndian.AppendUint16(l4, p.Dport)
 		l4 = append(l4, word...)
-		l4 = append(l4, 0, 0, 0, 0, 5<<4, flagSYN, 0xff, 0xff, 0, 0, 0, 0)
+		l4 = append(l4, 0, 0, 0, 0, 5<<4, flags, 0xff, 0xff, 0, 0, 0, 0)
 		sum = 16
 	case protoUDP:
 		l4 = binary.BigEndian.AppendUint16(nil, p.Sport)

@@ -212,6 +212,12 @@ func (g *ruleMaker) ports(add func(string, ...any), proto string) {
 	if proto == "tcp" && g.chance(15) {
 		add("-m tcp %s%s", g.not(30), g.oneOf("--syn", "--tcp-flags SYN,ACK SYN,ACK", "--tcp-flags ALL SYN", "--tcp-flags RST RST", "--tcp-flags SYN,RST NONE"))
 	}
+	if g.chance(10) {
+		add("-m iprange %s--src-range %s", g.not(25), g.oneOf("10.244.1.2-10.244.1.3", "10.244.1.3-10.244.1.200", "10.0.0.1-10.0.0.1"))
+	}
+	if g.chance(10) {
+		add("-m iprange %s--dst-range %s", g.not(25), g.oneOf("10.244.2.2-10.244.2.199", "10.244.2.3-10.244.4.9"))
+	}
 	if g.chance(25) {
 		add("-m multiport %s%s %s", g.not(25), g.oneOf("--sports", "--dports", "--ports"), g.oneOf("53,80", "80:443,8080", "1000:2000", "443,1000:1999", "53"))
 	}
@@ -320,6 +326,8 @@ func (g *ruleMaker) snatTarget(proto string) string {
 			g.vague = true
 		}
 		return "SNAT --to-source " + to + options
+	case n < 65:
+		return "NETMAP --to " + g.oneOf("1.2.3.0/24", "10.244.1.0/24", "10.244.1.2/31")
 	case n < 75:
 		return g.anyMark()
 	}

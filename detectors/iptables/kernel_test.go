@@ -266,6 +266,9 @@ func toText(to string, addr netip.Addr) bool {
 	case "the address of eth0":
 		return addr.String() == ethAddr
 	}
+	if network, err := netip.ParsePrefix(to); err == nil {
+		return network.Contains(addr)
+	}
 	addrs, _, _ := strings.Cut(to, ":")
 	from, last, isRange := strings.Cut(addrs, "-")
 	if !isRange {

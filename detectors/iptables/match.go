@@ -123,8 +123,7 @@ func (w *walker) matchOne(r *Rule, m *match, f *flow) (yes, no []flow) {
 		if w.state == Established {
 			return f.both(Doubt{r, "not known: the TCP flags of an established connection's packet"})
 		}
-		// The first packet of a TCP connection has SYN and no other of these flags (RFC 9293, 3.5).
-		return f.decide((flagSYN&m.mask == m.value) != m.not)
+		return f.decide((w.state.flags()&m.mask == m.value) != m.not)
 	case matchMark:
 		return f.decideMark(r, m, f.mark, f.markUnknown, "connection mark, which the mark was taken from,")
 	case matchConnmark:
@@ -143,6 +142,10 @@ func (w *walker) matchOne(r *Rule, m *match, f *flow) (yes, no []flow) {
 		return w.matchAddrType(r, m.addr, f)
 	case matchSet:
 		return w.matchSet(r, m, f)
+	case matchSrcRange:
+		return f.restrictSrc(r, m.addrs, m.not)
+	case matchDstRange:
+		return f.restrictDst(m.addrs, m.not)
 	case matchRPFilter:
 		if f.in == "" {
 			return f.both(Doubt{r, "not known: the way back to the machine's own addresses"})

@@ -2,15 +2,17 @@ package iptables
 
 import "slices"
 
-// natChains are the base chains in which the kernel lets a target stand (xt_MASQUERADE.c, xt_nat.c, xt_REDIRECT.c).
+// natChains are the base chains in which the kernel lets a target stand (xt_MASQUERADE.c, xt_nat.c, xt_REDIRECT.c,
+// xt_NETMAP.c).
 var natChains = map[targetKind][]string{
 	targetMasquerade: {"POSTROUTING"},
 	targetSNAT:       {"POSTROUTING", "INPUT"},
 	targetDNAT:       {"PREROUTING", "OUTPUT"},
 	targetRedirect:   {"PREROUTING", "OUTPUT"},
+	targetNetmap:     {"PREROUTING", "OUTPUT", "POSTROUTING", "INPUT"},
 }
 
-// nat does what MASQUERADE, SNAT, DNAT or REDIRECT, as the target of r, does with flows. The first of them decides for its
+// nat does what MASQUERADE, SNAT, DNAT, REDIRECT or NETMAP, as the target of r, does with flows. The first of them decides for its
 // hook, in whichever world it stands (nf_nat_inet_fn in net/netfilter/nf_nat_core.c).
 func (w *walker) nat(r *Rule, t *target, flows []flow) {
 	if w.at.table != "nat" || !slices.Contains(natChains[t.kind], w.at.chain) {
@@ -31,6 +33,8 @@ func (w *walker) nat(r *Rule, t *target, flows []flow) {
 			w.dnat(r, t.nat, f)
 		case targetRedirect:
 			w.redirect(r, t.nat, f)
+		case targetNetmap:
+			w.netmap(r, t.nat, f)
 		}
 	}
 }
@@ -86,6 +90,20 @@ func (w *walker) dnat(r *Rule, to *natTo, f *flow) {
 		}
 		g.track = trackedDNAT
 		w.accepted = append(w.accepted, g)
+	}
+}
+
+// netmap gives each packet an address of its own of a network: the source where sources are changed, and else the destination. One
+// that is of the network already keeps it.
+func (w *walker) netmap(r *Rule, to *natTo, f *flow) {
+	if w.at.chain == "POSTROUTING" || w.at.chain == "INPUT" {
+		w.snat(r, to, f)
+		return
+	}
+	same, others := f.restrictDst(to.addrs, false)
+	w.accepted = append(w.accepted, same...)
+	for _, g := range others {
+		w.dnatAnywhere(r, to, &g)
 	}
 }
 

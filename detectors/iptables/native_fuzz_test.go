@@ -30,7 +30,7 @@ func FuzzFromNFT(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, state := range []State{New, Established} {
+		for _, state := range []State{New, Established, Stray} {
 			for _, q := range []Query{podToPod(), toNode(), fromNode()} {
 				q.State = state
 				holdsOnce(t, q, Filter(q, rules))

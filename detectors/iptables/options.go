@@ -93,7 +93,7 @@ func (p *parser) readInterface(m *ifMatch, not bool) bool {
 // nothing that -p does not ask for.
 func knownModule(name string) bool {
 	switch name {
-	case "comment", "tcp", "udp", "sctp", "dccp", "multiport", "mark", "connmark", "conntrack", "state", "addrtype", "set", "rpfilter":
+	case "comment", "tcp", "udp", "sctp", "dccp", "multiport", "mark", "connmark", "conntrack", "state", "addrtype", "set", "rpfilter", "iprange":
 		return true
 	}
 	return false
@@ -128,6 +128,10 @@ func (p *parser) readMatch(r *Rule, module, option string, not bool) bool {
 		return p.readAddrType(r, option, not)
 	case "set --match-set":
 		return p.readSet(r, not)
+	case "iprange --src-range":
+		return p.readAddrRange(r, matchSrcRange, not)
+	case "iprange --dst-range":
+		return p.readAddrRange(r, matchDstRange, not)
 	case "rpfilter --invert":
 		r.matches[len(r.matches)-1].not = true
 		return true
@@ -150,6 +154,13 @@ func (p *parser) readPort(r *Rule, kind matchKind, not bool) bool {
 	return true
 }
 
+func (p *parser) readAddrRange(r *Rule, kind matchKind, not bool) bool {
+	word, _ := p.next()
+	addrs, ok := parseAddrs(word)
+	r.matches = append(r.matches, match{kind: kind, not: not, addrs: addrs})
+	return ok
+}
+
 func (p *parser) readPorts(r *Rule, kind matchKind, not bool) bool {
 	word, _ := p.next()
 	ports, ok := parsePortList(word)
@@ -165,7 +176,15 @@ var tcpFlags = map[string]uint32{
 	"FIN": 0x01, "SYN": 0x02, "RST": 0x04, "PSH": 0x08, "ACK": 0x10, "URG": 0x20, "ALL": 0x3f, "NONE": 0,
 }
 
-const flagSYN = 0x02
+const flagSYN, flagACK = 0x02, 0x10
+
+// flags are those of a TCP segment: the first has SYN and no other, the answer to it ACK, too (RFC 9293, 3.5).
+func (s State) flags() uint32 {
+	if s == Stray {
+		return flagSYN | flagACK
+	}
+	return flagSYN
+}
 
 func (p *parser) readFlags(r *Rule, not bool) bool {
 	looked, _ := p.next()

@@ -218,7 +218,7 @@ func (w *walker) ordered(stops []stop, flows []flow) (passed []flow, done []fina
 		// In nat tables, only the first packet of a connection is looked at, and not if another world has decided.
 		var asked, skip []flow
 		for _, f := range passed {
-			if w.at.table == "nat" && (f.track == untracked || f.track == established || f.bound) {
+			if w.at.table == "nat" && (!f.track.hasConnection() || f.track == established || f.bound) {
 				skip = append(skip, f)
 			} else {
 				asked = append(asked, f)

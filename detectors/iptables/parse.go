@@ -20,7 +20,8 @@ func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line,
 // something else is a *SyntaxError. What a rule holds that is not understood is kept with the rule and is no error.
 func Parse(world World, text string) (*Rules, error) {
 	p := &parser{
-		words: words{text: text, line: 1},
+		// Files that came over a Windows machine have its ends of lines.
+		words: words{text: strings.ReplaceAll(text, "\r\n", "\n"), line: 1},
 		rules: &Rules{world: world, tables: map[string]*table{}, foreign: map[string]bool{}},
 	}
 	for p.pos < len(p.text) {

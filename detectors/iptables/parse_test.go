@@ -18,6 +18,9 @@ on two lines" -j KUBE-X
 COMMIT
 # Completed on Mon Nov 23 12:12:59 2026
 `
+	if windows := mustParse(t, Legacy, strings.ReplaceAll(text, "\n", "\r\n")); windows.tables["nat"].chains["KUBE-X"].rules[0].Text != mustParse(t, Legacy, text).tables["nat"].chains["KUBE-X"].rules[0].Text {
+		t.Error("other ends of lines make another rule")
+	}
 	rules := mustParse(t, Legacy, text)
 	if rules.Len() != 2 || rules.World() != Legacy {
 		t.Errorf("%d rules of %s", rules.Len(), rules.World())

@@ -182,6 +182,8 @@ const (
 	matchAddrType
 	matchSet
 	matchRPFilter
+	matchSrcRange
+	matchDstRange
 )
 
 // match is one condition of a rule beyond those of iptables itself.
@@ -190,6 +192,8 @@ type match struct {
 	not  bool
 	// ports are those of matchSport, matchDport and matchEitherPort.
 	ports set
+	// addrs are those of matchSrcRange and matchDstRange.
+	addrs set
 	// value and mask are those of marks, and of matchFlags the TCP flags that must be set among those looked at.
 	value, mask uint32
 	states      ctState
@@ -224,6 +228,8 @@ const (
 	targetSNAT
 	targetDNAT
 	targetRedirect
+	// targetNetmap exchanges the first bits of an address for those of a network.
+	targetNetmap
 	targetUnclear
 )
 

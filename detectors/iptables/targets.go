@@ -37,7 +37,7 @@ func (p *parser) readExtension(t *target, name string) bool {
 	case "REJECT":
 		return p.readReject(t)
 	case "LOG", "NFLOG", "ULOG", "TRACE", "AUDIT", "TCPMSS", "TOS", "DSCP", "ECN", "CLASSIFY", "CHECKSUM", "SECMARK",
-		"CONNSECMARK", "SET":
+		"CONNSECMARK", "SET", "TTL":
 		// These let the packet go on, and change nothing that is asked for here.
 		p.restOfOptions()
 	case "MARK":
@@ -56,6 +56,8 @@ func (p *parser) readExtension(t *target, name string) bool {
 		return p.readNAT(t, targetSNAT) && t.nat.addrs != nil
 	case "DNAT":
 		return p.readNAT(t, targetDNAT) && t.nat.addrs != nil
+	case "NETMAP":
+		return p.readNetmap(t)
 	case "REDIRECT":
 		return p.readNAT(t, targetRedirect)
 	default:
@@ -173,6 +175,14 @@ func (p *parser) readNAT(t *target, kind targetKind) bool {
 	}
 }
 
+func (p *parser) readNetmap(t *target) bool {
+	option, _ := p.next()
+	word, _ := p.next()
+	span, ok := parseNetwork(word)
+	t.kind, t.nat = targetNetmap, &natTo{text: word, addrs: set{span}}
+	return ok && option == "--to"
+}
+
 // parse reads ADDRESS[-ADDRESS][:PORT[-PORT]]. Ports that are shifted (PORT-PORT/BASE) are not understood, nor ports
 // without an address.
 func (n *natTo) parse(s string) bool {
@@ -185,12 +195,18 @@ func (n *natTo) parse(s string) bool {
 		}
 		n.ports = set{span}
 	}
-	from, to, isRange := strings.Cut(addrs, "-")
+	var ok bool
+	n.addrs, ok = parseAddrs(addrs)
+	return ok
+}
+
+// parseAddrs reads ADDRESS[-ADDRESS].
+func parseAddrs(s string) (addrs set, ok bool) {
+	from, to, isRange := strings.Cut(s, "-")
 	lo, ok := parseAddr(from)
 	hi := lo
 	if ok && isRange {
 		hi, ok = parseAddr(to)
 	}
-	n.addrs = set{{lo, hi}}
-	return ok && lo <= hi
+	return set{{lo, hi}}, ok && lo <= hi
 }

@@ -25,6 +25,14 @@ func (t Traffic) Reaches(p netip.Prefix) bool {
 	return slices.ContainsFunc(t.boxes, func(b box) bool { return b[dimDst].meets(prefixSpan(p)) })
 }
 
+// HasAllTo reports whether it has all of a protocol that was asked for with a destination in p.
+func (t Traffic) HasAllTo(p netip.Prefix, proto uint8) bool {
+	asked := t.whole
+	asked[dimProto] = asked[dimProto].and(set{{uint32(proto), uint32(proto)}})
+	asked[dimDst] = asked[dimDst].and(set{prefixSpan(p)})
+	return asked.empty() || len(minusAll([]box{asked}, t.boxes)) == 0
+}
+
 // ComesFrom reports whether a packet of it comes in with a source in p.
 func (t Traffic) ComesFrom(p netip.Prefix) bool {
 	return slices.ContainsFunc(t.boxes, func(b box) bool { return b[dimSrc].meets(prefixSpan(p)) })

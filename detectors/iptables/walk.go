@@ -134,7 +134,7 @@ func (w *walker) apply(r *Rule, t *target, flows []flow) (on, returned []flow) {
 			w.setMarks(t, &flows[i])
 		}
 		return flows, nil
-	case targetMasquerade, targetSNAT, targetDNAT, targetRedirect:
+	case targetMasquerade, targetSNAT, targetDNAT, targetRedirect, targetNetmap:
 		w.nat(r, t, flows)
 		return nil, nil
 	}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"sync"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
@@ -31,6 +33,8 @@ const (
 	Rule = "rule"
 	// Service: what pods send to other nodes' pods directly is left alone, and what they send them through Services is not.
 	Service = "service"
+	// Detour: routes lead what pods send over a third node, whose rules rewrite it.
+	Detour = "detour"
 )
 
 // FlanneldMasquerades is the name of the other remedy of Dockerd: flanneld is started with --ip-masq.
@@ -43,8 +47,11 @@ const FlanneldMasquerades = "flanneld masquerades"
 //     any address of another node's, going out by the interface that the node's routes say.
 //   - A rule that catches some traffic only (one port, one node, what another rule has marked) is a problem, too, and the
 //     finding says which traffic. One that other rules shield, or that no such packet can reach, is none.
+//   - The same is asked of what arrives at the node's pods from those of others, and of what passes the node between pods of two
+//     others, since the routes of the first lead there.
 //   - The same is asked of what pods send to a few Services of kube-proxy's iptables mode, and from there to other nodes' pods.
-//   - Routes are those of the tables main and local: policy routing is not looked at. Only IPv4 is judged.
+//   - Routes are those of the tables main and local. Where policy rules lead such packets another way, the answer is unknown.
+//     Only IPv4 is judged.
 //   - Where a table of nft's own has a chain that can rewrite sources, and its rules are in no file, the answer is unknown.
 var Detector = detectors.Detector{
 	Name:  "pod-snat",
@@ -54,6 +61,7 @@ var Detector = detectors.Detector{
 		{Name: Dockerd, Severity: detectors.Critical, About: "only rules that are to the letter dockerd's: `-A POSTROUTING -s POD-CIDR ! -o BRIDGE -j MASQUERADE`"},
 		{Name: Rule, Severity: detectors.Critical, About: "any other MASQUERADE or SNAT that catches the traffic or a part of it"},
 		{Name: Service, Severity: detectors.Critical, About: "kube-proxy masquerades what pods send through Services to other nodes' pods: `--masquerade-all`, or a `--cluster-cidr` that does not hold the pods"},
+		{Name: Detour, Severity: detectors.Critical, About: "a route leads a node's packets for another's pods over a third node, and they are rewritten there"},
 	},
 	Needs: []detectors.Need{
 		{File: evidence.InfoFile, Optional: true},
@@ -61,6 +69,7 @@ var Detector = detectors.Detector{
 		{File: evidence.NodesFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.LinkFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.RouteFile},
+		{File: detectors.NodeFiles + evidence.PolicyFile, Optional: true, Nameless: true},
 		{File: detectors.NodeFiles + evidence.NFTFile, Nameless: true},
 		{File: detectors.NodeFiles + evidence.LegacyFile, Nameless: true},
 		{File: detectors.NodeFiles + evidence.IPTablesFile, Optional: true},
@@ -104,7 +113,12 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 			judged, names = append(judged, node{lease: l}), append(names, l.Node)
 		}
 	}
-	flannel.EachNode(ctx, names, &why, func(i int, _ string) { judged[i].judge(b, cluster.Leases) })
+	flannel.EachNode(ctx, names, &why, func(i int, _ string) { judged[i].read(b, cluster.Leases) })
+	if ctx.Err() != nil {
+		return why.Findings()
+	}
+	net := newNetwork(judged, cluster.Leases)
+	flannel.EachNode(ctx, names, &why, func(i int, _ string) { judged[i].judge(net) })
 	var found []detectors.Finding
 	ruleCount := 0
 	var podless []string
@@ -113,8 +127,9 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 		if n.podless {
 			podless = append(podless, n.name())
 		}
-		if n.finding != nil {
-			found = append(found, *n.finding)
+		found = append(found, n.findings...)
+		if f := net.detourFinding(n); f != nil {
+			found = append(found, *f)
 		}
 		for _, l := range n.doubts {
 			why.Add(n.name(), l)
@@ -144,13 +159,18 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 type node struct {
 	lease evidence.Lease
 	paths podPaths
+	// Node is nil until readRules has been called.
 	*rules.Node
+	readRules func()
 	ruleCount int
-	// podless says that the node has no pods whose packets could be rewritten.
-	podless bool
+	// hasTraffic says that packets between pods pass the node by its routes, and podless that it has no pods whose packets could
+	// be rewritten.
+	hasTraffic, podless bool
+	// relays are the nodes over which the routes lead its packets to others.
+	relays []relay
 
-	finding *detectors.Finding
-	doubts  []detectors.Line
+	findings []detectors.Finding
+	doubts   []detectors.Line
 }
 
 func (n *node) name() string { return n.lease.Node }
@@ -159,38 +179,51 @@ func (n *node) doubt(file, text string) {
 	n.doubts = append(n.doubts, detectors.Line{File: file, Text: detectors.OneLine(text)})
 }
 
-// judge sets the node's finding, if there is a problem, and its doubts.
-func (n *node) judge(b *evidence.Bundle, leases []evidence.Lease) {
+// read reads the node's routes.
+func (n *node) read(b *evidence.Bundle, leases []evidence.Lease) {
 	var peers []evidence.Lease
 	for _, l := range leases {
 		if l.Node != n.name() {
 			peers = append(peers, l)
 		}
 	}
-	if !n.readPaths(b, peers) {
-		return
-	}
+	n.hasTraffic = n.readPaths(b, peers)
 	release, err := b.Uname(n.name())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && n.hasTraffic {
 		n.doubts = append(n.doubts, detectors.Unreadable("", err))
 	}
 	n.paths.query.InAtPostrouting = err == nil && !release.Before(5, 7)
-	n.Node = rules.Read(b, n.name())
+	n.readRules = sync.OnceFunc(func() { n.Node = rules.Read(b, n.name()) })
+}
+
+// judge sets the node's findings, if there is a problem, and its doubts.
+func (n *node) judge(net *network) {
+	if !n.hasTraffic {
+		return
+	}
+	n.readRules()
 	n.ruleCount = n.Len()
 	n.doubts = append(n.doubts, n.Doubts...)
 	if len(n.Worlds) == 0 {
 		return
 	}
-	outcomes := iptables.Evaluate(n.paths.query, n.Worlds...)
-	n.report(outcomes)
-	if n.finding == nil {
+	leaving, arriving := n.outcomes(n.Worlds)
+	n.report(leaving, arriving)
+	if len(n.findings) == 0 {
 		n.reportServices()
 	}
-	n.doubtUnknown(outcomes)
+	n.doubtUnknown(n, "", slices.Concat(leaving, arriving))
+	net.follow(n)
 }
 
-// doubtUnknown adds what the rules leave undecided: one line for each rule that is not understood.
-func (n *node) doubtUnknown(outcomes []iptables.Outcome) {
+// outcomes asks rules what becomes of the packets of the node's pods, and of those that arrive there.
+func (n *node) outcomes(worlds []*iptables.Rules) (leaving, arriving []iptables.Outcome) {
+	return iptables.Evaluate(n.paths.query, worlds...), iptables.Evaluate(n.paths.arriving(), worlds...)
+}
+
+// doubtUnknown adds what the rules of a node leave undecided, one line for each rule that is not understood; before says whose
+// packets they are, if they are not those of its own pods.
+func (n *node) doubtUnknown(at *node, before string, outcomes []iptables.Outcome) {
 	said := map[iptables.Doubt]bool{}
 	for _, o := range outcomes {
 		if o.Verdict != iptables.Unknown {
@@ -201,11 +234,11 @@ func (n *node) doubtUnknown(outcomes []iptables.Outcome) {
 				continue
 			}
 			said[d] = true
-			text := fmt.Sprintf("undecided for %s: %s", o.Traffic, d)
+			text := fmt.Sprintf("%sundecided for %s: %s", before, o.Traffic, d)
 			if d.Rule != nil {
-				n.doubts = append(n.doubts, rules.Quote(n.name(), d.Rule, text))
+				n.doubts = append(n.doubts, rules.Quote(at.name(), d.Rule, text))
 			} else {
-				n.doubt(evidence.NodeFile(n.name(), rules.File(n.Worlds[0].World())), text)
+				n.doubt(evidence.NodeFile(at.name(), rules.File(at.Worlds[0].World())), text)
 			}
 		}
 	}

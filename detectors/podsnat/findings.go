@@ -13,61 +13,101 @@ import (
 	"github.com/netfault/netfault/detectors/iptables"
 )
 
-// report sets the node's finding if rules rewrite any of the traffic.
-func (n *node) report(outcomes []iptables.Outcome) {
-	caught := rewritten(outcomes)
-	if len(caught) == 0 {
+// report sets the node's finding if rules rewrite any of what leaves its pods, or of what arrives at them.
+func (n *node) report(leaving, arriving []iptables.Outcome) {
+	out, in := rewritten(leaving), rewritten(arriving)
+	if len(out)+len(in) == 0 {
 		return
 	}
-	traffic := caught[0].Traffic
-	for _, o := range caught[1:] {
-		traffic = traffic.Join(o.Traffic)
-	}
-	var concerned []int
-	for i, p := range n.paths.peers {
-		if traffic.Reaches(netip.MustParsePrefix(p.PodCIDR)) {
-			concerned = append(concerned, i)
-		}
-	}
-	caught = append(caught, n.hidden(caught, concerned)...)
+	to := n.peersOf(out, iptables.Traffic.Reaches)
+	from := n.peersOf(in, iptables.Traffic.ComesFrom)
+	moreOut, moreIn := n.hidden(out, in, to, from)
+	out, in = append(out, moreOut...), append(in, moreIn...)
 	f := detectors.Finding{
 		Verdict: detectors.Problem, Severity: detectors.Critical, Case: Rule, Node: n.name(),
-		Summary: fmt.Sprintf("%s hides its pods' addresses (%s) from %s: %s leaves with %s (%s)", n.name(), n.lease.PodCIDR,
-			n.peerNames(concerned), traffic, n.newSource(caught[0]), ruleName(caught[0].Rule)),
 		Expected: "the pod's own address, of " + n.lease.PodCIDR,
-		Actual:   n.newSource(caught[0]),
+		Breaks:   n.breakages(to, from),
 	}
+	switch {
+	case len(out) == 0:
+		f.Summary = fmt.Sprintf("%s hides the addresses of %s from its own pods (%s): %s arrives with %s (%s)", n.name(),
+			n.peerNames(from), n.lease.PodCIDR, joined(in), n.newSource(in[0]), ruleName(in[0].Rule))
+		f.Expected, f.Actual = "the address of the pod that sends it", n.newSource(in[0])
+	default:
+		f.Summary = fmt.Sprintf("%s hides its pods' addresses (%s) from %s: %s leaves with %s (%s)", n.name(), n.lease.PodCIDR,
+			n.peerNames(to), joined(out), n.newSource(out[0]), ruleName(out[0].Rule))
+		if len(in) > 0 {
+			f.Summary += "; and from its own those of " + n.peerNames(from)
+		}
+		f.Actual = n.newSource(out[0])
+	}
+	concerned := union(to, from)
 	if len(concerned) == 1 {
 		f.Peer = n.paths.peers[concerned[0]].Node
 	}
-	f.Breaks = n.breakages(concerned)
-	for _, o := range caught {
-		f.Evidence = append(f.Evidence, rules.Quote(n.name(), o.Rule, fmt.Sprintf("%s: %s (rewrites %s)",
-			placeInFile(o.Rule), o.Rule.Text, o.Traffic)))
+	quote := func(outcomes []iptables.Outcome, what string) {
+		for _, o := range outcomes {
+			f.Evidence = append(f.Evidence, rules.Quote(n.name(), o.Rule, fmt.Sprintf("%s: %s (rewrites %s%s)", placeInFile(o.Rule), o.Rule.Text, what, o.Traffic)))
+		}
 	}
+	quote(out, "")
+	quote(in, "what arrives: ")
 	f.Evidence = append(f.Evidence, n.pathLines(concerned)...)
-	if slices.ContainsFunc(caught, func(o iptables.Outcome) bool { return !n.isDockerds(o.Rule) }) {
-		f.Remedy = n.shield(caught, concerned)
+	if len(in) > 0 || slices.ContainsFunc(out, func(o iptables.Outcome) bool { return !n.isDockerds(o.Rule) }) {
+		f.Remedy = n.shield(slices.Concat(out, in), to, from)
 	} else {
 		f.Case = Dockerd
-		f.Remedy = n.withoutDockersMasquerade(caught, concerned)
-		f.Alternatives = n.flanneldMasquerades(caught)
+		f.Remedy = n.withoutDockersMasquerade(out, to)
+		f.Alternatives = n.flanneldMasquerades(out)
 	}
-	n.finding = &f
+	n.findings = append(n.findings, f)
 }
 
-// breakages are the pods' connections to the peers with the given indices.
-func (n *node) breakages(concerned []int) []detectors.Breakage {
-	changed := func(to string) detectors.Breakage {
-		return detectors.Breakage{Kinds: []string{evidence.ProbePod}, Effect: detectors.Changed, From: n.name(), To: to}
+// peersOf returns the indices of the peers that some outcomes are about.
+func (n *node) peersOf(outcomes []iptables.Outcome, about func(iptables.Traffic, netip.Prefix) bool) (concerned []int) {
+	if len(outcomes) == 0 {
+		return nil
 	}
-	if len(concerned) == len(n.paths.peers) {
-		return []detectors.Breakage{changed(detectors.AnyOther)}
+	traffic := joined(outcomes)
+	for i, p := range n.paths.peers {
+		if about(traffic, netip.MustParsePrefix(p.PodCIDR)) {
+			concerned = append(concerned, i)
+		}
 	}
-	var all []detectors.Breakage
-	for _, i := range concerned {
-		all = append(all, changed(n.paths.peers[i].Node))
+	return concerned
+}
+
+// joined is the traffic of all outcomes.
+func joined(outcomes []iptables.Outcome) iptables.Traffic {
+	traffic := outcomes[0].Traffic
+	for _, o := range outcomes[1:] {
+		traffic = traffic.Join(o.Traffic)
 	}
+	return traffic
+}
+
+// union returns what is in a or b, sorted.
+func union(a, b []int) []int {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
+}
+
+// breakages are the pods' connections to some peers, and those from some, by their indices.
+func (n *node) breakages(to, from []int) (all []detectors.Breakage) {
+	add := func(concerned []int, between func(peer string) (from, to string)) {
+		if len(concerned) == 0 {
+			return
+		}
+		names := n.names(concerned)
+		if len(concerned) == len(n.paths.peers) {
+			names = []string{detectors.AnyOther}
+		}
+		for _, peer := range names {
+			from, to := between(peer)
+			all = append(all, detectors.Breakage{Kinds: []string{evidence.ProbePod}, Effect: detectors.Changed, From: from, To: to})
+		}
+	}
+	add(to, func(peer string) (string, string) { return n.name(), peer })
+	add(from, func(peer string) (string, string) { return peer, n.name() })
 	return all
 }
 
@@ -117,17 +157,26 @@ func (n *node) newSource(o iptables.Outcome) string {
 // maxNamed is how many peers a text names one by one.
 const maxNamed = 3
 
-// peerNames names the peers with the given indices.
+// peerNames names the pods of the peers with the given indices.
 func (n *node) peerNames(concerned []int) string {
-	switch {
-	case len(concerned) > maxNamed && len(concerned) == len(n.paths.peers):
-		return fmt.Sprintf("the pods of all %d other nodes", len(concerned))
-	case len(concerned) > maxNamed:
-		return fmt.Sprintf("the pods of %d of %d other nodes", len(concerned), len(n.paths.peers))
-	}
-	var names []string
+	return podsOf(n.names(concerned), len(n.paths.peers))
+}
+
+// names returns the names of the peers with the given indices.
+func (n *node) names(concerned []int) (names []string) {
 	for _, i := range concerned {
 		names = append(names, n.paths.peers[i].Node)
+	}
+	return names
+}
+
+// podsOf names the pods of some of a node's peers.
+func podsOf(names []string, peers int) string {
+	switch {
+	case len(names) > maxNamed && len(names) == peers:
+		return fmt.Sprintf("the pods of all %d other nodes", peers)
+	case len(names) > maxNamed:
+		return fmt.Sprintf("the pods of %d of %d other nodes", len(names), peers)
 	}
 	return "the pods of " + strings.Join(names, ", ")
 }

@@ -15,7 +15,10 @@ import (
 
 // podPaths is how packets between pods pass a node, by its routes.
 type podPaths struct {
+	// query are the packets that the node's pods send to others.
 	query iptables.Query
+	// table has the node's routes, nil if they could not be read.
+	table *flannel.RouteTable
 	// peers are the leases to which there is a route, and routes those, by the same index.
 	peers  []evidence.Lease
 	routes []flannel.Route
@@ -24,6 +27,13 @@ type podPaths struct {
 	own    flannel.Route
 	// defaultDev is the interface of the default route, "" if there is none.
 	defaultDev string
+}
+
+// arriving are the packets that come to the node's pods from those of others: by the interface that the routes have for the way back.
+func (p *podPaths) arriving() iptables.Query {
+	q := p.query
+	q.From, q.To = p.query.To, p.query.From
+	return q
 }
 
 // readPaths reads the node's routes. It returns false, with doubts, if no traffic can be judged by them.
@@ -38,13 +48,14 @@ func (n *node) readPaths(b *evidence.Bundle, peers []evidence.Lease) bool {
 		n.doubt(file, "no route of table local: want the output of ip -j route show table all")
 		return false
 	}
-	n.paths.query.LocalRoutes = local
+	own := netip.MustParsePrefix(n.lease.PodCIDR)
+	n.paths.table, n.paths.query.LocalRoutes = table, local
+	n.paths.query.Sets = rules.Sets(append(prefixes(peers), own))
 	if d, ok := table.Default(); ok {
 		n.paths.defaultDev = d.Dev
 	}
 
 	from := flannel.Sides{}
-	own := netip.MustParsePrefix(n.lease.PodCIDR)
 	stray, outside := table.PodsOutside(own, peers)
 	if outside {
 		n.doubts = append(n.doubts, detectors.Line{File: file, At: stray.Pos, Text: fmt.Sprintf(
@@ -75,21 +86,7 @@ func (n *node) readPaths(b *evidence.Bundle, peers []evidence.Lease) bool {
 
 	to := flannel.Sides{}
 	for _, p := range peers {
-		cidr := netip.MustParsePrefix(p.PodCIDR)
-		route, ok := table.Covering(cidr)
-		if ok && route.Dst.Bits() == 0 && routesOfItsOwn(p.BackendType) {
-			ok = false
-		}
-		err := fmt.Errorf("%w to %s", flannel.ErrNoRoute, cidr)
-		if ok {
-			err = table.WaysTo(cidr, to, true)
-		}
-		if errors.Is(err, flannel.ErrNoRoute) && p.BackendType == "vxlan" {
-			// A missing route is another fault, and no reason to leave the rules unjudged: it would lead there.
-			route = flannel.Route{Dst: cidr, Dev: table.FlannelLink(p.VNI), Missing: true}
-			to.Side(route.Dev).Addrs = append(to.Side(route.Dev).Addrs, cidr)
-			err = nil
-		}
+		route, err := n.wayTo(p, netip.MustParsePrefix(p.PodCIDR), to)
 		if err != nil {
 			n.doubt(file, fmt.Sprintf("%s's pods: %v", p.Node, err))
 			continue
@@ -98,8 +95,33 @@ func (n *node) readPaths(b *evidence.Bundle, peers []evidence.Lease) bool {
 		n.paths.routes = append(n.paths.routes, route)
 	}
 	n.paths.query.To = to.List()
-	n.paths.query.Sets = rules.Sets(append(prefixes(peers), own))
+	n.doubtPolicy(b)
 	return len(n.paths.peers) > 0
+}
+
+// wayTo adds to s by which interfaces packets to cidr, a peer's pods or some of them, leave the node, and returns the route to most.
+func (n *node) wayTo(p evidence.Lease, cidr netip.Prefix, s flannel.Sides) (flannel.Route, error) {
+	table := n.paths.table
+	route, ok := table.Covering(cidr)
+	if ok && leadsAway(route, p) {
+		ok = false
+	}
+	err := fmt.Errorf("%w to %s", flannel.ErrNoRoute, cidr)
+	if ok {
+		err = table.WaysTo(cidr, s, true)
+	}
+	if errors.Is(err, flannel.ErrNoRoute) && p.BackendType == "vxlan" {
+		// A missing route is another fault, and no reason to leave the rules unjudged: it would lead there.
+		route = flannel.Route{Dst: cidr, Dev: table.FlannelLink(p.VNI), Missing: true}
+		s.Side(route.Dev).Addrs = append(s.Side(route.Dev).Addrs, cidr)
+		err = nil
+	}
+	return route, err
+}
+
+// leadsAway reports whether a route is the default one, and not for a peer's pods.
+func leadsAway(r flannel.Route, p evidence.Lease) bool {
+	return r.Dst.Bits() == 0 && routesOfItsOwn(p.BackendType)
 }
 
 // prefixes are the pod networks of leases.

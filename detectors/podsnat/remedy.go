@@ -46,7 +46,7 @@ const (
 func (n *node) withoutDockersMasquerade(caught []iptables.Outcome, concerned []int) []detectors.Command {
 	// Where leases are annotations, flanneld is Kubernetes's, and its script has written no options for Docker.
 	if n.lease.Source != evidence.FromEtcd || len(n.paths.query.To) != 1 || n.paths.query.To[0].Dev == n.paths.defaultDev || n.hasRemedyChains() {
-		return n.shield(caught, concerned)
+		return n.shield(caught, concerned, nil)
 	}
 	cidr, bridge, flannel := n.lease.PodCIDR, n.paths.bridge, n.paths.query.To[0].Dev
 	var commands []detectors.Command
@@ -62,7 +62,7 @@ func (n *node) withoutDockersMasquerade(caught []iptables.Outcome, concerned []i
 		)
 	}
 	return append(commands,
-		n.on("Docker is to start with --ip-masq=false", "sed", "-i", "s/--ip-masq=true/--ip-masq=false/", "/run/flannel/docker"),
+		n.on("Docker is to start with --ip-masq=false; its options are taken to be where flannel's mk-docker-opts.sh writes them", "sed", "-i", "s/--ip-masq=true/--ip-masq=false/", "/run/flannel/docker"),
 		n.restartDocker(),
 	)
 }
@@ -91,7 +91,7 @@ func (n *node) flanneldMasquerades(caught []iptables.Outcome) []detectors.Altern
 		return nil
 	}
 	commands := []detectors.Command{
-		n.on("flanneld is to masquerade what leaves the cluster", "sed", "-i", `s/^FLANNEL_OPTIONS="/&--ip-masq /`, "/etc/sysconfig/flanneld"),
+		n.on("flanneld is to masquerade what leaves the cluster; its options are taken to be where CentOS's package has them", "sed", "-i", `s/^FLANNEL_OPTIONS="/&--ip-masq /`, "/etc/sysconfig/flanneld"),
 		n.on("flanneld writes its rules, and Docker's options with --ip-masq=false", "systemctl", "restart", "flanneld"),
 	}
 	for _, w := range worldsOf(caught) {
@@ -103,12 +103,15 @@ func (n *node) flanneldMasquerades(caught []iptables.Outcome) []detectors.Altern
 // maxShields is from how many peers on one rule is written for all of the pods' network.
 const maxShields = 16
 
-// shield puts before all others a rule that lets the traffic pass as it is, in each place with a rule that catches it. It
-// returns nothing if that would not heal.
-func (n *node) shield(caught []iptables.Outcome, concerned []int) []detectors.Command {
-	specs, tops := n.shields(concerned), n.topsOf(caught)
+// shield puts before all others a rule that lets the traffic pass as it is, in each place with a rule that catches it: to some
+// peers, and from some. It returns nothing if that would not heal.
+func (n *node) shield(caught []iptables.Outcome, to, from []int) []detectors.Command {
+	specs, tops := n.shields(to, from), n.topsOf(caught)
 	healed, err := n.withShields(tops, specs)
-	if err != nil || len(rewritten(iptables.Evaluate(n.paths.query, healed...))) > 0 {
+	if err != nil {
+		return nil
+	}
+	if leaving, arriving := n.outcomes(healed); len(rewritten(leaving))+len(rewritten(arriving)) > 0 {
 		return nil
 	}
 	return n.shieldCommands(tops, specs)
@@ -124,7 +127,7 @@ func (n *node) shieldCommands(tops []top, specs []shieldSpec) []detectors.Comman
 				commands = append(commands, n.on(why, append([]string{"nft", "insert", "rule", family, table, t.chain}, s.words()...)...))
 				continue
 			}
-			commands = append(commands, n.nat(t.world, why, "-I", t.chain, "1", "-s", s.src, "-d", s.dst, "-o", s.dev, "-j", "ACCEPT"))
+			commands = append(commands, n.nat(t.world, why, append([]string{"-I", t.chain, "1"}, s.options()...)...))
 		}
 	}
 	return commands
@@ -132,15 +135,19 @@ func (n *node) shieldCommands(tops []top, specs []shieldSpec) []detectors.Comman
 
 // hidden returns what else would catch the traffic if the rules that catch it now did not: rules elsewhere, which the kernel does
 // not ask where one has decided.
-func (n *node) hidden(caught []iptables.Outcome, concerned []int) []iptables.Outcome {
-	tops := n.topsOf(caught)
-	without, err := n.withShields(tops, n.shields(concerned))
+func (n *node) hidden(out, in []iptables.Outcome, to, from []int) (moreOut, moreIn []iptables.Outcome) {
+	tops := n.topsOf(slices.Concat(out, in))
+	without, err := n.withShields(tops, n.shields(to, from))
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	return slices.DeleteFunc(rewritten(iptables.Evaluate(n.paths.query, without...)), func(o iptables.Outcome) bool {
-		return slices.ContainsFunc(n.topsOf([]iptables.Outcome{o}), func(t top) bool { return slices.Contains(tops, t) })
-	})
+	elsewhere := func(outcomes []iptables.Outcome) []iptables.Outcome {
+		return slices.DeleteFunc(rewritten(outcomes), func(o iptables.Outcome) bool {
+			return slices.ContainsFunc(n.topsOf([]iptables.Outcome{o}), func(t top) bool { return slices.Contains(tops, t) })
+		})
+	}
+	leaving, arriving := n.outcomes(without)
+	return elsewhere(leaving), elsewhere(arriving)
 }
 
 // top is a base chain that rewrites sources: what stands first there is asked first.
@@ -181,8 +188,8 @@ func (n *node) withShields(tops []top, specs []shieldSpec) ([]*iptables.Rules, e
 		for _, s := range specs {
 			var err error
 			if t.world != iptables.Native {
-				all[i], err = all[i].WithFirst(t.table, t.chain, s.text())
-			} else if !nftables.IsName(table) || !nftables.IsName(t.chain) || !nftables.IsName(s.dev) {
+				all[i], err = all[i].WithFirst(t.table, t.chain, strings.Join(s.options(), " "))
+			} else if !nftables.IsName(table) || !nftables.IsName(t.chain) || s.dev != "" && !nftables.IsName(s.dev) {
 				err = fmt.Errorf("nft's command line cannot name %s %s", t.table, t.chain)
 			} else {
 				all[i], err = all[i].WithFirstNative(t.table, t.chain, s.statements()...)
@@ -195,16 +202,25 @@ func (n *node) withShields(tops []top, specs []shieldSpec) ([]*iptables.Rules, e
 	return all, nil
 }
 
-// shieldSpec is a rule for packets from the node's pods.
+// shieldSpec is a rule for packets between pods, out by dev if it is not "".
 type shieldSpec struct{ src, dst, dev string }
 
-func (s shieldSpec) text() string {
-	return fmt.Sprintf("-s %s -d %s -o %s -j ACCEPT", s.src, s.dst, s.dev)
+// options are the rule for iptables' command line.
+func (s shieldSpec) options() []string {
+	options := []string{"-s", s.src, "-d", s.dst}
+	if s.dev != "" {
+		options = append(options, "-o", s.dev)
+	}
+	return append(options, "-j", "ACCEPT")
 }
 
 // words are the rule for nft's command line.
 func (s shieldSpec) words() []string {
-	return []string{"ip", "saddr", s.src, "ip", "daddr", s.dst, "oifname", `"` + s.dev + `"`, "accept"}
+	words := []string{"ip", "saddr", s.src, "ip", "daddr", s.dst}
+	if s.dev != "" {
+		words = append(words, "oifname", `"`+s.dev+`"`)
+	}
+	return append(words, "accept")
 }
 
 // statements are the rule as nft -j prints it.
@@ -219,35 +235,59 @@ func (s shieldSpec) statements() []nftables.Statement {
 		p := netip.MustParsePrefix(cidr)
 		return map[string]any{"prefix": map[string]any{"addr": p.Addr().String(), "len": float64(p.Bits())}}
 	}
-	return []nftables.Statement{
-		match(field("saddr"), network(s.src)), match(field("daddr"), network(s.dst)),
-		match(map[string]any{"meta": map[string]any{"key": "oifname"}}, s.dev), {Name: "accept"},
+	statements := []nftables.Statement{match(field("saddr"), network(s.src)), match(field("daddr"), network(s.dst))}
+	if s.dev != "" {
+		statements = append(statements, match(map[string]any{"meta": map[string]any{"key": "oifname"}}, s.dev))
 	}
+	return append(statements, nftables.Statement{Name: "accept"})
 }
 
-// shields returns a rule for each peer, or for each way out if it is all of them or many.
-func (n *node) shields(concerned []int) []shieldSpec {
-	var specs []shieldSpec
-	add := func(dst, dev string) {
-		s := shieldSpec{src: n.lease.PodCIDR, dst: dst, dev: dev}
-		if !slices.Contains(specs, s) {
+// shields returns a rule for what leaves to each of some peers, or for each way out if it is all of them or many; and the same for
+// what arrives from some.
+func (n *node) shields(to, from []int) (specs []shieldSpec) {
+	add := func(src, dst, dev string) {
+		if s := (shieldSpec{src, dst, dev}); !slices.Contains(specs, s) {
 			specs = append(specs, s)
 		}
 	}
 	network, ok := n.podNetwork()
-	together := ok && len(concerned) > 1 && (len(concerned) == len(n.paths.peers) || len(concerned) > maxShields)
-	for _, i := range concerned {
+	// All pods' network is shorter than a rule for each peer.
+	together := func(concerned []int) bool {
+		return ok && len(concerned) > 1 && (len(concerned) == len(n.paths.peers) || len(concerned) > maxShields)
+	}
+	for _, i := range to {
 		dst := n.paths.peers[i].PodCIDR
-		if together {
+		if together(to) {
 			dst = network.String()
 		}
 		for _, side := range n.paths.query.To {
 			if slices.ContainsFunc(side.Addrs, netip.MustParsePrefix(n.paths.peers[i].PodCIDR).Overlaps) {
-				add(dst, side.Dev)
+				add(n.lease.PodCIDR, dst, side.Dev)
 			}
 		}
 	}
+	if together(from) {
+		for _, src := range allBut(network, netip.MustParsePrefix(n.lease.PodCIDR)) {
+			add(src.String(), n.lease.PodCIDR, n.paths.bridge)
+		}
+		return specs
+	}
+	for _, i := range from {
+		add(n.paths.peers[i].PodCIDR, n.lease.PodCIDR, n.paths.bridge)
+	}
 	return specs
+}
+
+// allBut returns the networks that together are all of one but for a part of it. What the node's own pods send each other is none of
+// a shield's: a pod that calls its own Service must be masqueraded.
+func allBut(network, part netip.Prefix) (rest []netip.Prefix) {
+	for bits := network.Bits() + 1; bits <= part.Bits(); bits++ {
+		addr := part.Masked().Addr().As4()
+		addr[(bits-1)/8] ^= 0x80 >> ((bits - 1) % 8)
+		sibling, _ := netip.AddrFrom4(addr).Prefix(bits)
+		rest = append(rest, sibling)
+	}
+	return rest
 }
 
 // podNetwork returns the smallest network with the pods of all nodes; ok is false if it is so large that it has others.

@@ -60,6 +60,10 @@ func runOnRules(t *testing.T, files fstest.MapFS, command detectors.Command) {
 		insertNative(t, files, command)
 		return
 	}
+	if argv[0] == "ip" {
+		changeRoute(t, files, command)
+		return
+	}
 	if !strings.HasPrefix(argv[0], "iptables") {
 		return
 	}
@@ -109,4 +113,26 @@ func insertNative(t *testing.T, files fstest.MapFS, command detectors.Command) {
 	lines := strings.Split(string(files[file].Data), "\n")
 	first := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, `{"rule": {`+of) })
 	files[file] = &fstest.MapFile{Data: []byte(strings.Join(slices.Insert(lines, first, rule), "\n"))}
+}
+
+// changeRoute does with what ip printed what `ip route replace` and `ip route del` do in the kernel.
+func changeRoute(t *testing.T, files fstest.MapFS, command detectors.Command) {
+	t.Helper()
+	a := command.Argv
+	if !slices.Equal(a[:2], []string{"ip", "route"}) || a[4] != "via" || a[6] != "dev" {
+		t.Fatalf("%q is not understood", command)
+	}
+	file := evidence.NodeFile(command.Node, evidence.RouteFile)
+	lines := strings.Split(string(files[file].Data), "\n")
+	i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, fmt.Sprintf(`{"dst":%q,`, a[3])) })
+	if i >= 0 {
+		lines = slices.Delete(lines, i, i+1)
+	}
+	switch {
+	case a[2] == "replace":
+		lines = slices.Insert(lines, 1, fmt.Sprintf(`{"dst":%q,"gateway":%q,"dev":%q,"flags":["onlink"]},`, a[3], a[5], a[7]))
+	case a[2] != "del" || i < 0:
+		t.Fatalf("%q deletes what is not there, or is not understood", command)
+	}
+	files[file] = &fstest.MapFile{Data: []byte(strings.Join(lines, "\n"))}
 }

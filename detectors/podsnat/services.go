@@ -20,7 +20,7 @@ const (
 // undelivered is in the place of an interface for packets that no rule has given a Service's endpoint as destination.
 const undelivered = "(no endpoint)"
 
-// reportServices sets the node's finding if rules rewrite the source of what its pods send to other nodes' pods by way of a Service.
+// reportServices adds the node's finding if rules rewrite the source of what its pods send to other nodes' pods by way of a Service.
 // What is undecided is left so: no answer is given on Services in general.
 func (n *node) reportServices() {
 	var caught []iptables.Outcome
@@ -68,7 +68,7 @@ func (n *node) reportServices() {
 	}
 	f.Evidence = append(f.Evidence, n.pathLines(every)...)
 	f.Remedy = n.shieldServices(caught, every, telling)
-	n.finding = &f
+	n.findings = append(n.findings, f)
 }
 
 // throughService returns the outcomes of packets to a Service that leave for other nodes' pods with another source; tells is false
@@ -92,7 +92,7 @@ func (n *node) throughService(s iptables.Service, worlds []*iptables.Rules) (cau
 
 // shieldServices is shield for what goes through Services.
 func (n *node) shieldServices(caught []iptables.Outcome, every []int, telling []iptables.Service) []detectors.Command {
-	specs, tops := n.shields(every), n.topsOf(caught)
+	specs, tops := n.shields(every, nil), n.topsOf(caught)
 	healed, err := n.withShields(tops, specs)
 	if err != nil {
 		return nil

@@ -33,7 +33,7 @@ func Exercise(ctx context.Context, l lab.Lab, to netip.AddrPort) (fault.Seen, er
 		return fault.Seen{}, err
 	}
 	var broken []string
-	pcap, err := captured(ctx, l, s, iface, func() error {
+	pcap, err := fault.Captured(ctx, l, s, iface, func() error {
 		broken, err = call(ctx, l, to)
 		return err
 	})

@@ -11,17 +11,18 @@ import (
 // flanneld makes flannel.<VNI> anew or keeps it, announces its link address in the lease, and writes the route, neighbour and
 // FDB entry of every other lease (flannel pkg/backend/vxlan: RegisterNetwork, handleSubnetEvents).
 //
-// With etcd, flanneld is a service. In Kubernetes it is mostly a pod, which its DaemonSet makes anew when it is deleted; where
+// With etcd, flanneld is a service: MicroK8s' has a name of its own, and where nothing tells, the usual one is taken. In Kubernetes it is mostly a pod, which its DaemonSet makes anew when it is deleted; where
 // it is not, deleting one would do nothing and say so to nobody:
 //   - k3s has flannel in its own process (pkg/agent/flannel);
 //   - RKE2, RKE and Calico's manifests run it in Canal's pods, RKE without Calico in one of its own;
 //   - flannel's manifests have app=flannel in all versions, in kube-system up to v0.18 and then in kube-flannel.
 func (c *Cluster) Restart(node, source, why string) detectors.Command {
-	if source == evidence.FromEtcd {
-		return detectors.Command{Node: node, Argv: []string{"systemctl", "restart", "flanneld"}, Why: why}
-	}
 	k := c.Kube[node]
 	switch {
+	case source == evidence.FromEtcd && k.MicroK8s:
+		return detectors.Command{Node: node, Argv: []string{"systemctl", "restart", "snap.microk8s.daemon-flanneld"}, Why: why}
+	case source == evidence.FromEtcd:
+		return detectors.Command{Node: node, Argv: []string{"systemctl", "restart", "flanneld"}, Why: why + "; flanneld is taken for a service of systemd with this name"}
 	case strings.Contains(k.Kubelet, "+k3s") && k.Server:
 		return detectors.Command{Node: node, Argv: []string{"systemctl", "restart", "k3s"}, Why: why + "; k3s has flanneld in it"}
 	case strings.Contains(k.Kubelet, "+k3s"):

@@ -15,7 +15,7 @@ import (
 	"github.com/netfault/netfault/detectors/iptables"
 )
 
-// Route is a route of table main.
+// Route is an IPv4 route.
 type Route struct {
 	Dst     netip.Prefix
 	Dev     string
@@ -47,16 +47,32 @@ func (r Route) Text() string {
 // interfaceName is what can stand in a rule and on a command line. A multipath route has none in `ip -j route`'s first level.
 var interfaceName = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.@-]{0,14}$`)
 
-// RouteTable finds routes of table main.
+// RouteTable finds routes of one table.
 type RouteTable struct {
 	// sorted holds them by address, then by length.
 	sorted []Route
 	exact  map[netip.Prefix]Route
+	// Others are the tables to which only policy rules lead, by name; of table main alone.
+	Others map[string]*RouteTable
 }
 
-// ReadRoutes returns the IPv4 routes of tables main and local.
+// add keeps a route, of several with one destination the first with the lowest metric.
+func (t *RouteTable) add(r Route) {
+	if old, ok := t.exact[r.Dst]; !ok || r.Metric < old.Metric {
+		t.exact[r.Dst] = r
+	}
+}
+
+// sort makes the routes ready to be looked up.
+func (t *RouteTable) sort() {
+	t.sorted = slices.SortedFunc(maps.Values(t.exact), func(a, b Route) int {
+		return cmp.Or(a.Dst.Addr().Compare(b.Dst.Addr()), a.Dst.Bits()-b.Dst.Bits())
+	})
+}
+
+// ReadRoutes returns the IPv4 routes of table main, with those of other tables, and of table local.
 func ReadRoutes(b *evidence.Bundle, node string) (*RouteTable, []iptables.LocalRoute, error) {
-	t := &RouteTable{exact: map[netip.Prefix]Route{}}
+	t := &RouteTable{exact: map[netip.Prefix]Route{}, Others: map[string]*RouteTable{}}
 	var local []iptables.LocalRoute
 	for r, err := range b.Routes(node) {
 		if err != nil {
@@ -66,24 +82,25 @@ func ReadRoutes(b *evidence.Bundle, node string) (*RouteTable, []iptables.LocalR
 		if !ok || r.IPv6 {
 			continue
 		}
+		route := Route{
+			Dst: dst, Dev: r.Dev, Gateway: r.Gateway, Metric: r.Metric, Pos: r.Pos, Unicast: r.Type == "" || r.Type == "unicast",
+		}
 		switch r.Table {
 		case "local":
 			local = append(local, iptables.LocalRoute{Dst: dst, Type: cmp.Or(r.Type, "unicast"), Dev: r.Dev})
 		case "", "main":
-			n := Route{
-				Dst: dst, Dev: r.Dev, Gateway: r.Gateway, Metric: r.Metric, Pos: r.Pos, Unicast: r.Type == "" || r.Type == "unicast",
+			t.add(route)
+		default:
+			if t.Others[r.Table] == nil {
+				t.Others[r.Table] = &RouteTable{exact: map[netip.Prefix]Route{}}
 			}
-			if old, ok := t.exact[dst]; !ok || n.Metric < old.Metric {
-				t.exact[dst] = n
-			}
+			t.Others[r.Table].add(route)
 		}
 	}
-	for _, r := range t.exact {
-		t.sorted = append(t.sorted, r)
+	t.sort()
+	for _, other := range t.Others {
+		other.sort()
 	}
-	slices.SortFunc(t.sorted, func(a, b Route) int {
-		return cmp.Or(a.Dst.Addr().Compare(b.Dst.Addr()), a.Dst.Bits()-b.Dst.Bits())
-	})
 	return t, local, nil
 }
 
@@ -160,6 +177,15 @@ func (t *RouteTable) within(cidr netip.Prefix) []Route {
 	return parts
 }
 
+// Ways returns the routes that packets to cidr may take: those to parts of it, and the longest that holds all of it.
+func (t *RouteTable) Ways(cidr netip.Prefix) []Route {
+	ways := t.within(cidr)
+	if whole, ok := t.Covering(cidr); ok {
+		ways = append(ways, whole)
+	}
+	return ways
+}
+
 // WaysTo adds to s by which interfaces packets to cidr go out: those of the longest route that holds all of it, and of
 // routes to parts of it. Only with wider, the route may be to more than cidr.
 func (t *RouteTable) WaysTo(cidr netip.Prefix, s Sides, wider bool) error {
@@ -170,11 +196,7 @@ func (t *RouteTable) WaysTo(cidr netip.Prefix, s Sides, wider bool) error {
 		}
 	}
 	whole, covered := t.Covering(cidr)
-	used := parts
-	if covered {
-		used = append(slices.Clone(parts), whole)
-	}
-	for _, r := range used {
+	for _, r := range t.Ways(cidr) {
 		if r.Unicast && !interfaceName.MatchString(r.Dev) {
 			return fmt.Errorf("the route %s has the interface %q", r.Dst, r.Dev)
 		}
