@@ -27,6 +27,19 @@ var _ = casesOf(staledetector.Detector,
 		withNode1, commands(0, "ip link set dev flannel.1 down"),
 	},
 	setCase{
+		"flannel.1 down for a moment", fault.Subject{Case: staledetector.VTEPFlushed, Node: "n2"},
+		withNode2, commands(1, "ip link set dev flannel.1 down", "ip link set dev flannel.1 up"),
+	},
+	setCase{
+		"flannel.1's address taken away", fault.Subject{Case: staledetector.VTEPFlushed, Node: "n2"},
+		withNode2, commands(1, "ip addr flush dev flannel.1"),
+	},
+	setCase{
+		"flannel.1 down for a moment, neighbours written by hand", fault.Subject{Case: staledetector.VTEPFlushed, Node: "n2"},
+		withNode2, commands(1, "ip link set dev flannel.1 down", "ip link set dev flannel.1 up",
+			"ip neigh replace 10.244.1.0 lladdr %MAC dev flannel.1 nud permanent"),
+	},
+	setCase{
 		"flannel.1 missing", fault.Subject{Case: staledetector.VTEPMissing, Node: "n1"},
 		withNode1, func(ctx context.Context, l lab.Lab) error {
 			if err := l.Flannel().Delete(ctx); err != nil {
@@ -40,5 +53,5 @@ var _ = casesOf(staledetector.Detector,
 	},
 )
 
-// withNode1 picks the probes between the first node and the others.
-var withNode1 = fault.Crossing(fault.Nth(0))
+// withNode1 and withNode2 pick the probes between that node and the others.
+var withNode1, withNode2 = fault.Crossing(fault.Nth(0)), fault.Crossing(fault.Nth(1))
