@@ -3,6 +3,8 @@ package scenarios_test
 import (
 	"context"
 
+	. "github.com/onsi/ginkgo/v2"
+
 	staledetector "github.com/netfault/netfault/detectors/stalevtep"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
@@ -27,6 +29,37 @@ var _ = casesOf(staledetector.Detector,
 		withNode1, commands(0, "ip link set dev flannel.1 down"),
 	},
 	setCase{
+		"flannel.1 down for a moment", fault.Subject{Case: staledetector.VTEPFlushed, Node: "n2"},
+		withNode2, commands(1, "ip link set dev flannel.1 down", "ip link set dev flannel.1 up"),
+	},
+	setCase{
+		"flannel.1's address taken away", fault.Subject{Case: staledetector.VTEPFlushed, Node: "n2"},
+		withNode2, commands(1, "ip addr flush dev flannel.1"),
+	},
+	setCase{
+		"flannel.1 down for a moment, neighbours written by hand", fault.Subject{Case: staledetector.VTEPFlushed, Node: "n2"},
+		withNode2, commands(1, "ip link set dev flannel.1 down", "ip link set dev flannel.1 up",
+			"ip neigh replace 10.244.1.0 lladdr %MAC dev flannel.1 nud permanent"),
+	},
+	setCase{
+		"lease deleted", fault.Subject{Case: staledetector.LeaseMissing, Node: "n2"},
+		withNode2, func(ctx context.Context, l lab.Lab) error {
+			etcd, ok := l.Flannel().(interface {
+				DropLease(ctx context.Context, node string) error
+			})
+			if !ok {
+				Skip("leases are not in etcd")
+			}
+			return etcd.DropLease(ctx, "n2")
+		},
+	},
+	// Machines cloned with one /etc/machine-id: systemd gives flannel.1 the same address on both (MACAddressPolicy=persistent). The
+	// third node's FDB has the MAC of the one that announced it last, and either of the two drops what comes from its own address.
+	setCase{
+		"two nodes with one VTEP MAC", fault.Subject{Case: staledetector.LeaseShared, Node: "n1", Peer: "n2"},
+		withNode1, commands(1, "ip link set dev flannel.1 address %MAC", "systemctl restart flanneld"),
+	},
+	setCase{
 		"flannel.1 missing", fault.Subject{Case: staledetector.VTEPMissing, Node: "n1"},
 		withNode1, func(ctx context.Context, l lab.Lab) error {
 			if err := l.Flannel().Delete(ctx); err != nil {
@@ -40,5 +73,5 @@ var _ = casesOf(staledetector.Detector,
 	},
 )
 
-// withNode1 picks the probes between the first node and the others.
-var withNode1 = fault.Crossing(fault.Nth(0))
+// withNode1 and withNode2 pick the probes between that node and the others.
+var withNode1, withNode2 = fault.Crossing(fault.Nth(0)), fault.Crossing(fault.Nth(1))

@@ -87,8 +87,6 @@ func commands(i int, lines ...string) func(context.Context, lab.Lab) error {
 // outOfReach are the cases that no lab of the suite can have, and why.
 var outOfReach = map[string]string{
 	"stale-vtep/observer-wide": "it takes more than 32 peers",
-	"stale-vtep/lease-missing": "it takes annotations, and the embedded lab has its leases in etcd",
-	"stale-vtep/lease-shared":  "which probes fail is a matter of which flanneld writes its FDB rows last, and the node that gets the others' packets may pass them on",
 }
 
 // Every case of a cause is brought about on a lab: by a scenario, whose fixture says so, or by hand.

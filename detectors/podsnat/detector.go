@@ -98,6 +98,9 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	}
 	cluster.DoubtOdd(&why)
 	for _, u := range cluster.Unleased() {
+		if u.Lost() {
+			continue // stale-vtep's lease-missing: no other node sends to its pods, or will soon
+		}
 		for _, l := range u.Lines() {
 			why.Add(u.Node, l)
 		}

@@ -99,6 +99,8 @@ type benchFS struct {
 	names      []string
 	leases     []byte
 	neigh, fdb rowText
+	// routes are read up to the first by flannel's link.
+	routes rowText
 }
 
 // rowText is the text of all rows, each with a comma before it.
@@ -130,6 +132,7 @@ func newBenchFS(n int) *benchFS {
 		leases = append(leases, fmt.Sprintf(`{"node":%q,"podCIDR":"10.%d.%d.0/24","publicIP":"172.18.%d.%d","backendType":"vxlan","vni":1,"vtepMAC":%q,"source":"etcd"}`,
 			name, 64+i>>8, i&255, i>>8, i&255, benchMAC(i)))
 		f.neigh.add(fmt.Sprintf(`{"dst":"10.%d.%d.0","dev":"flannel.1","lladdr":%q,"state":["PERMANENT"]}`, 64+i>>8, i&255, benchMAC(i)))
+		f.routes.add(fmt.Sprintf(`{"dst":"10.%d.%d.0/24","gateway":"10.%d.%d.0","dev":"flannel.1","flags":["onlink"]}`, 64+i>>8, i&255, 64+i>>8, i&255))
 		f.fdb.add(fmt.Sprintf(`{"mac":%q,"ifname":"flannel.1","dst":"172.18.%d.%d","flags":["self"],"state":"permanent"}`, benchMAC(i), i>>8, i&255))
 	}
 	f.leases = []byte("[" + strings.Join(leases, ",") + "]\n")
@@ -142,6 +145,7 @@ const (
 	benchLinks = `[{"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP","LOWER_UP"],"mtu":65536,"qdisc":"noqueue","operstate":"UNKNOWN","linkmode":"DEFAULT","group":"default","txqlen":1000,"link_type":"loopback","address":"00:00:00:00:00:00","broadcast":"00:00:00:00:00:00","promiscuity":0,"allmulti":0,"min_mtu":0,"max_mtu":0,"inet6_addr_gen_mode":"eui64","num_tx_queues":1,"num_rx_queues":1,"gso_max_size":65536,"gso_max_segs":65535,"stats64":{"rx":{"bytes":0,"packets":0,"errors":0,"dropped":0,"over_errors":0,"multicast":0,"length_errors":0,"crc_errors":0,"frame_errors":0,"fifo_errors":0,"missed_errors":0},"tx":{"bytes":0,"packets":0,"errors":0,"dropped":0,"carrier_errors":0,"collisions":0,"aborted_errors":0,"fifo_errors":0,"window_errors":0,"heartbeat_errors":0,"carrier_changes":0}}},` +
 		`{"ifindex":4,"ifname":"flannel.1","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],"mtu":1450,"qdisc":"noqueue","operstate":"UNKNOWN","linkmode":"DEFAULT","group":"default","link_type":"ether","address":%q,"broadcast":"ff:ff:ff:ff:ff:ff","promiscuity":0,"allmulti":0,"min_mtu":68,"max_mtu":65535,"linkinfo":{"info_kind":"vxlan","info_data":{"id":1,"local":"172.18.0.2","link":"eth0","port_range":{"low":0,"high":0},"port":8472,"learning":false,"ttl":0,"df":"unset","ageing":300,"udp_csum":true,"udp_zero_csum6_tx":false,"udp_zero_csum6_rx":false}},"inet6_addr_gen_mode":"none","num_tx_queues":1,"num_rx_queues":1,"gso_max_size":65536,"gso_max_segs":65535,"stats64":{"rx":{"bytes":1080,"packets":12,"errors":0,"dropped":0,"over_errors":0,"multicast":0,"length_errors":0,"crc_errors":0,"frame_errors":0,"fifo_errors":0,"missed_errors":0},"tx":{"bytes":1080,"packets":12,"errors":0,"dropped":1,"carrier_errors":0,"collisions":0,"aborted_errors":0,"fifo_errors":0,"window_errors":0,"heartbeat_errors":0,"carrier_changes":0}}}]` + "\n"
 	benchNeigh = `{"dst":"172.18.0.1","dev":"eth0","lladdr":"02:42:5d:11:09:a4","state":["REACHABLE"]},{"dst":"10.64.1.7","dev":"cni0","lladdr":"7e:3c:41:aa:00:19","state":["STALE"]},{"dst":"172.18.255.9","dev":"eth0","state":["FAILED"]}`
+	benchRoute = `{"dst":"default","gateway":"172.18.0.1","dev":"eth0","flags":[]}`
 	benchFDB   = `{"mac":"33:33:00:00:00:01","ifname":"eth0","flags":["self"],"state":"permanent"},{"mac":"7e:3c:41:aa:00:19","ifname":"veth31","flags":[],"master":"cni0","state":""},{"mac":"de:29:9d:67:08:2e","ifname":"veth31","vlan":1,"flags":[],"master":"cni0","state":"permanent"}`
 )
 
@@ -162,6 +166,8 @@ func (f *benchFS) parts(name string) ([][]byte, error) {
 		return f.neigh.without(i, benchNeigh), nil
 	case evidence.FDBFile:
 		return f.fdb.without(i, benchFDB), nil
+	case evidence.RouteFile:
+		return f.routes.without(i, benchRoute), nil
 	default:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}

@@ -35,6 +35,8 @@ type observation struct {
 	// take O(pairs) memory where the whole cluster is broken.
 	wrong    map[string]int
 	suspects []suspect
+	// flush is what its link has lost, which covers what is wrong or missing.
+	flush *flush
 }
 
 // total is how many entries are wrong or missing.
@@ -66,6 +68,8 @@ type suspect struct {
 	neighbour neighbour
 	// row is where the FDB forwards to instead, for FDBElsewhere.
 	row fdbRow
+	// unrouted says that the observer has no route to the peer's pods either.
+	unrouted bool
 }
 
 // fdbRow is a row of an observer's FDB that leads somewhere.
@@ -181,6 +185,9 @@ func (c *comparison) observe(ctx context.Context, i int, t *table) {
 		return
 	}
 	c.judge(i, t, fdbErr == nil)
+	if o.flush = c.flushed(i, t); o.flush != nil {
+		return
+	}
 	c.dropByRoutes(i, t, fdbErr == nil)
 	o.keep(t.suspects)
 }
@@ -361,7 +368,7 @@ func (c *comparison) dropByRoutes(i int, t *table, haveFDB bool) {
 	if len(t.suspects) == 0 {
 		return
 	}
-	direct, err := c.directPeers(v, t.suspects)
+	ways, err := c.waysTo(v, t.suspects)
 	byMiss := map[string]bool{}
 	if err == nil {
 		byMiss, err = c.missPeers(v, t.suspects)
@@ -370,8 +377,10 @@ func (c *comparison) dropByRoutes(i int, t *table, haveFDB bool) {
 	doubted := false
 	for _, s := range t.suspects {
 		missing := s.kind == NeighbourMissing || s.kind == FDBMissing
-		switch cidr := c.vteps[s.peer].Lease.PodCIDR; {
-		case direct[cidr]:
+		cidr := c.vteps[s.peer].Lease.PodCIDR
+		s.unrouted = err == nil && ways[cidr] == 0
+		switch {
+		case ways[cidr] == byOther:
 		case byMiss[cidr]:
 			if haveFDB && s.judgeForward(t.forwards[s.peer]) {
 				kept = append(kept, s)
@@ -388,10 +397,17 @@ func (c *comparison) dropByRoutes(i int, t *table, haveFDB bool) {
 	t.suspects = kept
 }
 
-// directPeers returns which pod CIDRs of suspects an observer routes by devices that are none of flannel's.
-func (c *comparison) directPeers(v *flannel.VTEP, suspects []suspect) (map[string]bool, error) {
-	const byFlannel, byOther = 1, 2
-	ways := make(map[string]int, len(suspects))
+// way says by which devices an observer routes a peer's pods: byFlannel, byOther, both, or neither.
+type way uint8
+
+const (
+	byFlannel way = 1 << iota
+	byOther
+)
+
+// waysTo returns by which devices an observer routes the pod CIDRs of suspects.
+func (c *comparison) waysTo(v *flannel.VTEP, suspects []suspect) (map[string]way, error) {
+	ways := make(map[string]way, len(suspects))
 	for _, s := range suspects {
 		ways[c.vteps[s.peer].Lease.PodCIDR] = 0
 	}
@@ -399,21 +415,17 @@ func (c *comparison) directPeers(v *flannel.VTEP, suspects []suspect) (map[strin
 		if err != nil {
 			return nil, err
 		}
-		way, wanted := ways[r.Dst]
+		w, wanted := ways[r.Dst]
 		if !wanted || r.Dev == "" || r.Type != "" && r.Type != "unicast" || r.Table != "" && r.Table != "main" {
 			continue
 		}
 		if flannel.IsLink(r.Dev) {
-			ways[r.Dst] = way | byFlannel
+			ways[r.Dst] = w | byFlannel
 		} else {
-			ways[r.Dst] = way | byOther
+			ways[r.Dst] = w | byOther
 		}
 	}
-	direct := map[string]bool{}
-	for cidr, way := range ways {
-		direct[cidr] = way == byOther
-	}
-	return direct, nil
+	return ways, nil
 }
 
 // missPeers returns which pod CIDRs of suspects an observer reaches by L3 misses, as flannel up to v0.8 works: a route by its flannel

@@ -38,7 +38,10 @@ const (
 	VTEPMissing = "vtep-missing"
 	// VTEPDown: a leased node's flannel.<VNI> is not up.
 	VTEPDown = "vtep-down"
-	// LeaseMissing: a node of flannel's has no lease, since its Kubernetes Node lost the annotations.
+	// VTEPFlushed: an observer's flannel.<VNI> is up, and has lost the routes, the neighbour entries and mayhap the address that
+	// flanneld had set on it.
+	VTEPFlushed = "vtep-flushed"
+	// LeaseMissing: a node of flannel's has no lease, since its Kubernetes Node lost the annotations, or etcd the lease.
 	LeaseMissing = "lease-missing"
 	// LeaseShared: several leases have the same VTEP MAC, public IP or pod CIDR.
 	LeaseShared = "lease-shared"
@@ -71,7 +74,8 @@ var Detector = detectors.Detector{
 		{Name: LeaseStale, Severity: detectors.Critical, About: "the lease announces another address than the link has, so the others follow a wrong one"},
 		{Name: VTEPMissing, Severity: detectors.Critical, About: "the node has a lease and no `flannel.<VNI>`"},
 		{Name: VTEPDown, Severity: detectors.Critical, About: "the node's `flannel.<VNI>` is not up"},
-		{Name: LeaseMissing, Severity: detectors.Critical, About: "the node's Kubernetes Node lost flannel's annotations, so that the others have no route to its pods; a warning as long as they have it"},
+		{Name: VTEPFlushed, Severity: detectors.Critical, About: "the node's `flannel.<VNI>` is up and has lost its routes and neighbour entries, maybe its address, as when it was down for a moment"},
+		{Name: LeaseMissing, Severity: detectors.Critical, About: "the node's Kubernetes Node lost flannel's annotations, or etcd its lease, so that the others have no route to its pods; a warning as long as they have it"},
 		{Name: LeaseShared, Severity: detectors.Critical, About: "leases of several nodes have one VTEP MAC, one public IP, or pod CIDRs that overlap"},
 	},
 	Needs: []detectors.Need{
@@ -80,9 +84,11 @@ var Detector = detectors.Detector{
 		{File: evidence.NodesFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.LinkFile},
 		{File: detectors.NodeFiles + evidence.LinkLaterFile, Optional: true},
+		{File: detectors.NodeFiles + evidence.AddrFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.RouteFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.NeighFile},
 		{File: detectors.NodeFiles + evidence.FDBFile},
+		{File: detectors.NodeFiles + evidence.SubnetFile, Optional: true},
 	},
 	Writeup: detectors.Writeup{English: english, Chinese: chinese},
 	Detect:  detect,

@@ -87,6 +87,8 @@ func (c *comparison) pairFindings() []detectors.Finding {
 		o := &c.vteps[i]
 		switch {
 		case o.Broken():
+		case c.observed[i].flush != nil:
+			found = append(found, c.flushedFinding(i))
 		case c.observed[i].total() > maxPairs:
 			found = append(found, c.observerWide(i))
 		default:
@@ -156,7 +158,19 @@ func (c *comparison) pairFinding(o *flannel.VTEP, s suspect) detectors.Finding {
 		f.Remedy = []detectors.Command{fdb}
 	}
 	f.Evidence = append(f.Evidence, peer.LinkLine(), flannel.LeaseLine(peer.Lease))
+	if s.kind == NeighbourMissing && s.unrouted {
+		f.Evidence = append(f.Evidence, detectors.Line{
+			File: evidence.NodeFile(o.Node(), evidence.RouteFile), Text: "no route to " + peer.Lease.PodCIDR,
+		})
+		f.Remedy = []detectors.Command{c.writeAnew(o)}
+	}
 	return f
+}
+
+// writeAnew is the command by which all of o's entries come back.
+func (c *comparison) writeAnew(o *flannel.VTEP) detectors.Command {
+	return c.cluster.Restart(o.Node(), o.Lease.Source, fmt.Sprintf(
+		"flanneld writes the route, neighbour and FDB entry of every lease on %s anew", o.Node()))
 }
 
 // observerWide reports an observer with many wrong or missing entries as one fault.
@@ -175,8 +189,7 @@ func (c *comparison) observerWide(i int) detectors.Finding {
 		Actual:   fmt.Sprintf("%d wrong or missing", seen.total()),
 		Breaks:   detectors.LostAround(o.Node()),
 		Evidence: slices.Concat([]detectors.Line{{File: one.Evidence[0].File, At: one.Evidence[0].At, Text: "the first of them: " + one.Summary}}, one.Evidence),
-		Remedy: []detectors.Command{c.cluster.Restart(o.Node(), o.Lease.Source, fmt.Sprintf(
-			"flanneld writes the route, neighbour and FDB entry of every lease on %s anew", o.Node()))},
+		Remedy:   []detectors.Command{c.writeAnew(o)},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/internal/flannel"
+	"github.com/netfault/netfault/detectors/internal/parallel"
 )
 
 // sharing is a value that several leases have, and that only one may have.
@@ -18,6 +19,9 @@ type sharing struct {
 	what, value string
 	vteps       []int
 }
+
+// vtepMAC is what a sharing of the one value is called that flanneld can draw anew.
+const vtepMAC = "VTEP MAC"
 
 // sharings returns what several leases have in common, of each kind in the order of the first lease. Only one node can be found
 // by a VTEP MAC, by a public IP or by an address of a pod CIDR.
@@ -39,7 +43,7 @@ func (c *comparison) sharings() []sharing {
 			}
 		}
 	}
-	add("VTEP MAC", func(v *flannel.VTEP) string { return v.Announced.String() })
+	add(vtepMAC, func(v *flannel.VTEP) string { return v.Announced.String() })
 	add("public IP", func(v *flannel.VTEP) string { return v.PublicIP.String() })
 	return append(all, c.overlaps()...)
 }
@@ -124,24 +128,118 @@ func (c *comparison) sharedFinding(nodes []int, shared []sharing) detectors.Find
 	if len(nodes) == 2 {
 		f.Peer = c.vteps[nodes[1]].Node()
 	}
-	for n, i := range nodes {
-		v := &c.vteps[i]
-		if n < maxPairs {
-			f.Evidence = append(f.Evidence, flannel.LeaseLine(v.Lease))
-		}
-		f.Breaks = append(f.Breaks, detectors.LostAround(v.Node())...)
+	for _, i := range nodes[:min(len(nodes), maxPairs)] {
+		f.Evidence = append(f.Evidence, flannel.LeaseLine(c.vteps[i].Lease))
 	}
 	for _, s := range shared {
-		if s.what != "VTEP MAC" {
-			return f // which address or network a node should have is not in the bundle
+		if s.what != vtepMAC { // which address or network a node should have is not in the bundle
+			for _, i := range nodes {
+				f.Breaks = append(f.Breaks, detectors.LostAround(c.vteps[i].Node())...)
+			}
+			return f
 		}
 	}
-	for _, s := range shared {
-		for _, i := range s.vteps[1:] {
+	c.settleMAC(&f, nodes)
+	return f
+}
+
+// settleMAC adds to a finding about nodes that share a VTEP MAC and nothing else what it breaks, and what heals. A VTEP drops what
+// comes from its own address (vxlan_set_mac in drivers/net/vxlan/vxlan_core.c), so between these nodes all is lost. Each other node
+// has one FDB row for the MAC, and reaches the one to which it leads. The one that most rows lead to keeps the MAC.
+func (c *comparison) settleMAC(f *detectors.Finding, nodes []int) {
+	rows := c.rowsOf(nodes)
+	keeper, most := nodes[0], 0
+	for _, i := range nodes {
+		reached := 0
+		for _, r := range rows {
+			if r.leadsTo(&c.vteps[i]) {
+				reached++
+			}
+		}
+		if reached > most {
+			keeper, most = i, reached
+		}
+		if reached == 0 {
+			f.Breaks = append(f.Breaks, detectors.LostAround(c.vteps[i].Node())...)
+			continue
+		}
+		for _, j := range nodes {
+			if j != i {
+				f.Breaks = append(f.Breaks, detectors.LostBetween(c.vteps[i].Node(), c.vteps[j].Node())...)
+			}
+		}
+		for _, r := range rows {
+			if !r.leadsTo(&c.vteps[i]) {
+				f.Breaks = append(f.Breaks, detectors.LostBetween(c.vteps[i].Node(), c.vteps[r.observer].Node())...)
+			}
+		}
+	}
+	for _, i := range nodes {
+		if i != keeper {
 			f.Remedy = append(f.Remedy, c.ownAddress(i)...)
 		}
 	}
-	return f
+	for _, r := range rows {
+		if len(f.Evidence) < 2*maxPairs {
+			f.Evidence = append(f.Evidence, r.line(&c.vteps[r.observer], &c.vteps[keeper]))
+		}
+		if !r.leadsTo(&c.vteps[keeper]) {
+			f.Remedy = append(f.Remedy, setFDB(&c.vteps[r.observer], &c.vteps[keeper]))
+		}
+	}
+}
+
+// sharedRow is where an observer forwards a MAC that several VTEPs have.
+type sharedRow struct {
+	observer int
+	dsts     []evidence.IPv4
+	pos      evidence.Pos
+}
+
+func (r *sharedRow) leadsTo(v *flannel.VTEP) bool { return slices.Contains(r.dsts, v.PublicIP) }
+
+// line quotes the first of the observer's rows for the MAC that v has.
+func (r *sharedRow) line(observer, v *flannel.VTEP) detectors.Line {
+	l := detectors.Line{File: evidence.NodeFile(observer.Node(), evidence.FDBFile), At: r.pos, Text: fmt.Sprintf("no entry for %s dev %s", v.Announced, observer.Dev)}
+	if len(r.dsts) > 0 {
+		l.Text = fmt.Sprintf("%s dev %s dst %s", v.Announced, observer.Dev, r.dsts[0])
+	}
+	return l
+}
+
+// rowsOf returns where every observer forwards the MAC that nodes share, but for themselves. One whose FDB cannot be read is in
+// doubt already.
+func (c *comparison) rowsOf(nodes []int) []sharedRow {
+	read := make([]*sharedRow, len(c.vteps))
+	parallel.Do(len(c.vteps), func(_, i int) {
+		v := &c.vteps[i]
+		if !v.Collected || slices.Contains(nodes, i) {
+			return
+		}
+		row := &sharedRow{observer: i}
+		for r, err := range c.b.FDB(v.Node()) {
+			if err != nil {
+				return
+			}
+			mac, macErr := evidence.ParseMAC(r.MAC)
+			dst, ok := evidence.ParseIPv4(r.Dst)
+			if macErr != nil || !ok || string(r.Dev) != v.Dev || mac != c.vteps[nodes[0]].Announced {
+				continue
+			}
+			if len(row.dsts) == 0 {
+				row.pos = r.Pos
+			}
+			row.dsts = append(row.dsts, dst)
+		}
+		read[i] = row
+	})
+	var rows []sharedRow
+	for _, r := range read {
+		if r != nil {
+			rows = append(rows, *r)
+		}
+	}
+	return rows
 }
 
 // ownAddress lets flanneld make a VTEP's link anew, with an address that it draws: without the annotation it knows no old one.

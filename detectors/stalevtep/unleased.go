@@ -55,7 +55,7 @@ func (c *comparison) withoutRoute(nodes []flannel.Unleased, why *detectors.Doubt
 		}
 		looked++
 		for n := range nodes {
-			cidr, err := netip.ParsePrefix(nodes[n].Kube.PodCIDR)
+			cidr, err := netip.ParsePrefix(nodes[n].PodCIDR)
 			if r, ok := asked[i].table.Covering(cidr); err != nil || !ok || !r.Unicast || r.Dst.Bits() == 0 {
 				without[n] = append(without[n], c.vteps[i].Node())
 			}
@@ -67,21 +67,24 @@ func (c *comparison) withoutRoute(nodes []flannel.Unleased, why *detectors.Doubt
 // leaseMissing reports a node without a lease. Where the others still have its route, it is cut off as soon as flanneld starts
 // anew on them.
 func (c *comparison) leaseMissing(cluster *flannel.Cluster, u *flannel.Unleased, without []string, looked int) detectors.Finding {
+	cidr := detectors.OneLine(u.PodCIDR)
+	what, comesBack := u.Node+" has no lease, since its Node lacks flannel's annotations", "writes the annotations anew"
+	if u.Source == evidence.FromEtcd {
+		what, comesBack = u.Node+" has lost its lease in etcd", "asks etcd for its lease again"
+	}
 	f := detectors.Finding{
 		Verdict: detectors.Problem, Severity: detectors.Critical, Case: LeaseMissing, Node: u.Node,
-		Summary: fmt.Sprintf("%s has no lease, since its Node lacks flannel's annotations: %d of %d other nodes have no route to its pods (%s)",
-			u.Node, len(without), looked, detectors.OneLine(u.Kube.PodCIDR)),
-		Expected: "a lease of " + detectors.OneLine(u.Kube.PodCIDR),
+		Summary:  fmt.Sprintf("%s: %d of %d other nodes have no route to its pods (%s)", what, len(without), looked, cidr),
+		Expected: "a lease of " + cidr,
 		Actual:   "none",
 		Evidence: u.Lines(),
-		Remedy: []detectors.Command{cluster.Restart(u.Node, evidence.FromAnnotation, fmt.Sprintf(
-			"flanneld on %s writes the annotations anew, and the other nodes make its route, neighbour and FDB entry of them", u.Node))},
+		Remedy: []detectors.Command{cluster.Restart(u.Node, u.Source, fmt.Sprintf(
+			"flanneld on %s %s, and the other nodes make its route, neighbour and FDB entry of it", u.Node, comesBack))},
 	}
 	switch {
 	case len(without) == 0:
 		f.Severity = detectors.Warning
-		f.Summary = fmt.Sprintf("%s has no lease, since its Node lacks flannel's annotations: the %d other nodes still have the route to its pods (%s), until flanneld starts anew there",
-			u.Node, looked, detectors.OneLine(u.Kube.PodCIDR))
+		f.Summary = fmt.Sprintf("%s: the %d other nodes still have the route to its pods (%s), until flanneld starts anew there", what, looked, cidr)
 	case len(without) == looked:
 		f.Breaks = detectors.LostAround(u.Node)
 	default:
@@ -94,7 +97,7 @@ func (c *comparison) leaseMissing(cluster *flannel.Cluster, u *flannel.Unleased,
 			break
 		}
 		f.Evidence = append(f.Evidence, detectors.Line{
-			File: evidence.NodeFile(o, evidence.RouteFile), Text: detectors.OneLine("no route to " + u.Kube.PodCIDR),
+			File: evidence.NodeFile(o, evidence.RouteFile), Text: "no route to " + cidr,
 		})
 	}
 	return f

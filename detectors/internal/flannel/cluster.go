@@ -85,12 +85,18 @@ func (c *Cluster) unreachable(node string) string {
 	return ""
 }
 
-// NotLookedAt says, for the end of a text, which nodes with a lease no evidence can be had of, and why; "" if there are none.
+// NotLookedAt says, for the end of a text, which nodes are judged from outside alone, since no evidence can be had of them or they
+// have lost their lease; "" if there are none.
 func (c *Cluster) NotLookedAt() string {
 	var nodes []string
 	for _, l := range c.Leases {
 		if why := c.unreachable(l.Node); why != "" {
 			nodes = append(nodes, fmt.Sprintf("%s (%s)", l.Node, detectors.OneLine(why)))
+		}
+	}
+	for _, u := range c.Unleased() {
+		if u.Lost() {
+			nodes = append(nodes, u.Node+" (it has lost its lease)")
 		}
 	}
 	if len(nodes) == 0 {

@@ -129,6 +129,12 @@ func (t *RouteTable) Default() (Route, bool) {
 // ErrNoRoute says that no packets to a network leave: there is no route, or one that drops or refuses them.
 var ErrNoRoute = errors.New("no route")
 
+// Has reports whether there is a route to exactly cidr, of whatever type.
+func (t *RouteTable) Has(cidr netip.Prefix) bool {
+	_, ok := t.exact[cidr]
+	return ok
+}
+
 // Covering returns the longest route that holds all of cidr.
 func (t *RouteTable) Covering(cidr netip.Prefix) (Route, bool) {
 	for bits := cidr.Bits(); bits >= 0; bits-- {

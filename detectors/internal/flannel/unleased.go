@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/netfault/netfault/detectors"
@@ -15,16 +16,18 @@ type Unleased struct {
 	Node string
 	// Kube is what Kubernetes says of it; its Name is empty where Kubernetes does not know it.
 	Kube evidence.KubeNode
+	// PodCIDR is the network that it has leased, or had; empty where that is not known.
+	PodCIDR string
 	// Link is its flannel link, nil where there is none or the node was not collected.
 	Link *evidence.Link
 	// LinkErr is why its links cannot be read.
 	LinkErr error
+	// Source is where its lease would be, FromEtcd or FromAnnotation.
+	Source string
 }
 
 // Lost reports whether the node is one of flannel's that had a lease: it has flannel's link, or some of flannel's annotations.
-func (u *Unleased) Lost() bool {
-	return u.Kube.Name != "" && u.Kube.PodCIDR != "" && (u.Link != nil || u.Kube.Traces)
-}
+func (u *Unleased) Lost() bool { return u.PodCIDR != "" && (u.Link != nil || u.Kube.Traces) }
 
 // Unleased returns the nodes that the bundle is about and that have no lease, sorted, but for those whose lease is odd: those of
 // cluster/nodes.json without flannel's annotations, and those whose folder shows a link of flannel's, or cannot be read. A folder
@@ -60,6 +63,12 @@ func (c *Cluster) Unleased() []Unleased {
 			}
 		}
 	}
+	for _, u := range byNode {
+		u.Source, u.PodCIDR = evidence.FromAnnotation, u.Kube.PodCIDR
+		if len(c.Leases) > 0 && c.Leases[0].Source == evidence.FromEtcd {
+			u.Source, u.PodCIDR = evidence.FromEtcd, c.formerSubnet(u.Node)
+		}
+	}
 	return slices.SortedFunc(func(yield func(Unleased) bool) {
 		for u := range maps.Values(byNode) {
 			if !yield(*u) {
@@ -67,6 +76,21 @@ func (c *Cluster) Unleased() []Unleased {
 			}
 		}
 	}, func(a, b Unleased) int { return cmp.Compare(a.Node, b.Node) })
+}
+
+// formerSubnet returns the network that a node had leased from etcd, by what flanneld left for the CNI plugin; empty if that is not
+// known, is of another network than the leases, or is another node's by now.
+func (c *Cluster) formerSubnet(node string) string {
+	s, err := c.b.Subnet(node)
+	if err != nil || !s.Network.Contains(s.Subnet.Addr()) {
+		return ""
+	}
+	for _, l := range c.Leases {
+		if p := netip.MustParsePrefix(l.PodCIDR); !s.Network.Contains(p.Addr()) || p.Overlaps(s.Subnet) {
+			return ""
+		}
+	}
+	return s.Subnet.Masked().String()
 }
 
 // Lines quote why the node has no lease, or that it should.
@@ -78,6 +102,11 @@ func (u *Unleased) Lines() []detectors.Line {
 	if u.Link != nil {
 		lines = append(lines, detectors.Line{
 			File: evidence.NodeFile(u.Node, evidence.LinkFile), At: u.Link.Pos, Text: fmt.Sprintf("%s has %s, but no lease", u.Node, u.Link.Name),
+		})
+	}
+	if u.Source == evidence.FromEtcd && u.Lost() {
+		lines = append(lines, detectors.Line{
+			File: evidence.NodeFile(u.Node, evidence.SubnetFile), Text: fmt.Sprintf("%s had leased %s", u.Node, u.PodCIDR),
 		})
 	}
 	if u.LinkErr != nil {

@@ -64,6 +64,22 @@ func (e *etcd) put(ctx context.Context, key, value string) error {
 	return err
 }
 
+// remove deletes a key through both APIs, of which one has it.
+func (e *etcd) remove(ctx context.Context, key string) error {
+	request, err := json.Marshal(map[string][]byte{"key": []byte(key)})
+	if err != nil {
+		return err
+	}
+	if _, err := e.call(ctx, http.MethodPost, "/v3/kv/deleterange", "application/json", bytes.NewReader(request)); err != nil {
+		return err
+	}
+	_, err = e.call(ctx, http.MethodDelete, "/v2/keys"+key, "", nil)
+	if errors.Is(err, errNoKey) {
+		return nil
+	}
+	return err
+}
+
 // errNoKey is etcd's answer for a key that is not there.
 var errNoKey = errors.New("no such key")
 

@@ -119,6 +119,15 @@ func (f *flannel) Create(ctx context.Context, names ...string) error {
 // ForgetLink has nothing to do: flannel keeps no link addresses but those of leases in etcd, and does not go by them.
 func (f *flannel) ForgetLink(context.Context, string) error { return nil }
 
+// DropLease deletes a node's lease from etcd, as when it expires or somebody deletes it. Today's flanneld ends there when it sees that.
+func (f *flannel) DropLease(ctx context.Context, name string) error {
+	i := slices.Index(f.lab.nodeNames(), name)
+	if i < 0 {
+		return fmt.Errorf("there is no node %q", name)
+	}
+	return f.lab.etcd.remove(ctx, leaseKey(f.lab.nodes[i]))
+}
+
 func (f *flannel) each(ctx context.Context, nodes []*node, do func(context.Context, *node) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, n := range nodes {

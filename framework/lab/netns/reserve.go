@@ -13,12 +13,16 @@ import (
 // flannel knows etcd's v2 API alone.
 func (l *Lab) reserveSubnets(ctx context.Context) error {
 	for _, n := range l.nodes {
-		key := etcdPrefix + "/subnets/" + strings.Replace(n.subnet().String(), "/", "-", 1)
 		form := url.Values{"value": {fmt.Sprintf(`{"PublicIP":%q}`, n.address())}}.Encode()
-		_, err := l.etcd.call(ctx, http.MethodPut, "/v2/keys"+key, "application/x-www-form-urlencoded", strings.NewReader(form))
+		_, err := l.etcd.call(ctx, http.MethodPut, "/v2/keys"+leaseKey(n), "application/x-www-form-urlencoded", strings.NewReader(form))
 		if err != nil {
 			return fmt.Errorf("%s: reserve its subnet: %w", n.name, err)
 		}
 	}
 	return nil
+}
+
+// leaseKey is where flannel has a node's lease.
+func leaseKey(n *node) string {
+	return etcdPrefix + "/subnets/" + strings.Replace(n.subnet().String(), "/", "-", 1)
 }
