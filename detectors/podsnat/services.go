@@ -78,9 +78,20 @@ func (n *node) throughService(s iptables.Service, worlds []*iptables.Rules) (cau
 	q.Proto, q.Dport = s.Proto, s.Port
 	service := netip.PrefixFrom(s.Addr, s.Addr.BitLen())
 	q.To = append(slices.Clone(q.To), iptables.Side{Dev: undelivered, Addrs: []netip.Prefix{service}})
-	for _, o := range iptables.Evaluate(q, worlds...) {
+	nowhere := q
+	nowhere.To = nowhere.To[len(nowhere.To)-1:]
+	var stray []iptables.Outcome
+	outcomes := iptables.Evaluate(q, worlds...)
+	if len(rewritten(outcomes)) > 0 {
+		stray = rewritten(iptables.Evaluate(nowhere, worlds...))
+	}
+	for _, o := range outcomes {
+		// What has no endpoint goes to no pod, and SNAT does not tell by which interface it would.
+		if o.Verdict == iptables.Rewritten && slices.ContainsFunc(stray, func(s iptables.Outcome) bool { return s.Rule == o.Rule && s.To == o.To }) {
+			continue
+		}
 		switch {
-		case !o.Traffic.Reaches(service) || o.To == "the address of "+undelivered:
+		case !o.Traffic.Reaches(service):
 		case o.Verdict == iptables.Rewritten:
 			caught, tells = append(caught, o), true
 		case o.Verdict == iptables.Kept:

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+
+	"github.com/netfault/netfault/detectors/evidence"
 )
 
 // rewriter returns the new text of a file; note says what of it is left out. An error says why all of it is.
@@ -86,8 +88,12 @@ var (
 	flowNumbers = setOf("sport dport type code id packets bytes mark use zone zone-orig zone-reply timeout delta-time")
 )
 
-// rewriteSysctl re-keys "key = value". Only keys under net. have values that are known here.
+// rewriteSysctl re-keys "key = value"; a message that a setting could not be read becomes one without a value. Only keys
+// under net. have values that are known here.
 var rewriteSysctl = rewriteLines(func(n *Names, line string) (string, error) {
+	if unread, is := evidence.UnreadSysctl(line); is {
+		line = unread + " ="
+	}
 	key, value, ok := strings.Cut(line, "=")
 	name := strings.TrimSuffix(key, " ")
 	if !ok || !sysctlKey.MatchString(name) {
