@@ -16,6 +16,8 @@ const (
 	annotationType     = annotationPrefix + "backend-type"
 	annotationData     = annotationPrefix + "backend-data"
 	annotationPublicIP = annotationPrefix + "public-ip"
+	annotationDataV6   = annotationPrefix + "backend-v6-data"
+	annotationPublicV6 = annotationPrefix + "public-ipv6"
 )
 
 // KubeNode is what is read of one item of `kubectl get nodes -o json`.
@@ -167,15 +169,32 @@ func (n *kubeNode) lease() (Lease, error) {
 	if l.BackendType != "vxlan" {
 		return l, nil
 	}
-	var data struct {
-		VNI     int
-		VtepMAC string
-	}
-	if err := json.Unmarshal([]byte(n.Metadata.Annotations[annotationData]), &data); err != nil {
-		return l, fmt.Errorf("node %q: annotation %s: %v", l.Node, annotationData, err)
+	data, err := n.backendData(annotationData)
+	if err != nil {
+		return l, err
 	}
 	l.VNI, l.VtepMAC = data.VNI, data.VtepMAC
+	// Without IPv6 the annotation is missing, or says that there is none.
+	if v6 := n.Metadata.Annotations[annotationDataV6]; v6 != "" && v6 != "null" {
+		data, _ := n.backendData(annotationDataV6) // no address is an odd one
+		l.IPv6 = LeaseIPv6{
+			PodCIDR: n.podCIDRv6(), PublicIP: n.Metadata.Annotations[annotationPublicV6], VNI: data.VNI, VtepMAC: data.VtepMAC,
+		}
+	}
 	return l, nil
+}
+
+// backendData is what flannel's VXLAN backend notes of a VTEP.
+type backendData struct {
+	VNI     int
+	VtepMAC string
+}
+
+func (n *kubeNode) backendData(annotation string) (data backendData, err error) {
+	if err := json.Unmarshal([]byte(n.Metadata.Annotations[annotation]), &data); err != nil {
+		return data, fmt.Errorf("node %q: annotation %s: %v", n.Metadata.Name, annotation, err)
+	}
+	return data, nil
 }
 
 // podCIDR returns the first IPv4 network of the node, which is the one that flannel leases.
@@ -186,4 +205,14 @@ func (n *kubeNode) podCIDR() string {
 		}
 	}
 	return n.Spec.PodCIDR
+}
+
+// podCIDRv6 returns the first IPv6 network of the node; empty if it has none.
+func (n *kubeNode) podCIDRv6() string {
+	for _, c := range n.Spec.PodCIDRs {
+		if p, err := netip.ParsePrefix(c); err == nil && p.Addr().Is6() {
+			return c
+		}
+	}
+	return ""
 }

@@ -19,6 +19,8 @@ type OddLease struct {
 	Err error
 	// Pos is its place in the file.
 	Pos Pos
+	// IPv6 says that only what it says of IPv6 cannot be relied on: it stands among the others, without that.
+	IPv6 bool
 }
 
 // leaseList collects the leases of a file.
@@ -37,6 +39,10 @@ func (t *leaseList) add(l Lease, at Pos, err error) {
 	if err != nil {
 		t.addOdd(l.Node, at, err)
 		return
+	}
+	if err := checkIPv6(&l); err != nil { // its IPv4 can be relied on
+		t.odd = append(t.odd, OddLease{Node: l.Node, Err: fileError(t.file, err), Pos: at, IPv6: true})
+		l.IPv6 = LeaseIPv6{}
 	}
 	t.good = append(t.good, l)
 }
@@ -64,8 +70,8 @@ func (t *leaseList) settle() {
 }
 
 // Leases returns flannel's leases in the order of their file: cluster/leases.json or, where that does not exist, the
-// annotations in cluster/nodes.json, passing over nodes without them (see KubeNodes). The addresses of each are IPv4 and its
-// VtepMAC in lower case. Those that are odd are returned apart; a file with none is an error, and with odd ones alone, that
+// annotations in cluster/nodes.json, passing over nodes without them (see KubeNodes). The addresses of each are IPv4, but for those
+// of its IPv6, and its VtepMAC in lower case. Those that are odd are returned apart; a file with none is an error, and with odd ones alone, that
 // of the first. Nobody may change them.
 func (b *Bundle) Leases() ([]Lease, []OddLease, error) {
 	t, err := b.leasesFile()
@@ -144,5 +150,35 @@ func checkLease(l *Lease) error {
 			return fmt.Errorf("lease of %s: VNI %d: want 1 to %d, or none", l.Node, l.VNI, maxVNI)
 		}
 	}
+	return nil
+}
+
+// checkIPv6 returns an error that names the node unless what l says of IPv6 can be relied on, and brings it into the form in which
+// `ip` writes addresses.
+func checkIPv6(l *Lease) error {
+	v := &l.IPv6
+	if *v == (LeaseIPv6{}) || l.BackendType != "vxlan" {
+		*v = LeaseIPv6{}
+		return nil
+	}
+	fail := func(field, value, want string) error {
+		return fmt.Errorf("lease of %s, IPv6: %s %.60q: want %s", l.Node, field, value, want)
+	}
+	cidr, err := netip.ParsePrefix(v.PodCIDR)
+	if err != nil || !cidr.Addr().Is6() || cidr != cidr.Masked() {
+		return fail("pod CIDR", v.PodCIDR, "an IPv6 network with its length")
+	}
+	public, err := netip.ParseAddr(v.PublicIP)
+	if err != nil || !public.Is6() || public.Zone() != "" {
+		return fail("public IP", v.PublicIP, "an IPv6 address")
+	}
+	mac, err := ParseMAC(v.VtepMAC)
+	if err != nil || mac == 0 {
+		return fail("VTEP MAC", v.VtepMAC, "an Ethernet address")
+	}
+	if v.VNI < 0 || v.VNI > maxVNI {
+		return fmt.Errorf("lease of %s, IPv6: VNI %d: want 1 to %d, or none", l.Node, v.VNI, maxVNI)
+	}
+	*v = LeaseIPv6{PodCIDR: cidr.String(), PublicIP: public.String(), VNI: v.VNI, VtepMAC: mac.String()}
 	return nil
 }

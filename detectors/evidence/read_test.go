@@ -210,6 +210,40 @@ func TestLeasesFromAnnotations(t *testing.T) {
 	}
 }
 
+// What a lease says of IPv6 is brought into ip's form. What of it cannot be relied on leaves the rest.
+func TestLeasesOfIPv6(t *testing.T) {
+	const lease = `{"node":"n1","podCIDR":"10.244.1.0/24","publicIP":"172.18.0.2","backendType":"vxlan","vni":1,"vtepMAC":"0e:00:00:00:00:01","source":"etcd","ipv6":`
+	for _, c := range []struct{ ipv6, odd string }{
+		{`{"podCIDR":"FD00:10:244:1:0::/64","publicIP":"fd00:7:0::1","vni":1,"vtepMAC":"0E:00:00:00:00:61"}`, ""},
+		{`{"podCIDR":"10.244.1.0/24","publicIP":"fd00:7::1","vtepMAC":"0e:00:00:00:00:61"}`, "pod CIDR"},
+		{`{"podCIDR":"fd00:10:244:1::5/64","publicIP":"fd00:7::1","vtepMAC":"0e:00:00:00:00:61"}`, "pod CIDR"},
+		{`{"podCIDR":"fd00:10:244:1::/64","publicIP":"172.18.0.2","vtepMAC":"0e:00:00:00:00:61"}`, "public IP"},
+		{`{"podCIDR":"fd00:10:244:1::/64","publicIP":"fd00:7::1"}`, "VTEP MAC"},
+		{`{"podCIDR":"fd00:10:244:1::/64","publicIP":"fd00:7::1","vni":-1,"vtepMAC":"0e:00:00:00:00:61"}`, "VNI"},
+	} {
+		leases, odd, err := bundleOf("cluster/leases.json", "["+lease+c.ipv6+"}]").Leases()
+		if err != nil || len(leases) != 1 {
+			t.Errorf("%s: got %d leases, %v", c.ipv6, len(leases), err)
+			continue
+		}
+		if c.odd == "" {
+			want := Lease{
+				Node: "n1", PodCIDR: "fd00:10:244:1::/64", PublicIP: "fd00:7::1", BackendType: "vxlan", VNI: 1, VtepMAC: "0e:00:00:00:00:61",
+				Source: FromEtcd, File: LeasesFile,
+			}
+			got, ok := leases[0].OfIPv6()
+			want.Pos = got.Pos
+			if !ok || got != want || len(odd) > 0 {
+				t.Errorf("got %+v, %v, odd %v\nwant %+v", got, ok, odd, want)
+			}
+			continue
+		}
+		if _, ok := leases[0].OfIPv6(); ok || len(odd) != 1 || !odd[0].IPv6 || !strings.Contains(odd[0].Err.Error(), "IPv6: "+c.odd) {
+			t.Errorf("%s: odd %+v, want one for its %s", c.ipv6, odd, c.odd)
+		}
+	}
+}
+
 func TestLeasesFileGoesFirst(t *testing.T) {
 	b := bundleOf("cluster/leases.json", "[{]", "cluster/nodes.json", nodesJSON)
 	_, _, err := b.Leases()

@@ -41,9 +41,26 @@ type Lease struct {
 	VtepMAC string `json:"vtepMAC"`
 	// Source is FromEtcd or FromAnnotation.
 	Source string `json:"source"`
+	// IPv6 is what the lease says of IPv6; zero where flannel runs without it.
+	IPv6 LeaseIPv6 `json:"ipv6,omitzero"`
 	// File is the file of the bundle that it was read from, LeasesFile or NodesFile, and Pos its place there.
 	File string `json:"-"`
 	Pos  Pos    `json:"-"`
+}
+
+// LeaseIPv6 is the part of a dual stack's lease that is about IPv6: a VTEP of its own, flannel-v6.<VNI>.
+type LeaseIPv6 struct {
+	PodCIDR  string `json:"podCIDR"`
+	PublicIP string `json:"publicIP"`
+	VNI      int    `json:"vni"`
+	VtepMAC  string `json:"vtepMAC"`
+}
+
+// OfIPv6 returns the lease as it is of IPv6, in the place of IPv4; ok is false where it says nothing of IPv6.
+func (l Lease) OfIPv6() (of Lease, ok bool) {
+	v6 := l.IPv6
+	l.PodCIDR, l.PublicIP, l.VNI, l.VtepMAC, l.IPv6 = v6.PodCIDR, v6.PublicIP, v6.VNI, v6.VtepMAC, LeaseIPv6{}
+	return l, v6 != LeaseIPv6{}
 }
 
 // Link is one entry of `ip -j -d -s -s link`.

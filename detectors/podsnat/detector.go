@@ -77,6 +77,7 @@ var Detector = detectors.Detector{
 		{File: detectors.NodeFiles + evidence.LegacyTablesFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.UnameFile, Optional: true, Nameless: true},
 		{File: detectors.NodeFiles + evidence.NFTRulesetFile, Optional: true, Nameless: true},
+		{File: detectors.NodeFiles + evidence.SubnetFile, Optional: true},
 	},
 	Writeup: detectors.Writeup{English: english, Chinese: chinese},
 	Detect:  detect,

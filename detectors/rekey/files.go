@@ -36,6 +36,7 @@ var clusterFiles = map[string]treatment{
 	evidence.LeasesFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
 		"node": nodeOf, "podCIDR": addressOf, "publicIP": addressOf, "backendType": keywordOf, "vni": number, "vtepMAC": addressOf,
 		"source": keywordOf,
+		"ipv6":   object(map[string]shape{"podCIDR": addressOf, "publicIP": addressOf, "vni": number, "vtepMAC": addressOf}),
 	})))},
 	evidence.ProbesFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
 		"kind": keywordOf, "from": text((*Names).end), "to": text((*Names).end), "source": addressOf, "target": text((*Names).endpoint),

@@ -55,7 +55,8 @@ func newComparison(b *evidence.Bundle, vteps []flannel.VTEP) *comparison {
 	c := &comparison{b: b, vteps: vteps}
 	for i := range vteps {
 		bits := netip.MustParsePrefix(vteps[i].Lease.PodCIDR).Bits() // checked with the lease
-		c.subnets = append(c.subnets, subnet{vteps[i].Addr, vteps[i].Addr | ^evidence.IPv4(0)>>bits, i})
+		first, _ := evidence.ParseIPv4(vteps[i].Addr.String())
+		c.subnets = append(c.subnets, subnet{first, first | ^evidence.IPv4(0)>>bits, i})
 		if vteps[i].Collected {
 			c.observations = append(c.observations, observation{vtep: &vteps[i]})
 		}

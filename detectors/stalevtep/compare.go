@@ -19,7 +19,7 @@ type comparison struct {
 	vteps   []flannel.VTEP
 	// byAddr and byMAC find the first VTEP with an address or announced MAC, and nextAddr and nextMAC lead from each VTEP
 	// to the next that shares it, -1 at the last.
-	byAddr            map[evidence.IPv4]int32
+	byAddr            map[netip.Addr]int32
 	byMAC             map[evidence.MAC]int32
 	nextAddr, nextMAC []int32
 	observed          []observation
@@ -110,7 +110,7 @@ func newComparison(b *evidence.Bundle, cluster *flannel.Cluster, vteps []flannel
 		b:        b,
 		cluster:  cluster,
 		vteps:    vteps,
-		byAddr:   make(map[evidence.IPv4]int32, len(vteps)),
+		byAddr:   make(map[netip.Addr]int32, len(vteps)),
 		byMAC:    make(map[evidence.MAC]int32, len(vteps)),
 		nextAddr: make([]int32, len(vteps)),
 		nextMAC:  make([]int32, len(vteps)),
@@ -192,6 +192,15 @@ func (c *comparison) observe(ctx context.Context, i int, t *table) {
 	o.keep(t.suspects)
 }
 
+// parseAddr reads an address as `ip` writes it; those of IPv4 are the most, and read without allocating.
+func parseAddr(s []byte) (netip.Addr, bool) {
+	if a, ok := evidence.ParseIPv4(s); ok {
+		return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}), true
+	}
+	a, err := netip.ParseAddr(string(s))
+	return a, err == nil
+}
+
 // ctxEvery is after how many rows of a file a reader looks whether it should stop.
 const ctxEvery = 4096
 
@@ -209,12 +218,9 @@ func (c *comparison) readNeighbours(ctx context.Context, v *flannel.VTEP, table 
 		if string(row.Dev) != v.Dev {
 			continue
 		}
-		addr, ok := evidence.ParseIPv4(row.Dst)
+		addr, ok := parseAddr(row.Dst)
 		if !ok {
-			if _, err := netip.ParseAddr(string(row.Dst)); err != nil {
-				return c.badRow(v, evidence.NeighFile, "%q is not an IP address", row.Dst)
-			}
-			continue
+			return c.badRow(v, evidence.NeighFile, "%q is not an IP address", row.Dst)
 		}
 		n := neighbour{state: row.State, found: true, pos: row.Pos}
 		if len(row.LLAddr) > 0 {
@@ -253,11 +259,9 @@ func (c *comparison) readFDB(ctx context.Context, v *flannel.VTEP, table []forwa
 		if err != nil {
 			return c.badRow(v, evidence.FDBFile, "%w", err)
 		}
-		dst, ok := evidence.ParseIPv4(row.Dst)
+		dst, ok := parseAddr(row.Dst)
 		if !ok && len(row.Dst) > 0 {
-			if _, err := netip.ParseAddr(string(row.Dst)); err != nil {
-				return c.badRow(v, evidence.FDBFile, "%s: dst %q is not an IP address", mac, row.Dst)
-			}
+			return c.badRow(v, evidence.FDBFile, "%s: dst %q is not an IP address", mac, row.Dst)
 		}
 		if mac == 0 && len(row.Dst) > 0 {
 			defaults = append(defaults, fdbRow{mac, string(row.Dst), row.Pos})
@@ -338,7 +342,7 @@ func (c *comparison) judge(i int, t *table, haveFDB bool) {
 }
 
 // announcedAt reports whether any lease of that VTEP IP announces mac.
-func (c *comparison) announcedAt(addr evidence.IPv4, mac evidence.MAC) bool {
+func (c *comparison) announcedAt(addr netip.Addr, mac evidence.MAC) bool {
 	for p := first(c.byAddr, addr); p >= 0; p = c.nextAddr[p] {
 		if c.vteps[p].Announced == mac {
 			return true
@@ -419,7 +423,7 @@ func (c *comparison) waysTo(v *flannel.VTEP, suspects []suspect) (map[string]way
 		if !wanted || r.Dev == "" || r.Type != "" && r.Type != "unicast" || r.Table != "" && r.Table != "main" {
 			continue
 		}
-		if flannel.IsLink(r.Dev) {
+		if v.IsLikeDev(r.Dev) {
 			ways[r.Dst] = w | byFlannel
 		} else {
 			ways[r.Dst] = w | byOther
@@ -432,7 +436,7 @@ func (c *comparison) waysTo(v *flannel.VTEP, suspects []suspect) (map[string]way
 // link without a gateway makes each pod's own address the neighbour, which flanneld tells the kernel when it asks. Then the VTEP
 // address needs no entry, and whatever entry it has decides nothing for pods.
 func (c *comparison) missPeers(v *flannel.VTEP, suspects []suspect) (map[string]bool, error) {
-	routes, _, err := flannel.ReadRoutes(c.b, v.Node())
+	routes, err := v.Routes(c.b)
 	if err != nil {
 		return nil, err
 	}
@@ -440,7 +444,7 @@ func (c *comparison) missPeers(v *flannel.VTEP, suspects []suspect) (map[string]
 	for _, s := range suspects {
 		cidr := c.vteps[s.peer].Lease.PodCIDR
 		r, ok := routes.Covering(netip.MustParsePrefix(cidr))
-		byMiss[cidr] = ok && r.Unicast && r.Gateway == "" && flannel.IsLink(r.Dev)
+		byMiss[cidr] = ok && r.Unicast && r.Gateway == "" && v.IsLikeDev(r.Dev)
 	}
 	return byMiss, nil
 }

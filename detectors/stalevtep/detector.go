@@ -58,7 +58,7 @@ const (
 //     handleSubnetEvents) and are passed over.
 //   - Where several leases share a VTEP IP, a MAC or a public IP, an entry is right if it is right for any of them: that is
 //     another fault than a stale entry.
-//   - Only IPv4 is judged: flannel-v6.<VNI> is passed over.
+//   - Of a dual stack, flannel-v6.<VNI> is judged in the same way. What is wrong with both links is one finding.
 //
 // It reads each node's neighbours and FDB once and costs O(nodes) memory and O(pairs) time.
 var Detector = detectors.Detector{
@@ -106,19 +106,23 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 
 	found := slices.Concat(c.sharedFindings(), c.judgeUnleased(cluster, &why), c.nodeFindings(), c.pairFindings())
 	c.addDoubts(ctx, &why)
+	ipv6 := newComparison(b, cluster, cluster.VTEPsIPv6())
+	found = withIPv6(found, ipv6.judgeIPv6(ctx, c, &why))
 	found = append(found, why.Findings()...)
 	if len(found) > 0 {
 		return found
 	}
-	observers := c.observers()
-	pairs := observers * (len(vteps) - 1)
-	dualStack := ""
-	if slices.ContainsFunc(vteps, func(v flannel.VTEP) bool { return v.IPv6 }) {
-		dualStack = "; not judged: IPv6, whose links are flannel-v6.<VNI>"
-	}
-	return []detectors.Finding{{
+	pairs := c.observers() * (len(vteps) - 1)
+	clean := detectors.Finding{
 		Verdict: detectors.Clean,
-		Judged:  map[string]int{"nodes": observers, "pairs": pairs},
-		Summary: fmt.Sprintf("link, lease, neighbour and FDB entries agree for all %d ordered pairs of %d nodes", pairs, len(vteps)) + cluster.NotLookedAt() + dualStack,
-	}}
+		Judged:  map[string]int{"nodes": c.observers(), "pairs": pairs},
+		Summary: fmt.Sprintf("link, lease, neighbour and FDB entries agree for all %d ordered pairs of %d nodes", pairs, len(vteps)),
+	}
+	if n := len(ipv6.vteps); n > 0 {
+		pairs := ipv6.observers() * (n - 1)
+		clean.Judged["ipv6-pairs"] = pairs
+		clean.Summary += fmt.Sprintf(", and of IPv6 for all %d of %d nodes", pairs, n)
+	}
+	clean.Summary += cluster.NotLookedAt() + c.unjudgedIPv6(ipv6)
+	return []detectors.Finding{clean}
 }

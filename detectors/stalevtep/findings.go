@@ -135,7 +135,7 @@ func (c *comparison) pairFinding(o *flannel.VTEP, s suspect) detectors.Finding {
 		if s.neighbour.found {
 			f.Actual = s.neighbour.state.String()
 		}
-		f.Summary = fmt.Sprintf("%s does not know the address of %s's %s (%s: %s): packets for %s are lost on %s",
+		f.Summary = fmt.Sprintf("%s does not know the address of %s's %s (%s, %s): packets for %s are lost on %s",
 			o.Node(), peer.Node(), peer.Dev, peer.Addr, f.Actual, pods, o.Node())
 		f.Remedy = []detectors.Command{neigh, fdb}
 	case FDBMissing:

@@ -33,7 +33,7 @@ func (c *comparison) flushed(i int, t *table) *flush {
 	if found, err := c.routesByLink(v); found || err != nil {
 		return nil
 	}
-	routes, _, err := flannel.ReadRoutes(c.b, v.Node())
+	routes, err := v.Routes(c.b)
 	if err != nil {
 		return nil
 	}
@@ -64,7 +64,7 @@ func (c *comparison) routesByLink(v *flannel.VTEP) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if !flannel.IsLink(r.Dev) || r.Type != "" && r.Type != "unicast" || r.Table != "" && r.Table != "main" {
+		if !v.IsLikeDev(r.Dev) || r.Type != "" && r.Type != "unicast" || r.Table != "" && r.Table != "main" {
 			continue
 		}
 		dst, err := netip.ParsePrefix(r.Dst)

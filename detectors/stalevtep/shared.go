@@ -192,7 +192,7 @@ func (c *comparison) settleMAC(f *detectors.Finding, nodes []int) {
 // sharedRow is where an observer forwards a MAC that several VTEPs have.
 type sharedRow struct {
 	observer int
-	dsts     []evidence.IPv4
+	dsts     []netip.Addr
 	pos      evidence.Pos
 }
 
@@ -222,7 +222,7 @@ func (c *comparison) rowsOf(nodes []int) []sharedRow {
 				return
 			}
 			mac, macErr := evidence.ParseMAC(r.MAC)
-			dst, ok := evidence.ParseIPv4(r.Dst)
+			dst, ok := parseAddr(r.Dst)
 			if macErr != nil || !ok || string(r.Dev) != v.Dev || mac != c.vteps[nodes[0]].Announced {
 				continue
 			}
@@ -247,8 +247,12 @@ func (c *comparison) ownAddress(i int) []detectors.Command {
 	v := &c.vteps[i]
 	var commands []detectors.Command
 	if v.Lease.Source != evidence.FromEtcd {
+		annotation := "flannel.alpha.coreos.com/backend-data"
+		if v.IPv6() {
+			annotation = "flannel.alpha.coreos.com/backend-v6-data"
+		}
 		commands = append(commands, detectors.Command{
-			Argv: []string{"kubectl", "annotate", "node", v.Node(), "flannel.alpha.coreos.com/backend-data-"},
+			Argv: []string{"kubectl", "annotate", "node", v.Node(), annotation + "-"},
 			Why:  fmt.Sprintf("flanneld forgets the address that %s shares", v.Node()),
 		})
 	}

@@ -108,12 +108,25 @@ func (c *Cluster) NotLookedAt() string {
 // DoubtOdd adds to why the leases that cannot be relied on, but for those of nodes that have no part in the bundle.
 func (c *Cluster) DoubtOdd(why *detectors.Doubts) {
 	for _, o := range c.Odd {
-		if o.Node == "" || c.Wanted(o.Node) {
-			l := detectors.Unreadable("", o.Err)
-			l.At = o.Pos
-			why.Add(o.Node, l)
+		if !o.IPv6 && (o.Node == "" || c.Wanted(o.Node)) {
+			why.Add(o.Node, oddLine(o))
 		}
 	}
+}
+
+// DoubtOddIPv6 adds those of which only what they say of IPv6 cannot be relied on.
+func (c *Cluster) DoubtOddIPv6(why *detectors.Doubts) {
+	for _, o := range c.Odd {
+		if o.IPv6 && c.Wanted(o.Node) {
+			why.Add(o.Node, oddLine(o))
+		}
+	}
+}
+
+func oddLine(o evidence.OddLease) detectors.Line {
+	l := detectors.Unreadable("", o.Err)
+	l.At = o.Pos
+	return l
 }
 
 // DoubtUncollected adds to why the nodes that the bundle is about and that were not collected: those with a lease, of one

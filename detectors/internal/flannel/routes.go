@@ -15,7 +15,7 @@ import (
 	"github.com/netfault/netfault/detectors/iptables"
 )
 
-// Route is an IPv4 route.
+// Route is a route of one table.
 type Route struct {
 	Dst     netip.Prefix
 	Dev     string
@@ -72,14 +72,27 @@ func (t *RouteTable) sort() {
 
 // ReadRoutes returns the IPv4 routes of table main, with those of other tables, and of table local.
 func ReadRoutes(b *evidence.Bundle, node string) (*RouteTable, []iptables.LocalRoute, error) {
+	return readRoutes(b, node, false)
+}
+
+// Routes returns the routes of table main of v's node, of v's family.
+func (v *VTEP) Routes(b *evidence.Bundle) (*RouteTable, error) {
+	t, _, err := readRoutes(b, v.Node(), v.IPv6())
+	return t, err
+}
+
+func readRoutes(b *evidence.Bundle, node string, ipv6 bool) (*RouteTable, []iptables.LocalRoute, error) {
 	t := &RouteTable{exact: map[netip.Prefix]Route{}, Others: map[string]*RouteTable{}}
 	var local []iptables.LocalRoute
 	for r, err := range b.Routes(node) {
 		if err != nil {
 			return nil, nil, err
 		}
-		dst, ok := routeDst(r.Dst)
-		if !ok || r.IPv6 {
+		dst, isIPv4 := routeDst(r.Dst)
+		if r.IPv6 && r.Dst == "default" {
+			dst, isIPv4 = netip.PrefixFrom(netip.IPv6Unspecified(), 0), false
+		}
+		if !dst.IsValid() || isIPv4 == ipv6 || r.IPv6 != ipv6 {
 			continue
 		}
 		route := Route{

@@ -1,6 +1,7 @@
 package flannel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,11 +20,11 @@ import (
 // VTEP is the VXLAN tunnel end point of one node: what flannel's lease says of it, and the link that the node has.
 type VTEP struct {
 	Lease evidence.Lease
-	// Dev is the link's name, flannel.<VNI>.
+	// Dev is the link's name, flannel.<VNI> or flannel-v6.<VNI>.
 	Dev string
 	// Addr is the VTEP IP: the network address of the pod CIDR.
-	Addr     evidence.IPv4
-	PublicIP evidence.IPv4
+	Addr     netip.Addr
+	PublicIP netip.Addr
 	// Announced is the lease's VtepMAC.
 	Announced evidence.MAC
 	// Collected says that the bundle has a folder for the node, and Wanted that it is about it.
@@ -34,8 +35,8 @@ type VTEP struct {
 	Flags []string
 	// OtherHost counts the frames that the link dropped because they were for another address.
 	OtherHost uint64
-	// IPv6 says that the node has a link of flannel's for IPv6, too, which is another VTEP.
-	IPv6 bool
+	// LinkIPv6 says that the node has a link of flannel's for IPv6, too, which is another VTEP.
+	LinkIPv6 bool
 	// LinkErr is why the link could not be read.
 	LinkErr error
 	linkPos evidence.Pos
@@ -68,19 +69,31 @@ func (v *VTEP) Unseen() bool { return !v.Wanted && !v.Collected }
 // ErrNoVXLAN says that no lease is of flannel's VXLAN backend.
 var ErrNoVXLAN = errors.New("no lease is of flannel's vxlan backend")
 
+// IPv6 reports whether it is the VTEP of IPv6, flannel-v6.<VNI>.
+func (v *VTEP) IPv6() bool { return v.Addr.Is6() }
+
 // VTEPs returns the VTEP of each lease of flannel's VXLAN backend, sorted by node; all of their leases have a VNI. It returns
 // ErrNoVXLAN if no lease is of that backend, and a *LeftOverError if flannel is not what carries the pods' packets.
 func (c *Cluster) VTEPs() ([]VTEP, error) {
+	r := c.vteps()
+	return r.ipv4, r.err
+}
+
+// VTEPsIPv6 returns those of flannel-v6.<VNI>, of the leases of a dual stack; none where VTEPs returns an error. Where no node that was
+// collected has such a link, the leases say of IPv6 what flannel noted before it was switched off, and there are none.
+func (c *Cluster) VTEPsIPv6() []VTEP { return c.vteps().ipv6 }
+
+type bothVTEPs struct {
+	ipv4, ipv6 []VTEP
+	err        error
+}
+
+func (c *Cluster) vteps() bothVTEPs {
 	type key struct{}
-	type read struct {
-		vteps []VTEP
-		err   error
-	}
-	r := evidence.Shared(c.b, key{}, func() read {
-		vteps, err := c.readVTEPs()
-		return read{vteps, err}
+	return evidence.Shared(c.b, key{}, func() (r bothVTEPs) {
+		r.ipv4, r.ipv6, r.err = c.readVTEPs()
+		return r
 	})
-	return r.vteps, r.err
 }
 
 // Comparable returns the VTEPs for a detector that compares what nodes have of each other, and adds to why all that cannot be
@@ -107,55 +120,66 @@ func (c *Cluster) Comparable(why *detectors.Doubts) (vteps []VTEP, instead []det
 	return vteps, nil
 }
 
-func (c *Cluster) readVTEPs() ([]VTEP, error) {
+func (c *Cluster) readVTEPs() (vteps, ipv6 []VTEP, err error) {
 	if c.LeaseErr != nil {
-		return nil, c.LeaseErr
+		return nil, nil, c.LeaseErr
 	}
 	vxlan := func(l evidence.Lease) bool { return l.BackendType == "vxlan" }
 	if !slices.ContainsFunc(c.Leases, vxlan) {
-		return nil, ErrNoVXLAN
+		return nil, nil, ErrNoVXLAN
 	}
 	if c.NodesErr != nil {
-		return nil, c.NodesErr
+		return nil, nil, c.NodesErr
 	}
-	var vteps []VTEP
 	for _, l := range c.Leases {
 		if vxlan(l) {
 			vteps = append(vteps, c.newVTEP(l))
 		}
 	}
-	links := make([][]evidence.Link, len(vteps))
+	links, linksIPv6 := make([][]evidence.Link, len(vteps)), make([][]evidence.Link, len(vteps))
 	parallel.Do(len(vteps), func(_, i int) {
-		if vteps[i].Collected {
-			links[i], vteps[i].IPv6, vteps[i].LinkErr = c.links(vteps[i].Node())
+		if v := &vteps[i]; v.Collected {
+			links[i], linksIPv6[i], v.LinkErr = c.links(v.Node())
+			v.LinkIPv6 = len(linksIPv6[i]) > 0
 		}
 	})
 	vni := commonVNI(vteps, links)
+	usesIPv6 := slices.ContainsFunc(vteps, func(v VTEP) bool { return v.LinkIPv6 || v.LinkErr != nil })
 	for i := range vteps {
 		v := &vteps[i]
 		if v.Lease.VNI == 0 {
 			v.Lease.VNI = vni
 		}
-		v.Dev = fmt.Sprintf("flannel.%d", v.Lease.VNI)
+		v.Dev = fmt.Sprintf("%s%d", linkPrefix, v.Lease.VNI)
+		linkErr := v.LinkErr
 		if v.Collected && v.LinkErr == nil {
 			v.LinkErr = v.setLink(links[i])
 		}
+		lease, ok := v.Lease.OfIPv6()
+		if !ok || !usesIPv6 {
+			continue
+		}
+		v6 := c.newVTEP(lease)
+		v6.Lease.VNI = cmp.Or(v6.Lease.VNI, v.Lease.VNI)
+		v6.Dev = fmt.Sprintf("%s%d", linkPrefixIPv6, v6.Lease.VNI)
+		if v6.LinkErr = linkErr; v6.Collected && linkErr == nil {
+			v6.LinkErr = v6.setLink(linksIPv6[i])
+		}
+		ipv6 = append(ipv6, v6)
 	}
 	if way, ok := c.leftOver(vteps, links); ok {
-		return nil, &LeftOverError{way}
+		return nil, nil, &LeftOverError{way}
 	}
-	return vteps, nil
+	return vteps, ipv6, nil
 }
 
 // newVTEP takes over what l says, which evidence.Leases has checked.
 func (c *Cluster) newVTEP(l evidence.Lease) VTEP {
-	addr, _ := evidence.ParseIPv4(netip.MustParsePrefix(l.PodCIDR).Addr().String())
-	public, _ := evidence.ParseIPv4(l.PublicIP)
 	announced, _ := evidence.ParseMAC(l.VtepMAC)
 	return VTEP{
 		Lease:     l,
-		Addr:      addr,
-		PublicIP:  public,
+		Addr:      netip.MustParsePrefix(l.PodCIDR).Addr(),
+		PublicIP:  netip.MustParseAddr(l.PublicIP),
 		Announced: announced,
 		Collected: c.Collected(l.Node),
 		Wanted:    c.Wanted(l.Node),
@@ -187,19 +211,21 @@ func commonVNI(vteps []VTEP, links [][]evidence.Link) int {
 	return best
 }
 
-// links returns a node's links that have the name of flannel's, and are of the kind vxlan where that is told; ipv6 says that there
-// is one for IPv6 as well.
-func (c *Cluster) links(node string) (found []evidence.Link, ipv6 bool, err error) {
+// links returns a node's links that have the name of flannel's, and are of the kind vxlan where that is told, apart those of IPv6.
+func (c *Cluster) links(node string) (ipv4, ipv6 []evidence.Link, err error) {
 	for link, err := range c.b.Links(node, evidence.LinkFile) {
 		if err != nil {
-			return nil, false, err
+			return nil, nil, err
 		}
-		ipv6 = ipv6 || strings.HasPrefix(link.Name, linkPrefixIPv6)
-		if IsLink(link.Name) && (link.Info == nil || link.Info.Kind == "vxlan") {
-			found = append(found, link)
+		switch {
+		case link.Info != nil && link.Info.Kind != "vxlan":
+		case IsLink(link.Name):
+			ipv4 = append(ipv4, link)
+		case linkNameIPv6.MatchString(link.Name):
+			ipv6 = append(ipv6, link)
 		}
 	}
-	return found, ipv6, nil
+	return ipv4, ipv6, nil
 }
 
 // setLink sets what the node's links, all read, say of the VTEP's, and leaves it unread if it returns an error.
@@ -265,11 +291,22 @@ const linkPrefix = "flannel."
 // linkPrefixIPv6 stands before it in that of IPv6's.
 const linkPrefixIPv6 = "flannel-v6."
 
-// linkName matches the name of flannel's IPv4 VXLAN link.
-var linkName = regexp.MustCompile(`^flannel\.[0-9]+$`)
+// linkName and linkNameIPv6 match the names of flannel's VXLAN links.
+var (
+	linkName     = regexp.MustCompile(`^flannel\.[0-9]+$`)
+	linkNameIPv6 = regexp.MustCompile(`^flannel-v6\.[0-9]+$`)
+)
 
 // IsLink reports whether an interface has the name of flannel's IPv4 VXLAN link.
 func IsLink(name string) bool { return linkName.MatchString(name) }
+
+// IsLikeDev reports whether an interface has the name of a VXLAN link of flannel's, of v's family.
+func (v *VTEP) IsLikeDev(name string) bool {
+	if v.IPv6() {
+		return linkNameIPv6.MatchString(name)
+	}
+	return linkName.MatchString(name)
+}
 
 // LinkLine quotes v's link.
 func (v *VTEP) LinkLine() detectors.Line {
