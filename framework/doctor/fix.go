@@ -161,7 +161,7 @@ func buildTools(ctx context.Context, board *progress.Board, checks []Check, inst
 					return ctx.Err()
 				}
 			}
-			built[i], err = c.Tool.Build(ctx, board, source)
+			built[i], err = c.Tool.BuildBeside(ctx, board, source)
 			return err
 		})
 	}

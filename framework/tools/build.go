@@ -40,9 +40,17 @@ type Took struct {
 	Packages int
 }
 
-// Build builds the tool into the cache from the modules under source, and tells on the board how far it is. It returns nil if
-// that was done from the same sources before.
-func (t Tool) Build(ctx context.Context, board *progress.Board, source string) (*Took, error) {
+// Build builds the tool into the cache from the modules under source, unless that was done from the same sources before, and
+// tells on log how far it is.
+func (t Tool) Build(ctx context.Context, log io.Writer, source string) error {
+	board, stop := progress.Start(log)
+	defer stop()
+	_, err := t.BuildBeside(ctx, board, source)
+	return err
+}
+
+// BuildBeside is Build where other work is on the board, too. It returns nil if nothing was to be done.
+func (t Tool) BuildBeside(ctx context.Context, board *progress.Board, source string) (*Took, error) {
 	cache, err := OwnCache()
 	if err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ esac`)
 	var log bytes.Buffer
 	board, stop := progress.Start(&log)
 	defer stop()
-	took, err := Etcd().Build(t.Context(), board, dir)
+	took, err := Etcd().BuildBeside(t.Context(), board, dir)
 	if err != nil || took == nil || took.Packages != 2 || took.Wall <= 0 || took.Name != "etcd "+Etcd().Version {
 		t.Fatalf("%+v, %v; want two packages, and the program", took, err)
 	}
@@ -56,14 +56,14 @@ esac`)
 	} else if content, err := os.ReadFile(path); err != nil || string(content) != "built\n" {
 		t.Errorf("%q, %v", content, err)
 	}
-	if took, err = Etcd().Build(t.Context(), board, dir); err != nil || took != nil || !strings.Contains(log.String(), "built before") {
+	if took, err = Etcd().BuildBeside(t.Context(), board, dir); err != nil || took != nil || !strings.Contains(log.String(), "built before") {
 		t.Errorf("%+v, %v, %q: built twice from the same source", took, err, log.String())
 	}
 	// A program of the project's own, such as CoreDNS's main, is a source as well.
 	if err := os.WriteFile(filepath.Join(dir, Etcd().module, "tools.go"), []byte("package y\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if took, err = Etcd().Build(t.Context(), board, dir); err != nil || took == nil {
+	if took, err = Etcd().BuildBeside(t.Context(), board, dir); err != nil || took == nil {
 		t.Errorf("%+v, %v: not built from a changed source", took, err)
 	}
 }
@@ -74,9 +74,7 @@ case $command in
 list) echo example.com/a ;;
 build) printf 'example.com/a\n# example.com/a\na.go:1:1: wrong\n' >&2; exit 1 ;;
 esac`)
-	board, stop := progress.Start(&bytes.Buffer{})
-	defer stop()
-	_, err := Etcd().Build(t.Context(), board, dir)
+	err := Etcd().Build(t.Context(), &bytes.Buffer{}, dir)
 	if err == nil || !strings.Contains(err.Error(), "a.go:1:1: wrong") || !strings.Contains(err.Error(), "etcd") {
 		t.Errorf("%v; want which tool, and what the go command says", err)
 	}
@@ -102,9 +100,7 @@ esac`)
 			t.Error(err)
 		}
 	}()
-	board, stop := progress.Start(&bytes.Buffer{})
-	defer stop()
-	if _, err := Etcd().Build(ctx, board, dir); err == nil {
+	if err := Etcd().Build(ctx, &bytes.Buffer{}, dir); err == nil {
 		t.Error("an interrupted build is none")
 	}
 	if _, err := Etcd().Find(); !errors.Is(err, fs.ErrNotExist) {

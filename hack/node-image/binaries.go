@@ -14,7 +14,6 @@ import (
 	"golang.org/x/mod/semver"
 
 	"github.com/netfault/netfault/framework/lab/kind/nodeimage"
-	"github.com/netfault/netfault/framework/progress"
 	"github.com/netfault/netfault/framework/tools"
 )
 
@@ -90,10 +89,7 @@ func (b builder) buildBinaries(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	board, stop := progress.Start(os.Stderr)
-	_, err = flanneld.Build(ctx, board, filepath.Join("hack", "tools"))
-	stop()
-	if err != nil {
+	if err := flanneld.Build(ctx, os.Stderr, filepath.Join("hack", "tools")); err != nil {
 		return err
 	}
 	installConf := "github.com/flannel-io/flannel/cmd/install_conf"
