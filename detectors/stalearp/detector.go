@@ -44,7 +44,6 @@ var Detector = detectors.Detector{
 		{File: detectors.NodeFiles + evidence.LinkLaterFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.RouteFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.NeighFile},
-		{File: detectors.NodeFiles + evidence.SubnetFile, Optional: true},
 	},
 	Writeup: detectors.Writeup{English: english, Chinese: chinese},
 	Detect:  detect,
