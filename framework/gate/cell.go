@@ -26,6 +26,9 @@ const (
 	Error Outcome = "error"
 )
 
+// Outcomes are all of them, in the order of reports.
+var Outcomes = []Outcome{Hit, Silence, Miss, FalseAlarm, Abstained, Error}
+
 // Cell is what one detector said of one bundle, beside what it should have said.
 type Cell struct {
 	Bundle   Source  `json:"bundle"`

@@ -60,7 +60,7 @@ func nodesOf(bundle fs.FS) []string {
 // neutral is a bundle.json that says alike of all bundles what they are and who made them. A damaged one stays damaged.
 func neutral(info []byte) []byte {
 	var members map[string]json.RawMessage
-	if json.Unmarshal(info, &members) != nil {
+	if json.Unmarshal(info, &members) != nil || members == nil {
 		return info
 	}
 	members["cluster"], members["tool"] = json.RawMessage(`"cluster"`), json.RawMessage(`"collector"`)

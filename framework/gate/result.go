@@ -46,6 +46,8 @@ func (t *Tally) add(right bool) {
 	}
 }
 
+func (t *Tally) sum(o Tally) { t.Right, t.Of = t.Right+o.Right, t.Of+o.Of }
+
 // Scores are how many cells are as they should be, apart for those that must speak, must be silent, and must say that they cannot tell.
 type Scores struct {
 	Speak   Tally `json:"speak"`
@@ -77,6 +79,16 @@ type Score struct {
 	HowMuch int   `json:"howMuch"`
 }
 
+// Add adds another detector's.
+func (s *Score) Add(o Score) {
+	s.Scores.Speak.sum(o.Scores.Speak)
+	s.Scores.Silent.sum(o.Scores.Silent)
+	s.Scores.Abstain.sum(o.Scores.Abstain)
+	s.What.sum(o.What)
+	s.Where.sum(o.Where)
+	s.HowMuch += o.HowMuch
+}
+
 // Right reports whether every cell is as it should be, in every round.
 func (r Result) Right() bool {
 	return len(r.Differing) == 0 && !slices.ContainsFunc(r.Cells, func(c Cell) bool { return !c.Right })
@@ -93,8 +105,8 @@ func score(detectors []string, cells []Cell) []Score {
 			}
 			s.Scores.add(c)
 			s.Outcomes[c.Was]++
-			s.What.Right, s.What.Of = s.What.Right+c.What, s.What.Of+c.Wanted
-			s.Where.Right, s.Where.Of = s.Where.Right+c.Where, s.Where.Of+c.Wanted
+			s.What.sum(Tally{c.What, c.Wanted})
+			s.Where.sum(Tally{c.Where, c.Wanted})
 			s.HowMuch += len(c.Extra)
 		}
 		all[i] = s
