@@ -108,7 +108,7 @@ func (c Command) read(stdout *capped, code int, err error) (Answers, error) {
 	case code < 0 || code > detectors.ExitUnknown:
 		return nil, fmt.Errorf("it ended with %w", cmp.Or(err, errors.New("no exit code")))
 	}
-	in := json.NewDecoder(&stdout.Buffer)
+	in := json.NewDecoder(&stdout.kept)
 	if err := in.Decode(&report); err != nil {
 		return nil, fmt.Errorf("it printed no report: %w", err)
 	}
@@ -149,7 +149,7 @@ func complete(f detectors.Finding) error {
 
 // said is the last line of what a program printed on standard error, for a message.
 func said(stderr *capped) string {
-	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+	lines := strings.Split(strings.TrimSpace(stderr.kept.String()), "\n")
 	if last := lines[len(lines)-1]; last != "" {
 		return ": " + last
 	}
@@ -158,21 +158,18 @@ func said(stderr *capped) string {
 
 // capped keeps what is written, up to so many bytes. More is an error, or, where it says rest, pushes out what came first.
 type capped struct {
-	bytes.Buffer
+	kept bytes.Buffer
 	most int
 	rest bool
 	over bool
 }
 
 func (c *capped) Write(p []byte) (int, error) {
-	if c.rest {
-		c.Buffer.Write(p)
-		c.Next(max(c.Len()-c.most, 0))
-		return len(p), nil
-	}
-	if c.Len()+len(p) > c.most {
+	if !c.rest && c.kept.Len()+len(p) > c.most {
 		c.over = true
 		return 0, io.ErrShortWrite
 	}
-	return c.Buffer.Write(p)
+	n, err := c.kept.Write(p)
+	c.kept.Next(max(c.kept.Len()-c.most, 0))
+	return n, err
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,6 +44,9 @@ func Ours(dets []detectors.Detector) Judge {
 	}
 }
 
+// patience is how many bundles a detector may leave without an answer before it has given any.
+const patience = 10
+
 // wrong are answers of nobody: why there are none.
 const wrong = ""
 
@@ -75,6 +79,7 @@ func (g Gate) Run(ctx context.Context) (Result, error) {
 func (g Gate) round(ctx context.Context, round int) ([]Answers, error) {
 	random := rand.New(rand.NewPCG(g.Seed, uint64(round)))
 	answers := make([]Answers, len(g.Sources))
+	var answered, unanswered atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, i := range random.Perm(len(g.Sources)) {
@@ -93,6 +98,12 @@ func (g Gate) round(ctx context.Context, round int) ([]Answers, error) {
 				return err
 			}
 			given.original(answers[i])
+			why := answers[i][wrong].Err
+			if why == "" {
+				answered.Add(1)
+			} else if unanswered.Add(1) >= patience && answered.Load() == 0 {
+				return fmt.Errorf("no answer to any of the first %d bundles: %s", patience, why)
+			}
 			return nil
 		})
 	}
