@@ -79,7 +79,7 @@ func confusions(cells []Cell) []Confusion {
 			count[Confusion{Took: Nothing, Reported: f.String()}]++
 		}
 	}
-	var all []Confusion
+	all := []Confusion{}
 	for c, n := range count {
 		c.Count = n
 		all = append(all, c)
