@@ -75,31 +75,47 @@ func (g Gate) Run(ctx context.Context) (Result, error) {
 	return r, err
 }
 
-// round judges every bundle once, in an order of its own, and returns the answers in the order of the sources.
-func (g Gate) round(ctx context.Context, round int) ([]Answers, error) {
+// turn is one bundle in one round, and under what names it is given.
+type turn struct {
+	source int
+	key    rekey.Key
+	by     time.Duration
+}
+
+// plan is the order of a round.
+func (g Gate) plan(round int) []turn {
 	random := rand.New(rand.NewPCG(g.Seed, uint64(round)))
+	var turns []turn
+	for _, i := range random.Perm(len(g.Sources)) {
+		const most = 300 * 24 * time.Hour
+		t := turn{source: i, by: time.Duration(random.Int64N(int64(most)))}
+		for at := 0; at < len(t.key); at += 8 {
+			binary.LittleEndian.PutUint64(t.key[at:], random.Uint64())
+		}
+		turns = append(turns, t)
+	}
+	return turns
+}
+
+// round judges every bundle once and returns the answers in the order of the sources.
+func (g Gate) round(ctx context.Context, round int) ([]Answers, error) {
 	answers := make([]Answers, len(g.Sources))
 	var answered, unanswered atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, i := range random.Perm(len(g.Sources)) {
-		var key rekey.Key
-		for at := 0; at < len(key); at += 8 {
-			binary.LittleEndian.PutUint64(key[at:], random.Uint64())
-		}
-		const most = 300 * 24 * time.Hour
-		by := time.Duration(random.Int64N(int64(most)))
+	for _, t := range g.plan(round) {
 		group.Go(func() error {
-			given, err := give(ctx, g.Sources[i], key, by)
+			given, err := give(ctx, g.Sources[t.source], t.key, t.by)
 			if err != nil {
 				return err
 			}
-			if answers[i], err = g.Judge(ctx, given); err != nil {
+			got, err := g.Judge(ctx, given)
+			if err != nil {
 				return err
 			}
-			given.original(answers[i])
-			why := answers[i][wrong].Err
-			if why == "" {
+			given.original(got)
+			answers[t.source] = got
+			if why := got[wrong].Err; why == "" {
 				answered.Add(1)
 			} else if unanswered.Add(1) >= patience && answered.Load() == 0 {
 				return fmt.Errorf("no answer to any of the first %d bundles: %s", patience, why)
