@@ -49,7 +49,11 @@ type Cell struct {
 	Why string `json:"why,omitempty"`
 }
 
-// cell compares what a detector said with what it should.
+// Compare holds what a detector said of a bundle against what it should say.
+func Compare(s Source, detector string, got Answer) Cell {
+	return cell(s, detector, s.Want[detector], got)
+}
+
 func cell(s Source, detector string, want, got Answer) Cell {
 	c := Cell{
 		Bundle: s, Detector: detector, Should: Silence, Wanted: len(want.Problems),

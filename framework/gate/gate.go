@@ -158,7 +158,7 @@ func (g Gate) cells(judged []string, all []Answers) []Cell {
 			default:
 				got.Err = "the report says nothing of " + d + ", and those of other bundles do"
 			}
-			cells = append(cells, cell(s, d, s.Want[d], got))
+			cells = append(cells, Compare(s, d, got))
 		}
 	}
 	return cells
@@ -200,7 +200,7 @@ func (g Gate) baselines(judged []string) ([]Baseline, error) {
 				continue
 			}
 			for i := range all {
-				all[i].Scores.add(cell(s, d.Name, s.Want[d.Name], all[i].says(d, nodes, random)))
+				all[i].Scores.add(Compare(s, d.Name, all[i].says(d, nodes, random)))
 			}
 		}
 	}
