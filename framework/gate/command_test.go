@@ -7,12 +7,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/netfault/netfault/detectors/all"
+	"github.com/netfault/netfault/framework/procstat"
+	"github.com/netfault/netfault/framework/wait"
 )
 
 // program writes a shell script, and returns the command that runs it.
@@ -64,12 +67,14 @@ func TestCommandsAnswer(t *testing.T) {
 
 // What takes too long is ended with all that it started.
 func TestCommandsEnd(t *testing.T) {
-	c := program(t, "sleep 1000 & echo $! >pid; mv pid "+t.TempDir()+"/; wait")
-	c.Timeout = 200 * time.Millisecond
+	started := filepath.Join(t.TempDir(), "pid")
+	c := program(t, "sleep 1000 & echo $! >"+started+"; wait")
+	c.Timeout = 2 * time.Second
 	answers, err := c.Judge(t.Context(), someBundle)
-	if err != nil || !strings.Contains(answers[wrong].Err, "no answer within 200ms") {
+	if err != nil || !strings.Contains(answers[wrong].Err, "no answer within 2s") {
 		t.Errorf("%+v, %v", answers, err)
 	}
+	ended(t, started)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := c.Judge(ctx, someBundle); !errors.Is(err, context.Canceled) {
@@ -81,6 +86,28 @@ func TestCommandsEnd(t *testing.T) {
 	}
 	if left, err := os.ReadDir(c.Dir); err != nil || len(left) > 0 {
 		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// ended waits until the process whose ID stands in a file is no more; a zombie is none.
+func ended(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = wait.Until(t.Context(), 30*time.Second, "the end of what the detector has started", func(context.Context) error {
+		if stat, err := procstat.Read(pid); err == nil && !stat.Zombie {
+			return errors.New("it runs")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

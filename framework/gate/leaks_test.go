@@ -103,6 +103,9 @@ func TestNothingGivenTellsWhatItIs(t *testing.T) {
 				}
 			}
 		}
+		if info, err := evidence.New(g.Files).Info(); err == nil && (info.Cluster != "cluster" || info.Tool != "collector") {
+			t.Errorf("%s: bundle.json says %+v", s, info)
+		}
 		sameDays(t, s, g)
 	}
 }
