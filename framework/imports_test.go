@@ -29,7 +29,7 @@ func TestImportsRunOneWay(t *testing.T) {
 var folders = []string{
 	"machine", "wait", "procstat", "progress", "guard", "internal", "kubeproxy", "dockerd", "flanneld", "tools", "engine",
 	"capture", "collect", "kstate", "tcpskew", "twrecycle", "agent",
-	"lab", "lock", "probe", "labs", "doctor", "snapshot", "undo", "fault", "report",
+	"lab", "lock", "probe", "labs", "doctor", "snapshot", "undo", "fault", "gate", "report",
 }
 
 // Within framework, a package imports its own folder and those before it.

@@ -13,6 +13,7 @@ import (
 	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/stalevtep"
+	"github.com/netfault/netfault/framework/gate"
 	"github.com/netfault/netfault/scenarios"
 )
 
@@ -20,14 +21,14 @@ import (
 var fixtures = filepath.Join("..", "fixtures", "bundles")
 
 // forEachFixture calls test for each bundle of each fixture, with the problems that must be reported on it.
-func forEachFixture(t *testing.T, test func(t *testing.T, bundle string, want []problem)) {
+func forEachFixture(t *testing.T, test func(t *testing.T, bundle string, want []gate.Said)) {
 	folders, err := os.ReadDir(fixtures)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, folder := range folders {
 		dir := filepath.Join(fixtures, folder.Name())
-		w, err := readWant(dir)
+		w, err := gate.ReadWant(dir)
 		if err != nil {
 			t.Errorf("%v: `make fixtures FOCUS=%s` records it anew", err, folder.Name())
 		}
@@ -42,13 +43,13 @@ func TestEveryScenarioHasItsFixture(t *testing.T) {
 	var names []string
 	for _, s := range scenarios.All() {
 		names = append(names, s.Name)
-		w, err := readWant(filepath.Join(fixtures, s.Name))
+		w, err := gate.ReadWant(filepath.Join(fixtures, s.Name))
 		if err != nil {
 			t.Errorf("scenario %s has no recorded bundles (%v): run `make fixtures FOCUS=%s`", s.Name, err, s.Name)
 			continue
 		}
-		if !slices.ContainsFunc(slices.Collect(maps.Values(w)), func(want []problem) bool {
-			return slices.ContainsFunc(want, func(p problem) bool { return p.Detector == s.Detector.Name })
+		if !slices.ContainsFunc(slices.Collect(maps.Values(w)), func(want []gate.Said) bool {
+			return slices.ContainsFunc(want, func(p gate.Said) bool { return p.Detector == s.Detector.Name })
 		}) {
 			t.Errorf("no bundle of scenario %s shows its fault: run `make fixtures FOCUS=%s`", s.Name, s.Name)
 		}
@@ -63,34 +64,16 @@ func TestEveryScenarioHasItsFixture(t *testing.T) {
 			t.Errorf("%s: there is no scenario %s", path, name)
 			continue
 		}
-		w, _ := readWant(filepath.Dir(path)) // the error was told above
-		if _, ok := w[bundle]; !ok && bundle != wantFile {
-			t.Errorf("%s: %s says nothing of it: run `make fixtures FOCUS=%s`", path, wantFile, name)
+		w, _ := gate.ReadWant(filepath.Dir(path)) // the error was told above
+		if _, ok := w[bundle]; !ok && bundle != gate.WantFile {
+			t.Errorf("%s: %s says nothing of it: run `make fixtures FOCUS=%s`", path, gate.WantFile, name)
 		}
 	}
 }
 
-func TestRecordedBundles(t *testing.T) {
-	forEachFixture(t, func(t *testing.T, bundle string, want []problem) {
-		found := []problem{}
-		for _, f := range judge(t, bundle).Findings {
-			switch {
-			case f.Verdict == detectors.Clean || f.Verdict == detectors.NotApplicable:
-			case isCause(f.Detector) && f.Verdict == detectors.Problem:
-				found = append(found, problem{f.Detector, f.Case, f.Node, f.Peer})
-			case isCause(f.Detector) || len(want) == 0:
-				t.Errorf("%s: %s: %s", f.Detector, f.Verdict, f.Summary)
-			}
-		}
-		if !slices.Equal(found, want) {
-			t.Errorf("the detectors report %+v, want %+v", found, want)
-		}
-	})
-}
-
 // A bundle collected by hand has no probes and no lab: the verdict on the cause must be the same.
 func TestRecordedBundlesWithoutProbes(t *testing.T) {
-	forEachFixture(t, func(t *testing.T, bundle string, want []problem) {
+	forEachFixture(t, func(t *testing.T, bundle string, want []gate.Said) {
 		dir := t.TempDir()
 		if err := os.CopyFS(dir, os.DirFS(bundle)); err != nil {
 			t.Fatal(err)
@@ -155,8 +138,4 @@ func judge(t *testing.T, dir string) detectors.Report {
 		}
 	})
 	return detectors.Run(t.Context(), b, all.Detectors())
-}
-
-func isCause(name string) bool {
-	return slices.ContainsFunc(all.Detectors(), func(d detectors.Detector) bool { return d.Name == name && d.Kind == detectors.Cause })
 }

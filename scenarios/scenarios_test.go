@@ -66,7 +66,9 @@ func lifeOf(s fault.Scenario, remedy string) {
 			switch {
 			case !entry.OK:
 			case *record && remedy == "":
-				Expect(makeFixture(bundles, wantOf(s, life.Lab))).To(Succeed())
+				want, err := wantOf(s, life.Lab, bundles)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(makeFixture(bundles, want)).To(Succeed())
 			default:
 				Expect(os.RemoveAll(bundles)).To(Succeed())
 			}

@@ -1,8 +1,6 @@
 package scenarios_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"io/fs"
 	"os"
 	"path"
@@ -11,36 +9,47 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/all"
+	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/sourceaddress"
 	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/gate"
 	"github.com/netfault/netfault/framework/lab"
 )
 
-// wantFile lies beside the bundles of a fixture and says what must be reported on each.
-const wantFile = "want.json"
-
-// wanted is what must be reported on each bundle of a fixture, by the bundle's name: all problems of causes, in the report's
-// order, or nothing at all.
-type wanted map[string][]problem
-
-// problem is what a finding of a cause names.
-type problem struct {
-	Detector string `json:"detector"`
-	Case     string `json:"case"`
-	Node     string `json:"node,omitempty"`
-	Peer     string `json:"peer,omitempty"`
+// wantOf is what must be said of the bundles that a life of the scenario on this lab has taken into a folder: the scenario says it of
+// its cause, and which of the probes in the faulty bundle show the symptom.
+func wantOf(s fault.Scenario, l lab.Lab, dir string) (gate.Wanted, error) {
+	w := gate.Wanted{"healthy": {}, "faulty": {}, "healed": {}}
+	for _, subject := range s.Want(l) {
+		w["faulty"] = append(w["faulty"], gate.Said{Detector: s.Detector.Name, Case: subject.Case, Node: subject.Node, Peer: subject.Peer})
+	}
+	if s.MustFail == nil {
+		return w, nil
+	}
+	b, err := evidence.Open(filepath.Join(dir, "faulty"))
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	probes, err := b.Probes()
+	for _, p := range probes {
+		if said := symptomOf(p); s.MustFail(l, p) && !slices.Contains(w["faulty"], said) {
+			w["faulty"] = append(w["faulty"], said)
+		}
+	}
+	return w, err
 }
 
-// wantOf is what must be reported on the bundles that a life of the scenario on this lab has taken.
-func wantOf(s fault.Scenario, l lab.Lab) wanted {
-	w := wanted{"healthy": {}, "faulty": {}, "healed": {}}
-	for _, subject := range s.Want(l) {
-		w["faulty"] = append(w["faulty"], problem{s.Detector.Name, subject.Case, subject.Node, subject.Peer})
+// symptomOf is what must be said of a probe that a fault breaks.
+func symptomOf(p evidence.Probe) gate.Said {
+	if p.OK {
+		return gate.Said{Detector: sourceaddress.Detector.Name, Case: "changed", Node: p.From, Peer: p.To}
 	}
-	return w
+	return gate.Said{Detector: p.Kind + "-reachability", Case: "no-answer", Node: p.From, Peer: p.To}
 }
 
 // makeFixture makes a fixture of the folder with a life's bundles: what nothing is said of goes, and what no detector reads.
-func makeFixture(dir string, w wanted) error {
+func makeFixture(dir string, w gate.Wanted) error {
 	bundles, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -55,11 +64,7 @@ func makeFixture(dir string, w wanted) error {
 			return err
 		}
 	}
-	data, err := json.MarshalIndent(w, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, wantFile), append(data, '\n'), 0o644)
+	return w.Write(dir)
 }
 
 // dropUnread removes the files of a bundle that no detector reads.
@@ -84,17 +89,4 @@ func isRead(file string) bool {
 			return err == nil && matched
 		})
 	})
-}
-
-// readWant reads what a fixture must say.
-func readWant(dir string) (wanted, error) {
-	data, err := os.ReadFile(filepath.Join(dir, wantFile))
-	if err != nil {
-		return nil, err
-	}
-	var w wanted
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	err = d.Decode(&w)
-	return w, err
 }

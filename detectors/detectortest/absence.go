@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/cases"
 	"github.com/netfault/netfault/detectors/evidence"
 )
 
@@ -44,22 +45,22 @@ func matches(n detectors.Need, file string) bool {
 // absence spoils each file that the detector needs, one at a time: it must never be clean then, and every problem must stay or
 // leave something unknown. A file that is exchanged with another node's may be as healthy as that one, so that a bundle which
 // was clean may be so again; one in which a fault shows must not make it clean, unless nothing in it tells whose it is.
-func absence(t *testing.T, d detectors.Detector, c testCase) {
-	before := judge(t.Context(), d, c.files)
+func absence(t *testing.T, d detectors.Detector, c cases.Case) {
+	before := judge(t.Context(), d, c.Files)
 	if len(before) == 0 || before[0].Verdict != detectors.Problem && before[0].Verdict != detectors.Clean {
 		return
 	}
-	for _, file := range needed(t, d, c.files) {
-		data := c.files[file].Data
+	for _, file := range needed(t, d, c.Files) {
+		data := c.Files[file].Data
 		spoilt := map[string]fstest.MapFS{
-			"dropped": with(c.files, file, nil),
-			"emptied": with(c.files, file, []byte{}),
+			"dropped": with(c.Files, file, nil),
+			"emptied": with(c.Files, file, []byte{}),
 		}
-		if cut := half(data); len(cut) > 0 && len(cut) < len(data) {
-			spoilt["cut off"] = with(c.files, file, cut)
+		if cut := cases.Half(data); len(cut) > 0 && len(cut) < len(data) {
+			spoilt["cut off"] = with(c.Files, file, cut)
 		}
-		if other := twin(c.files, file); other != "" && before[0].Verdict == detectors.Problem && !nameless(d, file) {
-			spoilt["exchanged"] = with(with(c.files, file, c.files[other].Data), other, data)
+		if other := twin(c.Files, file); other != "" && before[0].Verdict == detectors.Problem && !nameless(d, file) {
+			spoilt["exchanged"] = with(with(c.Files, file, c.Files[other].Data), other, data)
 		}
 		for how, files := range spoilt {
 			after := judge(t.Context(), d, files)
@@ -130,13 +131,13 @@ func stays(f detectors.Finding, after []detectors.Finding) bool {
 }
 
 // needs holds that the detector reads the files that it declares, over all cases, and no others.
-func needs(t *testing.T, d detectors.Detector, all []testCase) {
+func needs(t *testing.T, d detectors.Detector, all []cases.Case) {
 	read := map[string]bool{}
-	for _, c := range append(all, testCase{name: "healthy", files: Healthy()}) {
-		for file := range reads(t, d, c.files) {
+	for _, c := range append(all, cases.Case{Name: "healthy", Files: cases.Healthy()}) {
+		for file := range reads(t, d, c.Files) {
 			read[file] = true
 			if !slices.ContainsFunc(d.Needs, func(n detectors.Need) bool { return matches(n, file) }) {
-				t.Errorf("%s: reads %s, which it does not declare to need", c.name, file)
+				t.Errorf("%s: reads %s, which it does not declare to need", c.Name, file)
 			}
 		}
 	}

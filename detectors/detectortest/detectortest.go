@@ -3,7 +3,7 @@
 //	func TestDetector(t *testing.T) { detectortest.Run(t, Detector) }
 //
 // and its cases are files in testdata, of which each is a bundle and what must be said of it; `go test -update` writes the
-// latter anew. For the form of a case see testCase; for each of the detector's cases, NAME.txtar is a bundle that emits it, and
+// latter anew. For the form of a case see cases.Case; for each of the detector's cases, NAME.txtar is a bundle that emits it, and
 // NAME-near.txtar one that nearly does.
 package detectortest
 
@@ -15,47 +15,48 @@ import (
 	"testing/fstest"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/cases"
 )
 
 var update = flag.Bool("update", false, "write into each case what the detector says of it")
 
 // Run tests a detector with the cases in testdata.
 func Run(t *testing.T, d detectors.Detector) {
-	all := cases(t)
+	all := read(t)
 	if len(all) == 0 {
 		t.Fatal("no cases: testdata has no .txtar")
 	}
 	t.Run("says what it must", func(t *testing.T) {
 		for _, c := range all {
-			t.Run(c.name, func(t *testing.T) { verdict(t, d, c) })
+			t.Run(c.Name, func(t *testing.T) { verdict(t, d, c) })
 		}
 	})
 	t.Run("healthy is clean", func(t *testing.T) { healthyIsClean(t, d) })
 	t.Run("quotes what is there", func(t *testing.T) {
-		each(t, all, func(t *testing.T, c testCase) { quotations(t, d, c) })
+		each(t, all, func(t *testing.T, c cases.Case) { quotations(t, d, c) })
 	})
 	t.Run("reads what it needs", func(t *testing.T) { needs(t, d, all) })
 	t.Run("takes nothing missing for fine", func(t *testing.T) {
-		each(t, all, func(t *testing.T, c testCase) { absence(t, d, c) })
+		each(t, all, func(t *testing.T, c cases.Case) { absence(t, d, c) })
 	})
 	t.Run("leaves others' files alone", func(t *testing.T) {
 		each(t, append(all, testCase{name: "healthy", files: Healthy()}), func(t *testing.T, c testCase) { undeclared(t, d, c) })
 	})
 	t.Run("goes by structure, not by names", func(t *testing.T) {
-		each(t, all, func(t *testing.T, c testCase) { renaming(t, d, c) })
+		each(t, all, func(t *testing.T, c cases.Case) { renaming(t, d, c) })
 	})
 	t.Run("says the same twice", func(t *testing.T) {
-		each(t, all, func(t *testing.T, c testCase) { twice(t, d, c) })
+		each(t, all, func(t *testing.T, c cases.Case) { twice(t, d, c) })
 	})
 	t.Run("stops", func(t *testing.T) {
-		each(t, all, func(t *testing.T, c testCase) { stops(t, d, c) })
+		each(t, all, func(t *testing.T, c cases.Case) { stops(t, d, c) })
 	})
 	t.Run("has a whole folder", func(t *testing.T) { tidy(t, d, all) })
 }
 
-func each(t *testing.T, all []testCase, test func(*testing.T, testCase)) {
+func each(t *testing.T, all []cases.Case, test func(*testing.T, cases.Case)) {
 	for _, c := range all {
-		t.Run(c.name, func(t *testing.T) { test(t, c) })
+		t.Run(c.Name, func(t *testing.T) { test(t, c) })
 	}
 }
 
@@ -64,17 +65,17 @@ func judge(ctx context.Context, d detectors.Detector, files fstest.MapFS) []dete
 	return detectors.Run(ctx, open(files), []detectors.Detector{d}).Findings
 }
 
-func verdict(t *testing.T, d detectors.Detector, c testCase) {
-	found := judge(t.Context(), d, c.files)
+func verdict(t *testing.T, d detectors.Detector, c cases.Case) {
+	found := judge(t.Context(), d, c.Files)
 	got := Render(found)
 	if *update {
-		if err := c.setWant(got); err != nil {
+		if err := c.SetWant(got); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if got != c.want {
-		t.Errorf("%s: got\n%s\nwant\n%s", c.path, got, c.want)
+	if got != c.Want {
+		t.Errorf("%s: got\n%s\nwant\n%s", c.Path, got, c.Want)
 	}
 	seen := map[string]bool{}
 	for _, f := range found {
@@ -141,15 +142,15 @@ func wellComposed(t *testing.T, found []detectors.Finding) {
 
 // healthyIsClean holds for every detector, and that the healthy bundle gives it something to judge.
 func healthyIsClean(t *testing.T, d detectors.Detector) {
-	found := judge(t.Context(), d, Healthy())
+	found := judge(t.Context(), d, cases.Healthy())
 	if len(found) != 1 || found[0].Verdict != detectors.Clean {
 		t.Errorf("got\n%s", Render(found))
 	}
 }
 
-func twice(t *testing.T, d detectors.Detector, c testCase) {
+func twice(t *testing.T, d detectors.Detector, c cases.Case) {
 	report := func() string {
-		text, err := json.Marshal(detectors.Run(t.Context(), open(c.files), []detectors.Detector{d}))
+		text, err := json.Marshal(detectors.Run(t.Context(), open(c.Files), []detectors.Detector{d}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,15 +162,15 @@ func twice(t *testing.T, d detectors.Detector, c testCase) {
 }
 
 // stops holds that a detector whose time has run out knows nothing, also where Run has called it.
-func stops(t *testing.T, d detectors.Detector, c testCase) {
+func stops(t *testing.T, d detectors.Detector, c cases.Case) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, f := range judge(ctx, d, c.files) {
+	for _, f := range judge(ctx, d, c.Files) {
 		if f.Verdict != detectors.Unknown {
 			t.Errorf("Run: %s", f.ID)
 		}
 	}
-	for _, f := range d.Detect(ctx, open(c.files)) {
+	for _, f := range d.Detect(ctx, open(c.Files)) {
 		if f.Verdict == detectors.Clean && d.Kind == detectors.Cause {
 			t.Errorf("Detect: %s: %s", f.Verdict, f.Summary)
 		}

@@ -7,14 +7,15 @@ import (
 	"unicode"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/cases"
 )
 
 // quotations holds that every quotation that has a line stands in its file at that line: the addresses that its text begins with
 // are there. A text that is not JSON's is quoted by its words.
-func quotations(t *testing.T, d detectors.Detector, c testCase) {
-	for _, f := range judge(t.Context(), d, c.files) {
+func quotations(t *testing.T, d detectors.Detector, c cases.Case) {
+	for _, f := range judge(t.Context(), d, c.Files) {
 		for _, l := range f.Evidence {
-			file := c.files[l.File]
+			file := c.Files[l.File]
 			if l.Line == 0 {
 				continue
 			}

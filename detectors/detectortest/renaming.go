@@ -7,25 +7,26 @@ import (
 	"testing/fstest"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/cases"
 	"github.com/netfault/netfault/detectors/rekey"
 )
 
 // renaming holds that a detector goes by structure and not by names: what it says of a re-keyed bundle is what it says of the
 // original, re-keyed. Where a file could not be carried over since it is damaged, the findings must be the same, but for their
 // texts.
-func renaming(t *testing.T, d detectors.Detector, c testCase) {
-	if c.hostile {
+func renaming(t *testing.T, d detectors.Detector, c cases.Case) {
+	if c.Hostile {
 		return
 	}
 	renamed := fstest.MapFS{}
-	names, left, err := rekey.Bundle(t.Context(), c.files, rekey.Key{1, 7}, func(file string, data []byte) error {
+	names, left, err := rekey.Bundle(t.Context(), c.Files, rekey.Key{1, 7}, func(file string, data []byte) error {
 		renamed[file] = &fstest.MapFile{Data: data}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, after := judge(t.Context(), d, c.files), judge(t.Context(), d, renamed)
+	before, after := judge(t.Context(), d, c.Files), judge(t.Context(), d, renamed)
 	want := rekeyedFindings(t, before, names)
 	if len(left) > 0 {
 		if got, want := ids(after), ids(want); !slices.Equal(got, want) {

@@ -14,11 +14,12 @@ import (
 	"github.com/yuin/goldmark/text"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/cases"
 )
 
 // tidy holds that the folder has all that belongs to a detector: for each of its cases a bundle that emits it, a near miss that
 // does not, and a heading in both languages.
-func tidy(t *testing.T, d detectors.Detector, all []testCase) {
+func tidy(t *testing.T, d detectors.Detector, all []cases.Case) {
 	if d.About == "" || strings.ContainsRune(d.About, '\n') {
 		t.Error("About is to be one line")
 	}
@@ -83,14 +84,14 @@ func inFolder(t *testing.T, name string) bool {
 
 // emits reports whether the file of that name makes the detector report the case that it is named after; ok is false if there
 // is none.
-func emits(t *testing.T, d detectors.Detector, all []testCase, file string) (emitted, ok bool) {
+func emits(t *testing.T, d detectors.Detector, all []cases.Case, file string) (emitted, ok bool) {
 	t.Helper()
-	i := slices.IndexFunc(all, func(c testCase) bool { return c.name == file })
+	i := slices.IndexFunc(all, func(c cases.Case) bool { return c.Name == file })
 	if i < 0 {
 		return false, false
 	}
 	name := strings.TrimSuffix(file, "-near")
-	return slices.ContainsFunc(judge(t.Context(), d, all[i].files), func(f detectors.Finding) bool {
+	return slices.ContainsFunc(judge(t.Context(), d, all[i].Files), func(f detectors.Finding) bool {
 		return f.Verdict == detectors.Problem && f.Case == name
 	}), true
 }

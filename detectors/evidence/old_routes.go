@@ -34,6 +34,9 @@ const (
 	metricsName = `"metrics":[`
 )
 
+// OldRoutes gives out as JSON what any version of `ip -j route` prints.
+func OldRoutes(r io.Reader) io.Reader { return newOldRoutes(r) }
+
 func newOldRoutes(r io.Reader) *oldRoutes { return &oldRoutes{in: bufio.NewReader(r)} }
 
 // original is the place in the file of what stands at a place of the output.

@@ -59,6 +59,7 @@ func rewritePcap(n *Names, data []byte) ([]byte, string, error) {
 		}
 		packet = n.packet(in.LinkType(), packet)
 		ci.CaptureLength = len(packet)
+		ci.Timestamp = ci.Timestamp.Add(n.by)
 		if err := w.WritePacket(ci, packet); err != nil {
 			return nil, "", err
 		}
@@ -95,7 +96,7 @@ func rewritePcapNG(n *Names, data []byte) ([]byte, string, error) {
 		}
 		to[link] = index
 		packet = n.packet(link, packet)
-		out := gopacket.CaptureInfo{Timestamp: ci.Timestamp, CaptureLength: len(packet), Length: ci.Length, InterfaceIndex: index}
+		out := gopacket.CaptureInfo{Timestamp: ci.Timestamp.Add(n.by), CaptureLength: len(packet), Length: ci.Length, InterfaceIndex: index}
 		if err := w.WritePacket(out, packet); err != nil {
 			return nil, "", err
 		}

@@ -28,7 +28,7 @@ var (
 var clusterFiles = map[string]treatment{
 	evidence.InfoFile: {rewrite: rewriteJSON(object(map[string]shape{
 		"version":     number,
-		"collectedAt": text(func(_ *Names, s string) string { return s }),
+		"collectedAt": text((*Names).when),
 		"cluster":     text(func(*Names, string) string { return "re-keyed" }),
 		"tool":        text((*Names).tool),
 		"nodes":       list1(nodeOf),
@@ -123,10 +123,7 @@ var nodeFiles = map[string]treatment{
 			"scope": keywordOf, "label": interfaced,
 		})),
 	})))},
-	evidence.RouteFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
-		"type": keywordOf, "dst": addressOf, "gateway": addressOf, "dev": interfaced, "table": keywordOf, "protocol": keywordOf,
-		"scope": keywordOf, "prefsrc": addressOf, "metric": number, "flags": keywordsOf, "from": addressOf,
-	})))},
+	evidence.RouteFile: {rewrite: rewriteRoutes},
 	evidence.NeighFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
 		"dst": addressOf, "dev": interfaced, "lladdr": addressOf, "state": keywordsOf,
 	})))},

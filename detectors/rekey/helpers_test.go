@@ -92,7 +92,7 @@ func rekeyed(t *testing.T, fsys fs.FS, key rekey.Key) (fstest.MapFS, *rekey.Name
 // bundles calls each with every recorded bundle.
 func bundles(t *testing.T, each func(t *testing.T, fsys fs.FS)) {
 	t.Helper()
-	found, err := filepath.Glob("../../fixtures/bundles/*/*")
+	found, err := filepath.Glob("../../fixtures/*/*/*")
 	if err != nil || len(found) == 0 {
 		t.Fatal("no recorded bundles", err)
 	}

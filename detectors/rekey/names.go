@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/netfault/netfault/detectors/evidence"
 )
@@ -18,6 +19,8 @@ import (
 // then be used by several goroutines at once.
 type Names struct {
 	key Key
+	// by is how far points in time are moved.
+	by time.Duration
 	// collecting is true while the bundle is read for the first time: then every name is noted, and is its own.
 	collecting bool
 	// frozen is true once the new bundle is written.

@@ -22,6 +22,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/netfault/netfault/detectors/evidence"
 )
@@ -60,11 +61,18 @@ type LeftOut struct {
 // that cannot get others; files that cannot be used are no error and stand in the second result, in the order of their
 // paths.
 func Bundle(ctx context.Context, fsys fs.FS, key Key, put func(file string, data []byte) error) (*Names, []LeftOut, error) {
+	return Moved(ctx, fsys, key, 0, put)
+}
+
+// Moved is Bundle with every point in time moved by so much: when the bundle was taken, when rules were printed, when packets
+// were seen. Lengths of time stay, and what hosts tell each other of their clocks in packets.
+func Moved(ctx context.Context, fsys fs.FS, key Key, by time.Duration, put func(file string, data []byte) error) (*Names, []LeftOut, error) {
 	files, left, err := list(fsys)
 	if err != nil {
 		return nil, nil, err
 	}
 	n := newNames(key)
+	n.by = by
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err

@@ -12,7 +12,7 @@ func rewriteRules(n *Names, data []byte) ([]byte, string, error) {
 	if _, err := iptables.Parse(iptables.Only, string(data)); err != nil {
 		return nil, "", err
 	}
-	return []byte(iptables.Rewrite(string(data), ruleComment, n.ruleWords)), "", nil
+	return []byte(iptables.Rewrite(string(data), n.ruleComment, n.ruleWords)), "", nil
 }
 
 // saveComments are the comments that iptables-save and the collectors write; the time may be in a language of its own.
@@ -29,10 +29,10 @@ var saveComments = []*regexp.Regexp{
 const saveTime = `( on [A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9]{1,2} [0-9:]{8} [0-9]{4})`
 
 // ruleComment keeps of a comment what these are, and nothing of another.
-func ruleComment(line string) string {
+func (n *Names) ruleComment(line string) string {
 	for _, c := range saveComments {
 		if kept := c.FindString(line); kept != "" {
-			return kept
+			return n.printed(kept)
 		}
 	}
 	return "#"

@@ -27,7 +27,7 @@ var keywords = setOf(`
 	cubic reno bbr dctcp htcp vegas westwood bic highspeed hybla illinois lp nv scalable veno yeah cdg
 	fq_codel fq pfifo_fast noqueue mq sfq cake codel ftp tftp sip h323 RAS Q.931 pptp amanda sane snmp irc netbios-ns
 	NodeStatusNeverUpdated KubeletReady Live Loading Unloading br_netfilter bridge, iptables ipvs nftables
-	inverted packets bytes probability socket-exists bridge-slave
+	inverted packets bytes probability socket-exists bridge-slave low medium high
 `)
 
 func setOf(text string) map[string]bool {

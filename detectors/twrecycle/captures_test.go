@@ -10,7 +10,7 @@ import (
 	"testing/fstest"
 
 	"github.com/netfault/netfault/detectors"
-	"github.com/netfault/netfault/detectors/detectortest"
+	"github.com/netfault/netfault/detectors/cases"
 	"github.com/netfault/netfault/detectors/evidence"
 )
 
@@ -27,7 +27,7 @@ func recordedCapture(t testing.TB, name string) string {
 // judge runs the detector over the healthy bundle with other files.
 func judgeWith(t *testing.T, files map[string]string) []detectors.Finding {
 	t.Helper()
-	bundle := detectortest.Healthy()
+	bundle := cases.Healthy()
 	for name, text := range files {
 		bundle[name] = &fstest.MapFile{Data: []byte(text)}
 	}

@@ -109,7 +109,11 @@ func prefixed(before, value, after string) string {
 }
 
 // Subject is what a finding is about.
-type Subject struct{ Case, Node, Peer string }
+type Subject struct {
+	Case string `json:"case"`
+	Node string `json:"node,omitempty"`
+	Peer string `json:"peer,omitempty"`
+}
 
 // String is the subject as a person would say it, such as "observer-stale on n2 for n1".
 func (s Subject) String() string {

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +17,9 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/gate"
+	"github.com/netfault/netfault/framework/report"
 )
 
 const bundles = "../../fixtures/bundles/"
@@ -78,6 +84,52 @@ func TestReportsAreAsTheirSchemaSays(t *testing.T) {
 		if validate(schema, []byte(wrong)) == nil {
 			t.Errorf("the schema takes %s", wrong)
 		}
+	}
+}
+
+// Results of the gate are as the schema says: of good detectors, of one that answers at random, and of one that does not answer.
+func TestResultsOfTheGateAreAsTheirSchemaSays(t *testing.T) {
+	schema := compile(t, "gate.schema.json")
+	sources, hostile, err := gate.Recorded("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources = slices.DeleteFunc(sources, func(s gate.Source) bool { return s.Kind == gate.Case && !strings.HasPrefix(s.Name, "stalearp/") })
+	dets := all.Detectors()
+	said := 0
+	for name, judge := range map[string]gate.Judge{
+		"ours": gate.Ours(dets),
+		"every second time": func(context.Context, gate.Given) (gate.Answers, error) {
+			said++
+			if said%2 == 0 {
+				return gate.Answers{"stale-vtep": {Err: "exit status 3"}}, nil
+			}
+			return gate.Answers{"stale-vtep": {Problems: []fault.Subject{{Case: "vtep-down", Node: "n1"}}}, "pod-snat": {Unknown: true}}, nil
+		},
+	} {
+		var mu sync.Mutex
+		g := gate.Gate{Sources: sources, Hostile: hostile, Detectors: dets, Rounds: 2, Seed: 7, Judge: func(ctx context.Context, given gate.Given) (gate.Answers, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return judge(ctx, given)
+		}}
+		r, err := g.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Right() != (name == "ours") || r.Right() != (len(r.Differing) == 0) {
+			t.Errorf("%s: right %t, %d differ", name, r.Right(), len(r.Differing))
+		}
+		var text bytes.Buffer
+		if err := report.GateJSON(&text, r); err != nil {
+			t.Fatal(err)
+		}
+		if err := validate(schema, text.Bytes()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if validate(schema, []byte(`{"version":1}`)) == nil {
+		t.Error("the schema takes anything")
 	}
 }
 
