@@ -158,9 +158,9 @@ func (f *flannel) processes(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Delete deletes the DaemonSet with its pods, and waits until no flanneld runs any more. The pods' objects would go a second or
-// two later, when the kubelet has cleared up behind them; until then their port on the node counts as taken, and the scheduler
-// gives the node no new pod.
+// Delete deletes the DaemonSet with its pods, and waits until no flanneld runs any more. Then the pods' objects are deleted at
+// once: the kubelet would do it when it has cleared up behind them, and as long as they are there their port on the node counts
+// as taken, so that the scheduler gives the node no new pod.
 func (f *flannel) Delete(ctx context.Context) error {
 	made := f.manifest.daemonSet
 	ds := appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: made.Name, Namespace: made.Namespace}}

@@ -231,19 +231,20 @@ func testSnapshot(t *testing.T, l *Lab) {
 // Whatever has stopped, there is a report: what could not be had is unknown, and the rest is judged.
 func testStopped(t *testing.T, l *Lab) {
 	for _, c := range []struct {
-		stop    *node
-		missing []string
-		clean   string
+		stop *node
+		// missing is what could not be had, and unknown the detectors that cannot tell for that.
+		missing, unknown []string
 	}{
-		{l.nodes[2], []string{"collect node " + l.nodes[2].name + ": the container " + l.nodes[2].name + " does not run"}, "cluster-health"},
-		{l.nodes[0], []string{"collect node " + l.nodes[0].name, "leases: "}, ""},
+		{l.nodes[2], []string{"collect node " + l.nodes[2].name}, []string{"stale-vtep", "pod-snat"}},
+		{l.nodes[0], []string{"collect node " + l.nodes[0].name, "leases: "}, []string{"stale-vtep", "pod-snat", "dns-reachability"}},
 	} {
 		if _, err := l.engine.Output(t.Context(), "stop", "--time=0", c.stop.name); err != nil {
 			t.Fatal(err)
 		}
+		why := "the container " + c.stop.name + " does not run"
 		var broken *lab.BrokenError
-		if _, err := Open(t.Context(), l.name); !errors.As(err, &broken) || !strings.Contains(err.Error(), c.stop.name) {
-			t.Errorf("opened whole: %v; want that %s does not run", err, c.stop.name)
+		if _, err := Open(t.Context(), l.name); !errors.As(err, &broken) || !strings.Contains(err.Error(), why) {
+			t.Errorf("opened whole: %v; want that %s", err, why)
 		}
 		opened, err := OpenPartly(t.Context(), l.name)
 		if err != nil {
@@ -251,12 +252,21 @@ func testStopped(t *testing.T, l *Lab) {
 		}
 		report, missing := judge(t, opened)
 		for _, want := range c.missing {
-			if !strings.Contains(missing, want) {
-				t.Errorf("what could not be had does not name %q:\n%s", want, missing)
+			if !strings.Contains(missing, want+": "+why) && !strings.Contains(missing, want+why) {
+				t.Errorf("what could not be had does not name %q, for %s:\n%s", want, why, missing)
 			}
 		}
+		found := map[string]bool{}
 		for _, f := range report.Findings {
-			t.Logf("%s stopped: %s: %s %s", c.stop.name, f.Detector, f.Verdict, f.Summary)
+			found[f.Detector+" "+string(f.Verdict)] = true
+		}
+		for _, name := range c.unknown {
+			if !found[name+" "+string(detectors.Unknown)] {
+				t.Errorf("%s stopped, and %s is sure: %v", c.stop.name, name, found)
+			}
+		}
+		if !found["pod-reachability "+string(detectors.Problem)] {
+			t.Errorf("%s stopped, and nobody misses its pods: %v", c.stop.name, found)
 		}
 	}
 }

@@ -144,6 +144,9 @@ const (
 
 // Leases are the nodes' annotations. A node without them has no lease.
 func (l *Lab) Leases(ctx context.Context) ([]evidence.Lease, error) {
+	if why := l.nodes[0].down; why != "" {
+		return nil, fmt.Errorf("leases: %s", why) // the API runs there
+	}
 	var nodes corev1.NodeList
 	if err := l.client.Resources().List(ctx, &nodes); err != nil {
 		return nil, fmt.Errorf("leases: %w", err)

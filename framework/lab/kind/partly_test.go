@@ -83,7 +83,7 @@ esac
 		}
 	}
 	report, missing := judge(t, l)
-	for _, want := range []string{"collect node " + worker + ": the container " + worker + " is gone", "leases: "} {
+	for _, want := range []string{"collect node " + worker + ": the container " + worker + " is gone", "leases: the container " + control + " does not run"} {
 		if !strings.Contains(missing, want) {
 			t.Errorf("what could not be had does not name %q:\n%s", want, missing)
 		}
