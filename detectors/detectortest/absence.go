@@ -78,17 +78,17 @@ func absence(t *testing.T, d detectors.Detector, c cases.Case) {
 
 // undeclared takes from a bundle all files that the detector does not declare to need, one at a time and all together: it must say
 // the same. What another detector needs is no reason to be unknown. A node stays a node, though nothing of it is left.
-func undeclared(t *testing.T, d detectors.Detector, c testCase) {
-	before := Render(judge(t.Context(), d, c.files))
-	without := maps.Clone(c.files)
-	for file := range c.files {
+func undeclared(t *testing.T, d detectors.Detector, c cases.Case) {
+	before := Render(judge(t.Context(), d, c.Files))
+	without := maps.Clone(c.Files)
+	for file := range c.Files {
 		// A file may stand in the place of a folder with files that it needs.
 		if slices.ContainsFunc(d.Needs, func(n detectors.Need) bool {
 			return matches(n, file) || matches(detectors.Need{File: path.Dir(n.File)}, file)
 		}) {
 			continue
 		}
-		files := with(c.files, file, nil)
+		files := with(c.Files, file, nil)
 		delete(without, file)
 		if parts := strings.SplitN(file, "/", 3); parts[0] == "nodes" && len(parts) == 3 {
 			folder := path.Join(parts[:2]...)

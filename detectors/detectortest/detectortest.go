@@ -40,7 +40,7 @@ func Run(t *testing.T, d detectors.Detector) {
 		each(t, all, func(t *testing.T, c cases.Case) { absence(t, d, c) })
 	})
 	t.Run("leaves others' files alone", func(t *testing.T) {
-		each(t, append(all, testCase{name: "healthy", files: Healthy()}), func(t *testing.T, c testCase) { undeclared(t, d, c) })
+		each(t, append(all, cases.Case{Name: "healthy", Files: cases.Healthy()}), func(t *testing.T, c cases.Case) { undeclared(t, d, c) })
 	})
 	t.Run("goes by structure, not by names", func(t *testing.T) {
 		each(t, all, func(t *testing.T, c cases.Case) { renaming(t, d, c) })
