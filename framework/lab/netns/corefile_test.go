@@ -1,8 +1,10 @@
 package netns
 
 import (
+	"errors"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +15,9 @@ import (
 func TestCorefileNamesPluginsThatAreBuilt(t *testing.T) {
 	main := filepath.Join("..", "..", "..", "hack", "tools", "coredns", "main.go")
 	file, err := parser.ParseFile(token.NewFileSet(), main, nil, parser.ImportsOnly)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("it reads the source of that program, as go test has it beside")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
