@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -75,6 +76,8 @@ var _ = Describe("two at once", Ordered, ContinueOnFailure, Label("lock"), func(
 		lines := bufio.NewScanner(out)
 		for lines.Scan() && !strings.HasPrefix(lines.Text(), "stale-vtep injected") {
 		}
+		// It stands still, so that it is not done before the others have tried.
+		Expect(inject.Process.Signal(syscall.SIGSTOP)).To(Succeed())
 		for _, args := range [][]string{{"fault", "heal"}, {"fault", "inject", "stale-vtep"}, {"reset"}, {"lab", "down"}} {
 			out, err := program(ctx, append(args, onLab)...).CombinedOutput()
 			Expect(err).To(MatchError("exit status 2"), string(out))
