@@ -91,7 +91,7 @@ chaos: check-lab tools ## end netfault N times in random ways at random moments,
 # N is that of chaos where nobody says it.
 gate: N := $(if $(filter file,$(origin N)),1,$(N))
 gate: build ## hold every detector against every recorded bundle (N=20 rounds in other orders and under other names; DETECTOR_CMD='my-detector {bundle}' judges another team's, with MAP=FILE for its names); reports in out/gate/
-	@[ "$(origin LAB)" = file ] || [ "$(LAB)" = recorded ] || { echo "the gate judges recorded bundles: make gate, without LAB=$(LAB)" >&2; exit 2; }
+	@[ "$(origin LAB)" != "command line" ] || [ "$(LAB)" = recorded ] || { echo "the gate judges recorded bundles: make gate, without LAB=$(LAB)" >&2; exit 2; }
 	@bin/netfault gate --rounds=$(N) --out=out/gate $(if $(DETECTOR_CMD),--detector-cmd='$(DETECTOR_CMD)') $(if $(MAP),--map='$(MAP)')
 
 mutants: ## break every detector in every way that hack/mutants knows, and say which breaks the recorded gate does not notice (FOCUS=stale-vtep: of that one)
