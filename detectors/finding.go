@@ -3,6 +3,7 @@ package detectors
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/netfault/netfault/detectors/evidence"
@@ -123,6 +124,16 @@ func (c Command) String() string {
 		quoted[i] = shellQuote(a)
 	}
 	return strings.Join(quoted, " ")
+}
+
+// AddCommands adds to commands those that are not among them: what several things are to be healed by is run once.
+func AddCommands(commands []Command, more ...Command) []Command {
+	for _, c := range more {
+		if !slices.ContainsFunc(commands, func(o Command) bool { return o.Node == c.Node && slices.Equal(o.Argv, c.Argv) }) {
+			commands = append(commands, c)
+		}
+	}
+	return commands
 }
 
 // shellQuote quotes a for a POSIX shell, leaving plain words as they are.

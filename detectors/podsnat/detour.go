@@ -275,11 +275,6 @@ func (net *network) detourLines(n *node, l leg, more int, by []*relay) []detecto
 // handleSubnetEvents). A detour by another device may be wanted: there the relays let the packets pass as they are.
 func (n *node) direct(hit []leg, by []*relay) []detectors.Command {
 	var commands []detectors.Command
-	add := func(c detectors.Command) {
-		if !slices.ContainsFunc(commands, func(o detectors.Command) bool { return o.Node == c.Node && slices.Equal(o.Argv, c.Argv) }) {
-			commands = append(commands, c)
-		}
-	}
 	for i, l := range hit {
 		cidr := netip.MustParsePrefix(l.peer.PodCIDR)
 		switch {
@@ -288,13 +283,11 @@ func (n *node) direct(hit []leg, by []*relay) []detectors.Command {
 			if shields == nil {
 				return nil
 			}
-			for _, c := range shields {
-				add(c)
-			}
+			commands = detectors.AddCommands(commands, shields...)
 		case l.first.Dst.Bits() > cidr.Bits():
-			add(n.on("the other routes lead to these pods as well", "ip", "route", "del", l.first.Dst.String(), "via", l.first.Gateway, "dev", l.first.Dev))
+			commands = detectors.AddCommands(commands, n.on("the other routes lead to these pods as well", "ip", "route", "del", l.first.Dst.String(), "via", l.first.Gateway, "dev", l.first.Dev))
 		default:
-			add(n.on(fmt.Sprintf("packets to %s's pods go straight to it", l.peer.Node), "ip", "route", "replace", cidr.String(),
+			commands = detectors.AddCommands(commands, n.on(fmt.Sprintf("packets to %s's pods go straight to it", l.peer.Node), "ip", "route", "replace", cidr.String(),
 				"via", cidr.Addr().String(), "dev", n.paths.table.FlannelLink(l.peer.VNI), "onlink"))
 		}
 	}

@@ -59,11 +59,7 @@ func withIPv6(found, ipv6 []detectors.Finding) []detectors.Finding {
 		both.Expected += ", " + f.Expected
 		both.Actual += ", " + f.Actual
 		both.Evidence = append(both.Evidence, f.Evidence...)
-		for _, command := range f.Remedy {
-			if !slices.ContainsFunc(both.Remedy, func(o detectors.Command) bool { return o.Node == command.Node && slices.Equal(o.Argv, command.Argv) }) {
-				both.Remedy = append(both.Remedy, command)
-			}
-		}
+		both.Remedy = detectors.AddCommands(both.Remedy, f.Remedy...)
 	}
 	return found
 }

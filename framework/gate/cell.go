@@ -51,10 +51,7 @@ type Cell struct {
 
 // Compare holds what a detector said of a bundle against what it should say.
 func Compare(s Source, detector string, got Answer) Cell {
-	return cell(s, detector, s.Want[detector], got)
-}
-
-func cell(s Source, detector string, want, got Answer) Cell {
+	want := s.Want[detector]
 	c := Cell{
 		Bundle: s, Detector: detector, Should: Silence, Wanted: len(want.Problems),
 		Missed: without(want.Problems, got.Problems), Extra: without(got.Problems, want.Problems),

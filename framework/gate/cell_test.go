@@ -42,7 +42,7 @@ func TestCells(t *testing.T) {
 		{"no answer", answer(false), Answer{Err: "exit status 3"}, Error, false, 0, 0, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := cell(Source{}, "stale-vtep", c.want, c.got)
+			got := Compare(Source{Want: Answers{"stale-vtep": c.want}}, "stale-vtep", c.got)
 			if got.Was != c.was || got.Right != c.right || (got.Why == "") != c.right {
 				t.Errorf("was %s, right %t: %q", got.Was, got.Right, got.Why)
 			}

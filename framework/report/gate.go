@@ -35,12 +35,11 @@ func GateTable(w io.Writer, r gate.Result) {
 	t.Render()
 	for _, part := range gateLists(r) {
 		fmt.Fprintf(w, "\n%s\n", c.paint(bold, part.heading))
-		for i, line := range part.lines {
-			if i == maxWrong {
-				fmt.Fprintf(w, "  and %d more, which -o json has\n", len(part.lines)-i)
-				break
-			}
+		for _, line := range part.told() {
 			fmt.Fprintln(w, "  "+line)
+		}
+		if more := part.untold(); more > 0 {
+			fmt.Fprintf(w, "  and %d more, which -o json has\n", more)
 		}
 	}
 }
@@ -112,6 +111,10 @@ type gateList struct {
 	heading string
 	lines   []string
 }
+
+// told are the lines that are told one by one, and untold is how many are not.
+func (l gateList) told() []string { return l.lines[:min(len(l.lines), maxWrong)] }
+func (l gateList) untold() int    { return len(l.lines) - len(l.told()) }
 
 // gateLists are the lists that a result has, without those that are empty.
 func gateLists(r gate.Result) []gateList {

@@ -19,12 +19,11 @@ func GateMarkdown(w io.Writer, r gate.Result) {
 	}
 	for _, part := range gateLists(r) {
 		fmt.Fprintf(w, "\n### %s\n", part.heading)
-		for i, line := range part.lines {
-			if i == maxWrong {
-				fmt.Fprintf(w, "- and %d more\n", len(part.lines)-i)
-				break
-			}
+		for _, line := range part.told() {
 			fmt.Fprintln(w, "- "+markdownText(line))
+		}
+		if more := part.untold(); more > 0 {
+			fmt.Fprintf(w, "- and %d more\n", more)
 		}
 	}
 	markdownMatrix(w, r)
