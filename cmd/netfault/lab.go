@@ -362,6 +362,9 @@ func notUp(f labs.Found, err error) status {
 	if errors.Is(err, lab.ErrBeingMade) {
 		s.State = stateMaking
 	}
+	if use, err := f.Use(); err == nil && use == owner.Abandoned && s.State == stateUnknown {
+		s.State, s.Error = stateAbandoned, fmt.Sprintf("only a part of it is left (%s): `%s` removes it", s.Error, lab.Command(f.Name, "reset"))
+	}
 	return s
 }
 

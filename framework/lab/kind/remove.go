@@ -16,7 +16,7 @@ import (
 	"github.com/netfault/netfault/framework/lab/owner"
 )
 
-// Remove removes the lab's containers and its folder, whole or not. It is no error if there is nothing to remove. A
+// Remove removes the lab's containers, their volumes and its folder, whole or not. It is no error if there is nothing to remove. A
 // cluster that is not netfault's own is never touched.
 func Remove(ctx context.Context, name string) error {
 	if err := lab.CheckName(name); err != nil {
@@ -49,6 +49,9 @@ func Remove(ctx context.Context, name string) error {
 		if err := removeCluster(ctx, e, p, name); err != nil {
 			return fmt.Errorf("lab %s: %w", name, err)
 		}
+	}
+	if err := removeVolumes(ctx, e, name); err != nil {
+		return fmt.Errorf("lab %s: %w", name, err)
 	}
 	return removeState(name)
 }
@@ -123,6 +126,15 @@ func List(ctx context.Context) (names []string, hangs string, err error) {
 			return nil, "", err
 		}
 		if ours {
+			names = append(names, name)
+		}
+	}
+	loose, err := looseVolumes(ctx, e)
+	if err != nil {
+		return nil, "", err
+	}
+	for name := range loose {
+		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -263,12 +263,17 @@ func TestUseOf(t *testing.T) {
 // fakeEngine puts an engine on the PATH that says what the script says.
 func fakeEngine(t *testing.T, script string) {
 	t.Helper()
+	fakeProgram(t, "docker", script)
+	t.Setenv(engine.ProviderVariable, "docker")
+}
+
+func fakeProgram(t *testing.T, name, script string) {
+	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "docker"), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	t.Setenv(engine.ProviderVariable, "docker")
 }
 
 // A cluster that has a lab's name, but neither a folder nor netfault's label, is somebody else's.
