@@ -106,9 +106,9 @@ func run(ctx context.Context) error {
 	case "later":
 		return collect.Later(ctx, os.Stdout)
 	case "record":
-		networkOnly := flags.Bool("network", false, "the network alone: a pod's other state is its node's")
+		part := flags.String("part", string(agent.All), "all; network alone, since a pod's other state is its node's; or tables")
 		_ = flags.Parse(os.Args[2:]) // exits on error
-		state, err := agent.Record(ctx, *networkOnly)
+		state, err := agent.Record(ctx, agent.Part(*part))
 		if err != nil {
 			return err
 		}

@@ -21,10 +21,30 @@ type Recorded struct {
 	Recycle []string `json:"recycle,omitempty"`
 }
 
-// Record reads the state of the machine that it runs in, or its network alone.
-func Record(ctx context.Context, networkOnly bool) (Recorded, error) {
+// Part is how much of a machine's state is recorded.
+type Part string
+
+const (
+	// All is everything, as a node has it.
+	All Part = "all"
+	// Network is the network alone, as a pod has it.
+	Network Part = "network"
+	// Tables are what network programs write to all the time: the network without its settings.
+	Tables Part = "tables"
+)
+
+// Record reads the state of the machine that it runs in.
+func Record(ctx context.Context, part Part) (Recorded, error) {
+	switch part {
+	case All, Network:
+	case Tables:
+		network, err := kstate.RecordTables(ctx)
+		return Recorded{Network: network}, err
+	default:
+		return Recorded{}, fmt.Errorf("%q is no part of a machine's state: want %s, %s or %s", part, All, Network, Tables)
+	}
 	network, err := kstate.Record(ctx)
-	if err != nil || networkOnly {
+	if err != nil || part == Network {
 		return Recorded{Network: network}, err
 	}
 	r := Recorded{Network: network, Options: map[string]string{}}

@@ -105,6 +105,15 @@ func (f *fake) probes() []evidence.Probe {
 }
 
 func (f *fake) world() *world {
+	record := func(context.Context, lab.Lab) (undo.Recorded, error) {
+		f.looks++
+		var r undo.Recorded
+		if f.changes > 0 {
+			f.changes--
+			r.Flannel = []string{time.Now().String()}
+		}
+		return r, nil
+	}
 	return &world{
 		probe: func(ctx context.Context, _ lab.Lab) ([]evidence.Probe, error) { return f.probes(), ctx.Err() },
 		snapshot: func(ctx context.Context, _ lab.Lab, _, dir string) ([]evidence.Probe, error) {
@@ -113,15 +122,7 @@ func (f *fake) world() *world {
 			}
 			return f.probes(), os.MkdirAll(filepath.Join(dir, "nodes", "n1"), 0o755)
 		},
-		record: func(context.Context, lab.Lab) (undo.Recorded, error) {
-			f.looks++
-			var r undo.Recorded
-			if f.changes > 0 {
-				f.changes--
-				r.Flannel = []string{time.Now().String()}
-			}
-			return r, nil
-		},
+		record: record, glance: record,
 		none: func(lab.Lab) error {
 			if f.journal != nil {
 				return errors.New(f.journal.Scenario + " is in force")
@@ -139,7 +140,7 @@ func (f *fake) world() *world {
 			return *f.journal, nil
 		},
 		restore: func(_ context.Context, _ *lock.Held, _, _ undo.Recorded) error { return f.undoErr },
-		undo: func(context.Context, *lock.Held) error {
+		close: func(context.Context, *lock.Held) error {
 			f.undone++
 			f.journal = nil
 			return nil

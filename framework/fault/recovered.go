@@ -13,7 +13,7 @@ const (
 	// holdFor is how long probes must go on passing before a network counts as healed.
 	holdFor = time.Second
 	// holdPace is the time between two rounds of them: enough to see a fault come back, without filling conntrack.
-	holdPace = 100 * time.Millisecond
+	holdPace = 250 * time.Millisecond
 )
 
 // recovered wants every probe to pass, and to go on passing.

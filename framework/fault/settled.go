@@ -13,7 +13,7 @@ import (
 // settlePause is the time between the two looks. flanneld writes what follows from a lease as soon as it hears of it.
 const settlePause = 250 * time.Millisecond
 
-// settled waits until the lab's state does not change between two looks, and until every flanneld is past its start: evidence
+// settled waits until what network programs write does not change between two looks, and until every flanneld is past its start: evidence
 // that is taken earlier shows what nobody would see a moment later. What is judged then is judged once.
 func (l *Life) settled(ctx context.Context) error {
 	return wait.Until(ctx, l.patience(), "the lab to settle", func(ctx context.Context) error {
@@ -24,7 +24,7 @@ func (l *Life) settled(ctx context.Context) error {
 		if len(starting) > 0 {
 			return fmt.Errorf("flanneld is not ready yet on %s", strings.Join(starting, ", "))
 		}
-		before, err := l.in().record(ctx, l.Lab)
+		before, err := l.in().glance(ctx, l.Lab)
 		if err != nil {
 			return err
 		}
@@ -35,7 +35,7 @@ func (l *Life) settled(ctx context.Context) error {
 			return ctx.Err()
 		case <-pause.C:
 		}
-		now, err := l.in().record(ctx, l.Lab)
+		now, err := l.in().glance(ctx, l.Lab)
 		if err != nil {
 			return err
 		}

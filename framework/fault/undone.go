@@ -50,5 +50,5 @@ func (l *Life) compared(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.in().undo(ctx, l.Lab)
+	return l.in().close(ctx, l.Lab)
 }

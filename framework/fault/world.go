@@ -16,16 +16,17 @@ type world struct {
 	probe    func(context.Context, lab.Lab) ([]evidence.Probe, error)
 	snapshot func(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, error)
 	record   func(context.Context, lab.Lab) (undo.Recorded, error)
+	glance   func(context.Context, lab.Lab) (undo.Recorded, error)
 	none     func(lab.Lab) error
 	journal  func(lab.Lab) (undo.Journal, error)
 	begin    func(ctx context.Context, l *lock.Held, scenario string) (undo.Journal, error)
 	restore  func(ctx context.Context, l *lock.Held, to, now undo.Recorded) error
-	undo     func(context.Context, *lock.Held) error
+	close    func(context.Context, *lock.Held) error
 }
 
 var realWorld = world{
-	probe: probe.Run, snapshot: snapshot.Take, record: undo.Record, none: undo.None, journal: undo.Read,
-	begin: undo.Begin, restore: undo.Restore, undo: undo.Undo,
+	probe: probe.Run, snapshot: snapshot.Take, record: undo.Record, glance: undo.Glance, none: undo.None, journal: undo.Read,
+	begin: undo.Begin, restore: undo.Restore, close: undo.Close,
 }
 
 // in is the world that the steps are in.

@@ -8,6 +8,23 @@ import (
 // Record takes the state of the current network namespace. The error says which part could not be read; there is no
 // state then.
 func Record(ctx context.Context) (State, error) {
+	return recordParts(ctx, func(s *State) (err error) {
+		if s.Offloads, err = readOffloads(); err != nil {
+			return err
+		}
+		s.Sysctls, err = readSysctls(ctx)
+		return err
+	})
+}
+
+// RecordTables is Record without settings, the sysctls and offloads: what network programs write to all the time. Settings are most of
+// the work, a thousand files in a namespace.
+func RecordTables(ctx context.Context) (State, error) {
+	return recordParts(ctx, func(*State) error { return nil })
+}
+
+// recordParts reads the tables, and meanwhile the settings.
+func recordParts(ctx context.Context, settings func(*State) error) (State, error) {
 	saves, err := startSaves(ctx)
 	if err != nil {
 		return State{}, err
@@ -16,10 +33,7 @@ func Record(ctx context.Context) (State, error) {
 	s := State{Version: Version}
 	err = s.readNetlink()
 	if err == nil {
-		s.Offloads, err = readOffloads()
-	}
-	if err == nil {
-		s.Sysctls, err = readSysctls(ctx)
+		err = settings(&s)
 	}
 	tables, saveErr := wait(saves)
 	if err = errors.Join(err, saveErr); err != nil {

@@ -55,14 +55,24 @@ type Journal struct {
 func journalPath(stateDir string) string { return filepath.Join(stateDir, "journal.json") }
 
 // Record reads the state of every node with its pods, and of the host outside, side by side.
-func Record(ctx context.Context, l lab.Lab) (Recorded, error) {
+func Record(ctx context.Context, l lab.Lab) (Recorded, error) { return record(ctx, l, machines(l)) }
+
+// Glance reads what flanneld and dockerd write: the tables of every node, and the leases. It costs a fraction of Record.
+func Glance(ctx context.Context, l lab.Lab) (Recorded, error) {
+	var nodes []recordedMachine
+	for _, n := range l.Nodes() {
+		nodes = append(nodes, recordedMachine{n.Machine, agent.Tables})
+	}
+	return record(ctx, l, nodes)
+}
+
+func record(ctx context.Context, l lab.Lab, machines []recordedMachine) (Recorded, error) {
 	r := Recorded{Machines: map[string]agent.Recorded{}}
-	machines := machines(l)
 	states := make([]agent.Recorded, len(machines))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, m := range machines {
 		group.Go(func() error {
-			out, err := machine.Output(groupCtx, m, l.Agent(), "record", fmt.Sprintf("--network=%v", m.pod))
+			out, err := machine.Output(groupCtx, m, l.Agent(), "record", "--part="+string(m.part))
 			if err != nil {
 				return fmt.Errorf("record: %w", err)
 			}
@@ -88,16 +98,16 @@ func Record(ctx context.Context, l lab.Lab) (Recorded, error) {
 
 type recordedMachine struct {
 	machine.Machine
-	pod bool
+	part agent.Part
 }
 
 func machines(l lab.Lab) []recordedMachine {
-	all := []recordedMachine{{l.Outside().Machine, false}}
+	all := []recordedMachine{{l.Outside().Machine, agent.All}}
 	if dns := l.DNS().Pod; dns != nil {
-		all = append(all, recordedMachine{dns, true})
+		all = append(all, recordedMachine{dns, agent.Network})
 	}
 	for _, n := range l.Nodes() {
-		all = append(all, recordedMachine{n.Machine, false}, recordedMachine{n.Pod.Machine, true}, recordedMachine{n.Client.Machine, true})
+		all = append(all, recordedMachine{n.Machine, agent.All}, recordedMachine{n.Pod.Machine, agent.Network}, recordedMachine{n.Client.Machine, agent.Network})
 	}
 	return all
 }
@@ -263,6 +273,17 @@ func Undo(ctx context.Context, l *lock.Held) error {
 	}
 	if err := Restore(ctx, l, j.Before, now); err != nil {
 		return fmt.Errorf("undo of %s: %w", j.Scenario, err)
+	}
+	return os.Remove(journalPath(l.StateDir()))
+}
+
+// Close closes the journal of a lab whose state was just seen to be what it recorded.
+func Close(ctx context.Context, l *lock.Held) error {
+	if err := l.Check(); err != nil {
+		return err
+	}
+	if err := forgetLearned(ctx, l); err != nil {
+		return err
 	}
 	return os.Remove(journalPath(l.StateDir()))
 }
