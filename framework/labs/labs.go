@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
+	"time"
 
 	"github.com/netfault/netfault/framework/engine"
 	"github.com/netfault/netfault/framework/lab"
@@ -16,6 +18,7 @@ import (
 	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/probe"
 	"github.com/netfault/netfault/framework/tools"
+	"github.com/netfault/netfault/framework/wait"
 )
 
 // Kind is a kind of lab.
@@ -266,8 +269,18 @@ func (f Found) Owner() (owner.Process, error) {
 
 // Use says who needs the lab.
 func (f Found) Use() (owner.Use, error) {
+	// Who makes a lab makes its folder first, which nobody else can have made, and then says in it whose it is.
+	_ = wait.Until(context.Background(), claimLimit, "the lab's owner to be written down", func(context.Context) error {
+		if _, err := os.Stat(f.StateDir()); err != nil {
+			return nil
+		}
+		return owner.HasRecord(f.StateDir())
+	})
 	if f.Kind == Netns {
 		return netns.UseOf(f.Name)
 	}
 	return kind.UseOf(f.Name)
 }
+
+// claimLimit is how long a lab may have a folder in which nobody is named yet: a moment, unless who made it was killed in it.
+const claimLimit = 200 * time.Millisecond

@@ -36,6 +36,12 @@ func ReadRecord(dir string, record any) error {
 	return nil
 }
 
+// HasRecord returns an error, which wraps fs.ErrNotExist, if the folder has no record.
+func HasRecord(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, recordFile))
+	return err
+}
+
 // Keep lets the lab of a folder outlive the process that it belongs to: it stands on its own from now on. The record is any
 // that has its Process as "owner".
 func Keep(dir string) error {
