@@ -188,7 +188,7 @@ func (s *started) until(line string) {
 // untilSaid waits until standard error contains the words.
 func (s *started) untilSaid(words string) {
 	GinkgoHelper()
-	Eventually(s.output).WithTimeout(time.Minute).WithPolling(time.Millisecond).Should(ContainSubstring(words))
+	Eventually(s.output).WithPolling(time.Millisecond).Should(ContainSubstring(words))
 }
 
 // wait returns the exit code, -1 for a program that a signal ended.

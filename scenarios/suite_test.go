@@ -107,6 +107,7 @@ func TestScenarios(t *testing.T) {
 		t.Skip("the scenarios run on a lab: make e2e")
 	}
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(time.Minute) // a second is nothing on a machine that has other work
 	suite, reporter := GinkgoConfiguration()
 	suite.LabelFilter = withoutLong(suite.LabelFilter)
 	suite.FailFast = suite.FailFast || *keep
