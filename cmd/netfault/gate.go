@@ -21,11 +21,11 @@ import (
 
 // gateFlags are those of `netfault gate`.
 type gateFlags struct {
-	checkout, detector, names, output, out string
-	timeout                                time.Duration
-	memory                                 uint64
-	rounds                                 int
-	seed                                   uint64
+	kind, checkout, detector, names, output, out string
+	timeout                                      time.Duration
+	memory                                       uint64
+	rounds                                       int
+	seed                                         uint64
 }
 
 // gateFormats are what -o can be.
@@ -35,7 +35,7 @@ func newGate() *cobra.Command {
 	var f gateFlags
 	cmd := &cobra.Command{
 		Use:   "gate",
-		Short: "Hold detectors against every recorded bundle, of which it is known what must be said",
+		Short: "Hold detectors against bundles of which it is known what must be said, recorded or taken from labs",
 		Long: `Hold detectors against the bundles of a checkout of netfault, of which it is known what must be said: recorded from every
 scenario, healthy, faulty and healed; every case of every detector, and what nearly is one; and those after reports from
 real clusters. Which faults are recognised, at which nodes, and what is reported that is not there is counted apart.
@@ -43,21 +43,28 @@ real clusters. Which faults are recognised, at which nodes, and what is reported
 Without --detector-cmd, netfault's own detectors are judged. With it, any program that takes a bundle's folder and prints
 a report, see docs/GATE.md. Bundles are given under new names in random order, so that nothing can be learnt by heart.
 
+With --kind=netns or --kind=kind, the bundles are taken from labs that are made for it: every fault is brought about and healed
+by its own remedy, and evidence is taken before, in force, after what people try first, healed, and undone. A minute or
+two; Ctrl-C removes the labs.
+
 In a GitHub workflow, the result also goes into the job's summary.
 
-Exit codes: 0 every cell is as it should be, 1 one is not, 2 the gate could not run, 64 wrong usage.`,
+Exit codes: 0 every cell is as it should be, 1 one is not, 2 the gate could not run or a lab did not come to a phase, 64 wrong
+usage.`,
 		Example: `  netfault gate
   netfault gate --detector-cmd='my-detector --bundle {bundle}' --map=names.txt
-  netfault gate --rounds=20 --out=out/gate`,
+  netfault gate --rounds=20 --out=out/gate
+  sudo netfault gate --kind=netns`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(); err != nil {
+			if err := f.check(cmd); err != nil {
 				return usage(err)
 			}
 			return f.run(cmd)
 		},
 	}
 	flags := cmd.Flags()
+	flags.StringVar(&f.kind, "kind", recordedKind, "where the bundles are from: recorded (a checkout), or a kind of lab, netns (embedded) or kind (Kubernetes)")
 	flags.StringVar(&f.checkout, "checkout", ".", "a checkout of netfault, which has the bundles")
 	flags.StringVar(&f.detector, "detector-cmd", "", "the detector to judge: a program and its arguments, where "+gate.Placeholder+" stands for the bundle's folder")
 	flags.StringVar(&f.names, "map", "", "file that says which cases of netfault's the detector's own are")
@@ -68,14 +75,19 @@ Exit codes: 0 every cell is as it should be, 1 one is not, 2 the gate could not 
 	flags.StringVarP(&f.output, "output", "o", "table", "table, json, markdown or junit")
 	flags.StringVar(&f.out, "out", "", "folder for the result in all of these formats")
 	// The flags were registered in the lines above.
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(gateKinds, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(gateFormats, cobra.ShellCompDirectiveNoFileComp))
 	_ = errors.Join(cmd.MarkFlagDirname("checkout"), cmd.MarkFlagDirname("out"), cmd.MarkFlagFilename("map"))
 	return cmd
 }
 
 // check returns an error for flags that cannot be meant.
-func (f *gateFlags) check() error {
+func (f *gateFlags) check(cmd *cobra.Command) error {
 	switch {
+	case !slices.Contains(gateKinds, f.kind):
+		return fmt.Errorf("--kind=%s: want one of %q", f.kind, gateKinds)
+	case f.kind != recordedKind && cmd.Flag("checkout").Changed:
+		return errors.New("--checkout is where recorded bundles are, and --kind=" + f.kind + " takes them from labs")
 	case !slices.Contains(gateFormats, f.output):
 		return fmt.Errorf("--output=%s: want one of %q", f.output, gateFormats)
 	case f.rounds < 1:
@@ -89,12 +101,8 @@ func (f *gateFlags) check() error {
 }
 
 func (f *gateFlags) run(cmd *cobra.Command) error {
-	sources, hostile, err := gate.Recorded(f.checkout)
-	if err != nil {
-		return fmt.Errorf("%w (--checkout says where one is)", err)
-	}
 	dets := all.Detectors()
-	g := gate.Gate{Sources: sources, Hostile: hostile, Detectors: dets, Judge: gate.Ours(dets), Rounds: f.rounds, Seed: f.seed}
+	g := gate.Gate{Detectors: dets, Judge: gate.Ours(dets), Rounds: f.rounds, Seed: f.seed}
 	if !cmd.Flag("seed").Changed {
 		g.Seed = rand.Uint64N(1_000_000)
 	}
@@ -108,6 +116,18 @@ func (f *gateFlags) run(cmd *cobra.Command) error {
 			return err
 		}
 	}
+	var err error
+	if f.kind == recordedKind {
+		if g.Sources, g.Hostile, err = gate.Recorded(f.checkout); err != nil {
+			return fmt.Errorf("%w (--checkout says where one is)", err)
+		}
+	} else {
+		end, err := f.fromLabs(cmd, &g)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	r, err := g.Run(cmd.Context())
 	if err != nil {
 		return err
@@ -115,8 +135,11 @@ func (f *gateFlags) run(cmd *cobra.Command) error {
 	if err := f.write(cmd, r); err != nil {
 		return err
 	}
-	if !r.Right() {
+	switch {
+	case !r.Right():
 		return exitCode(detectors.ExitProblem)
+	case len(r.Unreached) > 0:
+		return exitCode(detectors.ExitUnknown)
 	}
 	return nil
 }

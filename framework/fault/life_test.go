@@ -448,3 +448,56 @@ func TestTriedWithTrafficOfItsOwn(t *testing.T) {
 		}
 	})
 }
+
+// Evidence is taken of every attempt, of a lab on which it has not healed, and after the undo where that is wanted.
+func TestEvidenceOfEveryPhase(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := newFake()
+		l := f.life(t)
+		l.Scenario.Attempts = func(lb lab.Lab) []Attempt { return append(aWish(lb), aWish(lb)...) }
+		if _, err := l.Run(t.Context(), append(l.Plan(), l.AfterUndo())...); err != nil {
+			t.Fatal(err)
+		}
+		for _, bundle := range []string{HealthyBundle, FaultyBundle, "tried-1", "tried-2", HealedBundle, UndoneBundle} {
+			if _, err := os.Stat(filepath.Join(l.Bundles, "link", bundle)); err != nil {
+				t.Error(err)
+			}
+		}
+		if f.judged != 4 { // the remedy is that of the last attempt's evidence
+			t.Errorf("the detectors judged %d times", f.judged)
+		}
+	})
+}
+
+// A detector that is wrong where the network is right is told from a network that is wrong.
+func TestMisjudged(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		change    func(f *fake)
+		step      string
+		misjudged bool
+	}{
+		{"a false alarm before", func(f *fake) { f.says = map[int]detectors.Finding{1: reported} }, "healthy", true},
+		{"a network that is broken before", func(f *fake) { f.broken = true }, "healthy", false},
+		{"a detector that misses it", func(f *fake) {
+			f.says = map[int]detectors.Finding{2: {Verdict: detectors.Clean, Judged: map[string]int{"nodes": 1}}}
+		}, "detected", true},
+		{"no remedy, since it is missed", func(f *fake) {
+			f.says = map[int]detectors.Finding{3: {Verdict: detectors.Clean, Judged: map[string]int{"nodes": 1}}}
+		}, "remedied", false},
+		{"a false alarm after", func(f *fake) { f.says = map[int]detectors.Finding{4: reported} }, "clean", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f := newFake()
+				l := f.life(t)
+				test.change(f)
+				done, err := l.Run(t.Context(), l.Plan()...)
+				_, misjudged := errors.AsType[*MisjudgedError](err)
+				if last := done[len(done)-1].Step; err == nil || last != test.step || misjudged != test.misjudged {
+					t.Errorf("%s, misjudged %t: %v", last, misjudged, err)
+				}
+			})
+		})
+	}
+}

@@ -143,4 +143,6 @@ type Attempt struct {
 	Commands []detectors.Command
 	// MustFail says which probes fail afterwards, if it is not the scenario's.
 	MustFail Which
+	// Want is what the scenario's detector must report afterwards, if it is not the scenario's: the fault may show otherwise.
+	Want func(l lab.Lab) []Subject
 }

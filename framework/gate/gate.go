@@ -23,6 +23,8 @@ type Gate struct {
 	// Sources are the bundles, and Hostile how many were left out of them.
 	Sources []Source
 	Hostile int
+	// Skipped and Unreached are what a lab did not give, see Result.
+	Skipped, Unreached []Absence
 	// Detectors are those whose names and cases Want uses.
 	Detectors []detectors.Detector
 	// Judge answers for them, or for some of them.
@@ -52,7 +54,10 @@ const wrong = ""
 
 // Run runs the gate. Its error is that it could not be run, or that nothing was judged.
 func (g Gate) Run(ctx context.Context) (Result, error) {
-	r := Result{Version: ResultVersion, Seed: g.Seed, Rounds: g.Rounds, Hostile: g.Hostile, Bundles: len(g.Sources), Differing: []Differing{}}
+	r := Result{
+		Version: ResultVersion, Seed: g.Seed, Rounds: g.Rounds, Hostile: g.Hostile,
+		Skipped: g.Skipped, Unreached: g.Unreached, Bundles: len(g.Sources), Differing: []Differing{},
+	}
 	var rounds [][]Cell
 	var judged []string
 	for round := range g.Rounds {

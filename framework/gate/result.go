@@ -13,6 +13,10 @@ type Result struct {
 	Rounds int    `json:"rounds"`
 	// Hostile is how many cases are not among the bundles, see Recorded.
 	Hostile int `json:"hostile"`
+	// Skipped are scenarios that cannot come about on the lab, and Unreached are bundles that it should have given and did not.
+	// Recorded bundles are all there.
+	Skipped   []Absence `json:"skipped,omitempty"`
+	Unreached []Absence `json:"unreached,omitempty"`
 	// Bundles is how many there are, and Detectors are those that were judged by them.
 	Bundles   int     `json:"bundles"`
 	Detectors []Score `json:"detectors"`

@@ -134,5 +134,15 @@ func gateLists(r gate.Result) []gateList {
 		{"cells that are not as they should be", wrong},
 		{"confusions", confused},
 		{"cells that differ between rounds", differing},
+		{"phases that no lab came to", absences(r.Unreached)},
+		{"faults that cannot come about here", absences(r.Skipped)},
 	}, func(l gateList) bool { return len(l.lines) == 0 })
+}
+
+func absences(all []gate.Absence) []string {
+	var lines []string
+	for _, a := range all {
+		lines = append(lines, fmt.Sprintf("%s: %s", a.Bundle, a.Why))
+	}
+	return lines
 }

@@ -113,6 +113,10 @@ func TestResultsOfTheGateAreAsTheirSchemaSays(t *testing.T) {
 			defer mu.Unlock()
 			return judge(ctx, given)
 		}}
+		if name != "ours" {
+			g.Skipped = []gate.Absence{{Bundle: gate.Source{Kind: "kind", Name: "stale-arp"}, Why: "no such flannel"}}
+			g.Unreached = []gate.Absence{{Bundle: gate.Source{Kind: "netns", Name: "stale-vtep", Phase: "tried: a wish"}, Why: "it heals"}}
+		}
 		r, err := g.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
