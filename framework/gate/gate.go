@@ -92,8 +92,9 @@ func (g Gate) plan(round int) []turn {
 	random := rand.New(rand.NewPCG(g.Seed, uint64(round)))
 	var turns []turn
 	for _, i := range random.Perm(len(g.Sources)) {
-		const most = 300 * 24 * time.Hour
-		t := turn{source: i, by: time.Duration(random.Int64N(int64(most)))}
+		// By a day at least, so that none stays the same.
+		const day = 24 * time.Hour
+		t := turn{source: i, by: day + time.Duration(random.Int64N(int64(300*day)))}
 		for at := 0; at < len(t.key); at += 8 {
 			binary.LittleEndian.PutUint64(t.key[at:], random.Uint64())
 		}
