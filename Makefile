@@ -94,11 +94,11 @@ gate: N := $(if $(filter file,$(origin N)),1,$(N))
 gate: LAB := $(if $(filter command line,$(origin LAB)),$(LAB),recorded)
 gate: ON_LABS = $(filter netns kind,$(LAB))
 gate: OUT = out/gate$(addprefix -,$(ON_LABS))
-gate: build ## hold every detector against every recorded bundle, or with LAB=netns or kind against every phase of every fault on labs (N=20 rounds in other orders and under other names; DETECTOR_CMD='my-detector {bundle}' judges another team's, with MAP=FILE for its names); reports in out/gate/, or out/gate-LAB/
+gate: build ## hold every detector against every recorded bundle, or with LAB=netns or kind against every phase of every fault on labs (N=20 rounds in other orders and under other names; DETECTOR_CMD='my-detector {bundle}' judges another team's, with MAP=FILE for its names; with LAB=netns, RUN_REMEDIES=1 runs the remedies of what is found); reports in out/gate/, or out/gate-LAB/
 	@case "$(LAB)" in recorded|netns|kind) ;; *) echo "LAB=$(LAB): want recorded, netns or kind" >&2; exit 2;; esac
 	@mkdir -p $(OUT)
 	@$(if $(ON_LABS),$(MAKE) --no-print-directory tools LAB=$(LAB))
-	@$(if $(ON_LABS),$(WAIT_FOR) $(SUDO) $(ENV)) bin/netfault gate --kind=$(LAB) --rounds=$(N) --out=$(OUT) $(if $(DETECTOR_CMD),--detector-cmd='$(DETECTOR_CMD)') $(if $(MAP),--map='$(MAP)') $(if $(ON_LABS),$(GIVE_OUT))
+	@$(if $(ON_LABS),$(WAIT_FOR) $(SUDO) $(ENV)) bin/netfault gate --kind=$(LAB) --rounds=$(N) --out=$(OUT) $(if $(DETECTOR_CMD),--detector-cmd='$(DETECTOR_CMD)') $(if $(MAP),--map='$(MAP)') $(if $(filter-out 0,$(RUN_REMEDIES)),--run-remedies) $(if $(ON_LABS),$(GIVE_OUT))
 
 mutants: ## break every detector in every way that hack/mutants knows, and say which breaks the recorded gate does not notice (FOCUS=stale-vtep: of that one)
 	@go run ./hack/mutants $(FOCUS)
@@ -125,6 +125,7 @@ lint: ## gofmt, go vet, staticcheck, actionlint
 	$(AS_BUILT) go vet ./...
 	$(AS_BUILT) go tool -modfile=hack/lint/go.mod staticcheck ./...
 	go tool -modfile=hack/lint/go.mod actionlint
+	go tool -modfile=hack/lint/go.mod actionlint docs/examples/*.yml
 	@for s in .ci/* hack/*.sh hack/rootless; do bash -n $$s || exit 1; done
 
 bench fixtures: LAB = netns
