@@ -91,6 +91,50 @@ var _ = Describe("the gate on labs", Label("gate"), func() {
 		Expect(wrong(ctx, taken, []detectors.Detector{s.Detector})).To(Equal([]string{"faulty: stale-vtep: miss", tried + ": stale-vtep: miss"}))
 	})
 
+	// By what it does, and not by what it says: a remedy that takes more away than the fault has damaged, and one that does nothing.
+	It("runs the remedy of a detector, and says what it did", func(ctx context.Context) {
+		board, stop := progress.Start(io.Discard)
+		defer stop()
+		on := live.Labs{
+			Kind: labs.Netns, Name: ownName("gate"), Scenarios: []fault.Scenario{stalevtep.Scenario}, Dir: GinkgoT().TempDir(), Tool: "netfault e2e", Board: board,
+		}
+		dets := []detectors.Detector{stalevtep.Scenario.Detector}
+		try := func(change func(remedy []detectors.Command) []detectors.Command) gate.Remedied {
+			GinkgoHelper()
+			tried, err := on.Try(ctx, dets, func(ctx context.Context, given gate.Given) (gate.Answers, error) {
+				answers, err := gate.Ours(dets)(ctx, given)
+				said := answers["stale-vtep"]
+				said.Remedy = change(said.Remedy)
+				answers["stale-vtep"] = said
+				return answers, err
+			})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(tried.Unreached).To(BeEmpty())
+			Expect(tried.Remedied).To(HaveLen(1))
+			return tried.Remedied[0]
+		}
+		on2 := func(argv ...string) detectors.Command { return detectors.Command{Node: "n2", Argv: argv} }
+
+		healed := try(func(remedy []detectors.Command) []detectors.Command { return remedy })
+		Expect(healed.Was).To(Equal(gate.Healed), "%+v", healed)
+		Expect(healed.Gone).To(BeEmpty())
+
+		flushed := try(func(remedy []detectors.Command) []detectors.Command { return append(remedy, on2("iptables", "-w", "-F", "FORWARD")) })
+		Expect(flushed.Was).To(Equal(gate.Damage), "%+v", flushed)
+		Expect(flushed.Gone).To(ContainElement(ContainSubstring("n2: iptables iptables-nft filter -A FORWARD")))
+		Expect(flushed.Commands).To(ContainElement("n2# iptables -w -F FORWARD"))
+
+		idle := try(func([]detectors.Command) []detectors.Command { return []detectors.Command{on2("true")} })
+		Expect(idle.Was).To(Equal(gate.NotHealed), "%+v", idle)
+		Expect(idle.Why).To(ContainSubstring("every probe to pass"))
+
+		unable := try(func([]detectors.Command) []detectors.Command { return []detectors.Command{on2("false")} })
+		Expect(unable.Was).To(Equal(gate.NotHealed), "%+v", unable)
+
+		none := try(func([]detectors.Command) []detectors.Command { return nil })
+		Expect(none.Was).To(Equal(gate.NoRemedy))
+	})
+
 	It("leaves no lab when it is ended", func(ctx context.Context) {
 		run := begin(program(ctx, "gate", "--kind=netns"), "")
 		its := ContainElement(HaveSuffix(fmt.Sprintf("-gate-%d", run.cmd.Process.Pid)))

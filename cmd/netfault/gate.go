@@ -16,6 +16,7 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/framework/gate"
+	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/report"
 )
 
@@ -25,6 +26,7 @@ type gateFlags struct {
 	timeout                                      time.Duration
 	memory                                       uint64
 	rounds                                       int
+	runRemedies                                  bool
 	seed                                         uint64
 }
 
@@ -45,7 +47,8 @@ a report, see docs/GATE.md. Bundles are given under new names in random order, s
 
 With --kind=netns or --kind=kind, the bundles are taken from labs that are made for it: every fault is brought about and healed
 by its own remedy, and evidence is taken before, in force, after what people try first, healed, and undone. A minute or
-two; Ctrl-C removes the labs.
+two; Ctrl-C removes the labs. With --run-remedies, every fault is brought about once more, and what the judged detector's findings
+say is run as printed: probes and the kernel's state say whether it heals, and what it takes away.
 
 In a GitHub workflow, the result also goes into the job's summary.
 
@@ -54,7 +57,7 @@ usage.`,
 		Example: `  netfault gate
   netfault gate --detector-cmd='my-detector --bundle {bundle}' --map=names.txt
   netfault gate --rounds=20 --out=out/gate
-  sudo netfault gate --kind=netns`,
+  sudo netfault gate --kind=netns --run-remedies`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(cmd); err != nil {
@@ -70,6 +73,7 @@ usage.`,
 	flags.StringVar(&f.names, "map", "", "file that says which cases of netfault's the detector's own are")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long --detector-cmd may take for one bundle")
 	flags.Uint64Var(&f.memory, "memory", 1024, "how many MiB of data each of its processes may have")
+	flags.BoolVar(&f.runRemedies, "run-remedies", false, "with --kind=netns: run what the findings say is the remedy, as printed, on every fault once more")
 	flags.IntVar(&f.rounds, "rounds", 1, "how often all is judged, each time in another order and under other names")
 	flags.Uint64Var(&f.seed, "seed", 0, "repeats the order and the names of another run (default: a random one, which is printed)")
 	flags.StringVarP(&f.output, "output", "o", "table", "table, json, markdown or junit")
@@ -90,6 +94,8 @@ func (f *gateFlags) check(cmd *cobra.Command) error {
 		return errors.New("--checkout is where recorded bundles are, and --kind=" + f.kind + " takes them from labs")
 	case !slices.Contains(gateFormats, f.output):
 		return fmt.Errorf("--output=%s: want one of %q", f.output, gateFormats)
+	case f.runRemedies && f.kind != string(labs.Netns):
+		return errors.New("--run-remedies runs a detector's commands as root, on embedded labs alone: it needs --kind=netns")
 	case f.rounds < 1:
 		return fmt.Errorf("--rounds=%d: want 1 or more", f.rounds)
 	case f.detector == "" && f.names != "":

@@ -39,11 +39,17 @@ func (f *gateFlags) fromLabs(cmd *cobra.Command, g *gate.Gate) (end func(), err 
 	}
 	board, stop := progress.Start(cmd.ErrOrStderr())
 	defer stop()
-	taken, err := live.Labs{
+	on := live.Labs{
 		Kind: labs.Kind(f.kind), Name: fmt.Sprintf("gate-%d", os.Getpid()), Scenarios: scenarios.All(), Dir: dir, Tool: "netfault " + version(), Board: board,
-	}.Take(cmd.Context())
+	}
+	taken, err := on.Take(cmd.Context())
 	if err == nil && len(taken.Sources) == 0 {
 		err = errors.New("no fault came about: " + firstWhy(taken))
+	}
+	if err == nil && f.runRemedies {
+		var tried live.Taken
+		tried, err = on.Try(cmd.Context(), g.Detectors, g.Judge)
+		taken.Unreached, g.Remedied = append(taken.Unreached, tried.Unreached...), tried.Remedied
 	}
 	if err != nil {
 		end()

@@ -58,7 +58,11 @@ type fakeMachine struct {
 
 func (m fakeMachine) Name() string { return m.name }
 
-func (m fakeMachine) Run(_ context.Context, c machine.Command) error {
+func (m fakeMachine) Run(ctx context.Context, c machine.Command) error {
+	if c.Argv[0] == "hang" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	text := m.name + "# " + strings.Join(c.Argv, " ")
 	m.f.ran = append(m.f.ran, text)
 	if text == m.f.refused {
@@ -496,6 +500,41 @@ func TestMisjudged(t *testing.T) {
 				_, misjudged := errors.AsType[*MisjudgedError](err)
 				if last := done[len(done)-1].Step; err == nil || last != test.step || misjudged != test.misjudged {
 					t.Errorf("%s, misjudged %t: %v", last, misjudged, err)
+				}
+			})
+		})
+	}
+}
+
+// Somebody's remedy is judged by what it does to the network.
+func TestHeals(t *testing.T) {
+	command := func(argv ...string) []detectors.Command { return []detectors.Command{{Node: "n1", Argv: argv}} }
+	for _, test := range []struct {
+		name   string
+		remedy []detectors.Command
+		change func(f *fake, l *Life)
+		why    string
+	}{
+		{"it heals", command("mend", "link"), func(*fake, *Life) {}, ""},
+		{"it does nothing", command("true"), func(*fake, *Life) {}, "2 of 3 probes failed"},
+		{"it fails", command("mend", "link"), func(f *fake, _ *Life) { f.refused = "n1# mend link" }, "refused"},
+		{"it names no node of the lab", []detectors.Command{{Node: "n9", Argv: []string{"true"}}}, func(*fake, *Life) {}, `no node "n9"`},
+		{"traffic of its own stays broken", command("mend", "link"), func(_ *fake, l *Life) {
+			l.Scenario.Exercise = func(context.Context, lab.Lab) (Seen, error) { return Seen{Broken: []string{"a call"}}, nil }
+		}, "1 do not work: a call"},
+		{"it takes too long", command("hang"), func(*fake, *Life) {}, "its commands do not end within 1m0s"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f := newFake()
+				l := f.life(t)
+				if _, err := l.Run(t.Context(), l.Inject()...); err != nil {
+					t.Fatal(err)
+				}
+				test.change(f, l)
+				why, err := l.Heals(t.Context(), test.remedy)
+				if err != nil || (why == "") != (test.why == "") || !strings.Contains(why, test.why) {
+					t.Errorf("%q, %v, want %q", why, err, test.why)
 				}
 			})
 		})

@@ -25,6 +25,8 @@ type Gate struct {
 	Hostile int
 	// Skipped and Unreached are what a lab did not give, see Result.
 	Skipped, Unreached []Absence
+	// Remedied are those that were run already, see Result.
+	Remedied []Remedied
 	// Detectors are those whose names and cases Want uses.
 	Detectors []detectors.Detector
 	// Judge answers for them, or for some of them.
@@ -56,7 +58,7 @@ const wrong = ""
 func (g Gate) Run(ctx context.Context) (Result, error) {
 	r := Result{
 		Version: ResultVersion, Seed: g.Seed, Rounds: g.Rounds, Hostile: g.Hostile,
-		Skipped: g.Skipped, Unreached: g.Unreached, Bundles: len(g.Sources), Differing: []Differing{},
+		Skipped: g.Skipped, Unreached: g.Unreached, Remedied: g.Remedied, Bundles: len(g.Sources), Differing: []Differing{},
 	}
 	var rounds [][]Cell
 	var judged []string

@@ -61,6 +61,9 @@ func GateJUnit(w io.Writer, r gate.Result) error {
 		}
 		suite.Cases = append(suite.Cases, test)
 	}
+	if remedies := remediesSuite(r); remedies.Tests > 0 {
+		all.Suites = append(all.Suites, remedies)
+	}
 	if unreached := unreachedSuite(r); unreached.Tests > 0 {
 		all.Suites = append(all.Suites, unreached)
 	}
@@ -101,6 +104,22 @@ func unreachedSuite(r gate.Result) *junitSuite {
 		s.Tests++
 		s.Skipped++
 		s.Cases = append(s.Cases, junitCase{Name: "skipped", Class: a.Bundle.String(), Skipped: &junitSkipped{Message: a.Why}})
+	}
+	return s
+}
+
+// remediesSuite has the remedies that were run: one that does not heal, or not without damage, fails.
+func remediesSuite(r gate.Result) *junitSuite {
+	s := &junitSuite{Name: "every remedy heals"}
+	for i, line := range remedied(r) {
+		m := r.Remedied[i]
+		test := junitCase{Name: "remedy", Class: m.Bundle.String()}
+		s.Tests++
+		if !m.Right() {
+			s.Failures++
+			test.Failure = &junitProblem{Message: line, Type: string(m.Was)}
+		}
+		s.Cases = append(s.Cases, test)
 	}
 	return s
 }

@@ -21,8 +21,9 @@ type life struct {
 	labs     Labs
 	scenario fault.Scenario
 	remedy   string
-	task     *progress.Task
 }
+
+func (l *life) of() fault.Scenario { return l.scenario }
 
 // name is the scenario's, and the remedy's if it is not the first.
 func (l *life) name() string {
@@ -42,7 +43,7 @@ type phase struct {
 
 // run runs the life on a lab, which is then as it was. A detector that is wrong is no concern of it: cells tell. What else fails ends
 // the life early: the phases that it did not come to are unreached. The error is that the lab cannot be used any more.
-func (l *life) run(ctx context.Context, held *lock.Held) (Taken, error) {
+func (l *life) run(ctx context.Context, held *lock.Held, task *progress.Task) (Taken, error) {
 	var t Taken
 	if why := l.scenario.Missing(held); why != "" {
 		t.Skipped = append(t.Skipped, gate.Absence{Bundle: l.source(""), Why: why})
@@ -53,20 +54,11 @@ func (l *life) run(ctx context.Context, held *lock.Held) (Taken, error) {
 		return t, nil
 	}
 	run := &fault.Life{
-		Lab: held, Scenario: l.scenario, Remedy: l.remedy, Bundles: l.bundles(), Tool: l.labs.Tool, Reporter: teller{l.task},
+		Lab: held, Scenario: l.scenario, Remedy: l.remedy, Bundles: l.bundles(), Tool: l.labs.Tool, Reporter: teller{task},
 		// Its remedies are run. The others would only end the life where they are wrong.
 		Detectors: []detectors.Detector{l.scenario.Detector},
 	}
-	passed := map[string]bool{}
-	var ended error
-	for _, step := range run.Plan() {
-		_, err := run.Run(ctx, step)
-		if _, misjudged := errors.AsType[*fault.MisjudgedError](err); err != nil && !misjudged {
-			ended = err
-			break
-		}
-		passed[step.Name] = true
-	}
+	passed, ended := throughSteps(ctx, run, run.Plan())
 	if ctx.Err() != nil {
 		return t, ctx.Err()
 	}
@@ -100,6 +92,19 @@ func (l *life) run(ctx context.Context, held *lock.Held) (Taken, error) {
 		t.Sources = append(t.Sources, s)
 	}
 	return t, nil
+}
+
+// throughSteps runs steps until one fails, and returns which have passed. One at which only the detector is wrong has.
+func throughSteps(ctx context.Context, run *fault.Life, steps []fault.Step) (passed map[string]bool, ended error) {
+	passed = map[string]bool{}
+	for _, step := range steps {
+		_, err := run.Run(ctx, step)
+		if _, misjudged := errors.AsType[*fault.MisjudgedError](err); err != nil && !misjudged {
+			return passed, err
+		}
+		passed[step.Name] = true
+	}
+	return passed, nil
 }
 
 // bundles is the folder that the life's bundles are in.

@@ -39,33 +39,50 @@ type Taken struct {
 	Sources []gate.Source
 	// Skipped are faults that cannot come about on such a lab, and Unreached phases that should have, and did not.
 	Skipped, Unreached []gate.Absence
+	// Remedied is what became of faults by remedies, where those were run.
+	Remedied []gate.Remedied
 }
 
 func (t *Taken) add(o Taken) {
 	t.Sources = append(t.Sources, o.Sources...)
 	t.Skipped = append(t.Skipped, o.Skipped...)
 	t.Unreached = append(t.Unreached, o.Unreached...)
+	t.Remedied = append(t.Remedied, o.Remedied...)
 }
 
-// errand is what is done on one lab: lives, one after the other.
-type errand struct {
+// job is what is done on a lab, which is as before when it has ended. The error of run is that the lab cannot be used any more.
+type job interface {
+	of() fault.Scenario
+	run(ctx context.Context, held *lock.Held, task *progress.Task) (Taken, error)
+}
+
+// errand is what is done on one lab, one job after the other.
+type errand[J job] struct {
 	flavour labs.Flavour
-	lives   []*life
+	jobs    []J
 }
 
-// Take runs all lives, those of several labs side by side. Its error is that a lab could not be had or brought back, or that ctx ended;
-// the labs are gone then, too.
+// Take runs the life of every fault, those on several labs side by side. Its error is that a lab could not be had or brought back, or
+// that ctx ended; the labs are gone then, too.
 func (l Labs) Take(ctx context.Context) (Taken, error) {
-	errands := l.errands()
+	var jobs []*life
+	for _, s := range l.Scenarios {
+		for _, remedy := range append([]string{""}, s.Alternatives...) {
+			jobs = append(jobs, &life{labs: l, scenario: s, remedy: remedy})
+		}
+	}
+	return onLabs(ctx, l, jobs)
+}
+
+// onLabs does all jobs, each on a lab of the flavour that it needs.
+func onLabs[J job](ctx context.Context, l Labs, jobs []J) (Taken, error) {
+	errands := errandsOf(l.Kind, jobs)
 	taken := make([]Taken, len(errands))
 	group, groupCtx := errgroup.WithContext(ctx)
 	// A lab mostly waits.
 	group.SetLimit(2 * runtime.GOMAXPROCS(0))
 	for i, e := range errands {
-		group.Go(func() (err error) {
-			taken[i], err = l.run(groupCtx, e)
-			return err
-		})
+		group.Go(func() error { return e.run(groupCtx, l, &taken[i]) })
 	}
 	err := group.Wait()
 	if ctx.Err() != nil {
@@ -78,51 +95,63 @@ func (l Labs) Take(ctx context.Context) (Taken, error) {
 	return all, err
 }
 
-// errands sorts the lives by the lab that they need, in the order of the scenarios.
-func (l Labs) errands() []*errand {
-	var all []*errand
-	of := map[labs.Flavour]*errand{}
-	for _, s := range l.Scenarios {
-		f := labs.FlavourFor(l.Kind, s.Pods, s.Flannel)
+// errandsOf sorts jobs by the lab that they need, in their order.
+func errandsOf[J job](kind labs.Kind, jobs []J) []*errand[J] {
+	var all []*errand[J]
+	of := map[labs.Flavour]*errand[J]{}
+	for _, j := range jobs {
+		f := labs.FlavourFor(kind, j.of().Pods, j.of().Flannel)
 		if of[f] == nil {
-			of[f] = &errand{flavour: f}
+			of[f] = &errand[J]{flavour: f}
 			all = append(all, of[f])
 		}
-		for _, remedy := range append([]string{""}, s.Alternatives...) {
-			of[f].lives = append(of[f].lives, &life{labs: l, scenario: s, remedy: remedy})
-		}
+		of[f].jobs = append(of[f].jobs, j)
 	}
 	return all
 }
 
-// run makes a lab, and does on it what is to be done.
-func (l Labs) run(ctx context.Context, e *errand) (taken Taken, err error) {
-	name := e.flavour.LabName("") + "-" + l.Name
-	task := l.Board.Task(name)
+// run does the jobs on a lab, and on a new one after each that has lost it.
+func (e *errand[J]) run(ctx context.Context, l Labs, to *Taken) error {
+	task := l.Board.Task(e.flavour.LabName("") + "-" + l.Name)
 	defer task.End()
+	for left := e.jobs; len(left) > 0; {
+		done, err := e.onOne(ctx, l, left, task, to)
+		left = left[done:]
+		if _, lost := errors.AsType[*lostError](err); err != nil && !lost {
+			return err
+		}
+	}
+	return nil
+}
+
+// onOne makes a lab and does jobs on it until all are done or one has lost it, and says how many.
+func (e *errand[J]) onOne(ctx context.Context, l Labs, jobs []J, task *progress.Task, to *Taken) (done int, err error) {
+	name := e.flavour.LabName("") + "-" + l.Name
 	up, err := labs.Up(ctx, labs.Options{
 		Kind: l.Kind, Name: name, Pods: e.flavour.Pods, Flannel: e.flavour.Flannel, KubeProxy: lab.IPTables, FlannelRules: lab.IPTables,
 		Owned: true, Progress: task.Doing,
 	})
 	if err != nil {
-		return taken, fmt.Errorf("a lab with %s: %w", e.flavour, err)
+		return 0, fmt.Errorf("a lab with %s: %w", e.flavour, err)
 	}
 	defer func() {
 		task.Doing("removing the lab")
-		err = errors.Join(err, labs.Found{Kind: l.Kind, Name: name}.Remove(context.WithoutCancel(ctx)))
+		if removeErr := (labs.Found{Kind: l.Kind, Name: name}).Remove(context.WithoutCancel(ctx)); removeErr != nil {
+			err = removeErr
+		}
 	}()
 	held, err := lock.Take(ctx, up)
 	if err != nil {
-		return taken, err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
-	for _, one := range e.lives {
-		one.task = task
-		of, err := one.run(ctx, held)
-		taken.add(of)
+	for _, j := range jobs {
+		taken, err := j.run(ctx, held, task)
+		to.add(taken)
+		done++
 		if err != nil {
-			return taken, err
+			return done, err
 		}
 	}
-	return taken, nil
+	return done, nil
 }
