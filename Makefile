@@ -94,11 +94,11 @@ gate: N := $(if $(filter file,$(origin N)),1,$(N))
 gate: LAB := $(if $(filter command line,$(origin LAB)),$(LAB),recorded)
 gate: ON_LABS = $(filter netns kind,$(LAB))
 gate: OUT = out/gate$(addprefix -,$(ON_LABS))
-gate: build ## hold every detector against every recorded bundle, or with LAB=netns or kind against every phase of every fault on labs (N=20 rounds in other orders and under other names; DETECTOR_CMD='my-detector {bundle}' judges another team's, with MAP=FILE for its names; with LAB=netns, RUN_REMEDIES=1 runs the remedies of what is found); reports in out/gate/, or out/gate-LAB/
+gate: build ## hold every detector against every recorded bundle, or with LAB=netns or kind against every phase of every fault on labs (N=20 rounds in other orders and under other names; DETECTOR_CMD='my-detector {bundle}' judges another team's, with MAP=FILE for its names; with LAB=netns, PAIRS=1 also brings every two faults about at once, and RUN_REMEDIES=1 runs the remedies of what is found); reports in out/gate/, or out/gate-LAB/
 	@case "$(LAB)" in recorded|netns|kind) ;; *) echo "LAB=$(LAB): want recorded, netns or kind" >&2; exit 2;; esac
 	@mkdir -p $(OUT)
 	@$(if $(ON_LABS),$(MAKE) --no-print-directory tools LAB=$(LAB))
-	@$(if $(ON_LABS),$(WAIT_FOR) $(SUDO) $(ENV)) bin/netfault gate --kind=$(LAB) --rounds=$(N) --out=$(OUT) $(if $(DETECTOR_CMD),--detector-cmd='$(DETECTOR_CMD)') $(if $(MAP),--map='$(MAP)') $(if $(filter-out 0,$(RUN_REMEDIES)),--run-remedies) $(if $(ON_LABS),$(GIVE_OUT))
+	@$(if $(ON_LABS),$(WAIT_FOR) $(SUDO) $(ENV)) bin/netfault gate --kind=$(LAB) --rounds=$(N) --out=$(OUT) $(if $(DETECTOR_CMD),--detector-cmd='$(DETECTOR_CMD)') $(if $(MAP),--map='$(MAP)') $(if $(filter-out 0,$(PAIRS)),--pairs) $(if $(filter-out 0,$(RUN_REMEDIES)),--run-remedies) $(if $(ON_LABS),$(GIVE_OUT))
 
 mutants: ## break every detector in every way that hack/mutants knows, and say which breaks the recorded gate does not notice (FOCUS=stale-vtep: of that one)
 	@go run ./hack/mutants $(FOCUS)

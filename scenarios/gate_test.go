@@ -119,7 +119,9 @@ var _ = Describe("the gate on labs", Label("gate"), func() {
 		Expect(healed.Was).To(Equal(gate.Healed), "%+v", healed)
 		Expect(healed.Gone).To(BeEmpty())
 
-		flushed := try(func(remedy []detectors.Command) []detectors.Command { return append(remedy, on2("iptables", "-w", "-F", "FORWARD")) })
+		flushed := try(func(remedy []detectors.Command) []detectors.Command {
+			return append(remedy, on2("iptables", "-w", "-F", "FORWARD"))
+		})
 		Expect(flushed.Was).To(Equal(gate.Damage), "%+v", flushed)
 		Expect(flushed.Gone).To(ContainElement(ContainSubstring("n2: iptables iptables-nft filter -A FORWARD")))
 		Expect(flushed.Commands).To(ContainElement("n2# iptables -w -F FORWARD"))

@@ -26,7 +26,7 @@ type gateFlags struct {
 	timeout                                      time.Duration
 	memory                                       uint64
 	rounds                                       int
-	runRemedies                                  bool
+	runRemedies, pairs                           bool
 	seed                                         uint64
 }
 
@@ -73,6 +73,7 @@ usage.`,
 	flags.StringVar(&f.names, "map", "", "file that says which cases of netfault's the detector's own are")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long --detector-cmd may take for one bundle")
 	flags.Uint64Var(&f.memory, "memory", 1024, "how many MiB of data each of its processes may have")
+	flags.BoolVar(&f.pairs, "pairs", false, "with --kind=netns: also bring every two faults about at once, on different nodes")
 	flags.BoolVar(&f.runRemedies, "run-remedies", false, "with --kind=netns: run what the findings say is the remedy, as printed, on every fault once more")
 	flags.IntVar(&f.rounds, "rounds", 1, "how often all is judged, each time in another order and under other names")
 	flags.Uint64Var(&f.seed, "seed", 0, "repeats the order and the names of another run (default: a random one, which is printed)")
@@ -94,6 +95,8 @@ func (f *gateFlags) check(cmd *cobra.Command) error {
 		return errors.New("--checkout is where recorded bundles are, and --kind=" + f.kind + " takes them from labs")
 	case !slices.Contains(gateFormats, f.output):
 		return fmt.Errorf("--output=%s: want one of %q", f.output, gateFormats)
+	case f.pairs && f.kind != string(labs.Netns):
+		return errors.New("--pairs is for embedded labs: it needs --kind=netns")
 	case f.runRemedies && f.kind != string(labs.Netns):
 		return errors.New("--run-remedies runs a detector's commands as root, on embedded labs alone: it needs --kind=netns")
 	case f.rounds < 1:

@@ -46,16 +46,21 @@ func (f *gateFlags) fromLabs(cmd *cobra.Command, g *gate.Gate) (end func(), err 
 	if err == nil && len(taken.Sources) == 0 {
 		err = errors.New("no fault came about: " + firstWhy(taken))
 	}
+	if err == nil && f.pairs {
+		var pairs live.Taken
+		pairs, err = on.Pairs(cmd.Context())
+		taken.Add(pairs)
+	}
 	if err == nil && f.runRemedies {
 		var tried live.Taken
 		tried, err = on.Try(cmd.Context(), g.Detectors, g.Judge)
-		taken.Unreached, g.Remedied = append(taken.Unreached, tried.Unreached...), tried.Remedied
+		taken.Add(tried)
 	}
 	if err != nil {
 		end()
 		return nil, fmt.Errorf("the gate on labs of the kind %s: %w", f.kind, err)
 	}
-	g.Sources, g.Skipped, g.Unreached = taken.Sources, taken.Skipped, taken.Unreached
+	g.Sources, g.Skipped, g.Unreached, g.Remedied = taken.Sources, taken.Skipped, taken.Unreached, taken.Remedied
 	return end, nil
 }
 

@@ -49,6 +49,14 @@ type Scenario struct {
 	// lab is now, and its error is that this is not sure. It is asked right before the remedy, which must heal sooner. It is nil
 	// for a fault that stays.
 	Lasts func(ctx context.Context, l lab.Lab) (time.Duration, error)
+	// Restarts says that the injection starts flanneld anew on other nodes than the fault is of, and EndsWithRestart that the fault
+	// ends where that happens to its own: of two faults at once, the latter is injected later.
+	Restarts, EndsWithRestart bool
+	// WantsHealthy says that the injection needs a lab on which every probe passes: of two faults at once, it is injected first.
+	WantsHealthy bool
+	// HiddenBy says which of the probes that the fault breaks do not show it while another is in force, by the other's name: they pass,
+	// or fail only as that breaks them.
+	HiddenBy map[string]Which
 	// Attempts are remedies that people try first and that do not heal. They are run, and shown for what they are.
 	Attempts func(l lab.Lab) []Attempt
 }

@@ -36,6 +36,7 @@ var Scenario = fault.Scenario{
 	Detector: podsnat.Detector,
 	Pods:     lab.DockerBridge,
 	Inject:   inject,
+	Restarts: true,
 	MustFail: fault.And(fault.Kind(evidence.ProbePod), fault.Overlay),
 	Show:     show,
 	Want: func(l lab.Lab) []fault.Subject {

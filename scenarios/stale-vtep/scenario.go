@@ -47,6 +47,8 @@ var Scenario = fault.Scenario{
 	Want: func(l lab.Lab) []fault.Subject {
 		return []fault.Subject{{Case: "observer-stale", Node: server(l).Name(), Peer: client(l).Name()}}
 	},
+	Restarts:        true,
+	EndsWithRestart: true,
 	Attempts: func(l lab.Lab) []fault.Attempt {
 		return []fault.Attempt{{
 			Name: "the incident's own remedy",

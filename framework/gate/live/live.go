@@ -43,7 +43,8 @@ type Taken struct {
 	Remedied []gate.Remedied
 }
 
-func (t *Taken) add(o Taken) {
+// Add adds what came of something else.
+func (t *Taken) Add(o Taken) {
 	t.Sources = append(t.Sources, o.Sources...)
 	t.Skipped = append(t.Skipped, o.Skipped...)
 	t.Unreached = append(t.Unreached, o.Unreached...)
@@ -71,18 +72,18 @@ func (l Labs) Take(ctx context.Context) (Taken, error) {
 			jobs = append(jobs, &life{labs: l, scenario: s, remedy: remedy})
 		}
 	}
-	return onLabs(ctx, l, jobs)
+	return onLabs(ctx, l, jobs, 0)
 }
 
-// onLabs does all jobs, each on a lab of the flavour that it needs.
-func onLabs[J job](ctx context.Context, l Labs, jobs []J) (Taken, error) {
+// onLabs does all jobs, each on a lab of the flavour that it needs, with so many nodes; as many as usual if 0.
+func onLabs[J job](ctx context.Context, l Labs, jobs []J, nodes int) (Taken, error) {
 	errands := errandsOf(l.Kind, jobs)
 	taken := make([]Taken, len(errands))
 	group, groupCtx := errgroup.WithContext(ctx)
 	// A lab mostly waits.
 	group.SetLimit(2 * runtime.GOMAXPROCS(0))
 	for i, e := range errands {
-		group.Go(func() error { return e.run(groupCtx, l, &taken[i]) })
+		group.Go(func() error { return e.run(groupCtx, l, nodes, &taken[i]) })
 	}
 	err := group.Wait()
 	if ctx.Err() != nil {
@@ -90,7 +91,7 @@ func onLabs[J job](ctx context.Context, l Labs, jobs []J) (Taken, error) {
 	}
 	var all Taken
 	for _, t := range taken {
-		all.add(t)
+		all.Add(t)
 	}
 	return all, err
 }
@@ -111,11 +112,11 @@ func errandsOf[J job](kind labs.Kind, jobs []J) []*errand[J] {
 }
 
 // run does the jobs on a lab, and on a new one after each that has lost it.
-func (e *errand[J]) run(ctx context.Context, l Labs, to *Taken) error {
+func (e *errand[J]) run(ctx context.Context, l Labs, nodes int, to *Taken) error {
 	task := l.Board.Task(e.flavour.LabName("") + "-" + l.Name)
 	defer task.End()
 	for left := e.jobs; len(left) > 0; {
-		done, err := e.onOne(ctx, l, left, task, to)
+		done, err := e.onOne(ctx, l, left, nodes, task, to)
 		left = left[done:]
 		if _, lost := errors.AsType[*lostError](err); err != nil && !lost {
 			return err
@@ -125,10 +126,10 @@ func (e *errand[J]) run(ctx context.Context, l Labs, to *Taken) error {
 }
 
 // onOne makes a lab and does jobs on it until all are done or one has lost it, and says how many.
-func (e *errand[J]) onOne(ctx context.Context, l Labs, jobs []J, task *progress.Task, to *Taken) (done int, err error) {
+func (e *errand[J]) onOne(ctx context.Context, l Labs, jobs []J, nodes int, task *progress.Task, to *Taken) (done int, err error) {
 	name := e.flavour.LabName("") + "-" + l.Name
 	up, err := labs.Up(ctx, labs.Options{
-		Kind: l.Kind, Name: name, Pods: e.flavour.Pods, Flannel: e.flavour.Flannel, KubeProxy: lab.IPTables, FlannelRules: lab.IPTables,
+		Kind: l.Kind, Name: name, Nodes: nodes, Pods: e.flavour.Pods, Flannel: e.flavour.Flannel, KubeProxy: lab.IPTables, FlannelRules: lab.IPTables,
 		Owned: true, Progress: task.Doing,
 	})
 	if err != nil {
@@ -147,7 +148,7 @@ func (e *errand[J]) onOne(ctx context.Context, l Labs, jobs []J, task *progress.
 	defer func() { err = errors.Join(err, held.Release()) }()
 	for _, j := range jobs {
 		taken, err := j.run(ctx, held, task)
-		to.add(taken)
+		to.Add(taken)
 		done++
 		if err != nil {
 			return done, err

@@ -23,7 +23,7 @@ func (l Labs) Try(ctx context.Context, dets []detectors.Detector, judge gate.Jud
 	for _, s := range l.Scenarios {
 		jobs = append(jobs, &trial{labs: l, scenario: s, detectors: dets, judge: judge})
 	}
-	return onLabs(ctx, l, jobs)
+	return onLabs(ctx, l, jobs, 0)
 }
 
 // trial is one fault and the remedy that a detector has for it.
