@@ -21,6 +21,7 @@ import (
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/progress"
 	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
+	vtepleasedrift "github.com/netfault/netfault/scenarios/vtep-lease-drift"
 )
 
 // The gate's bundles come from lives on labs of its own: what probes and the kernel say decides which phase was come to, and cells say
@@ -89,6 +90,23 @@ var _ = Describe("the gate on labs", Label("gate"), func() {
 		Expect(taken.Unreached[0].Bundle.Phase).To(Equal("healed"))
 		Expect(taken.Unreached[0].Why).To(ContainSubstring("there is no remedy to run"))
 		Expect(wrong(ctx, taken, []detectors.Detector{s.Detector})).To(Equal([]string{"faulty: stale-vtep: miss", tried + ": stale-vtep: miss"}))
+	})
+
+	It("has two faults in force at once, and each is found", func(ctx context.Context) {
+		board, stop := progress.Start(io.Discard)
+		defer stop()
+		taken, err := live.Labs{
+			Kind: labs.Netns, Name: ownName("gate"), Scenarios: []fault.Scenario{vtepleasedrift.Scenario, stalevtep.Scenario},
+			Dir: GinkgoT().TempDir(), Tool: "netfault e2e", Board: board,
+		}.Pairs(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(taken.Unreached).To(BeEmpty())
+		Expect(taken.Sources).To(HaveLen(1))
+		Expect(taken.Sources[0].Name).To(Equal("stale-vtep + vtep-lease-drift"))
+		Expect(taken.Sources[0].Want["stale-vtep"].Problems).To(ConsistOf(
+			fault.Subject{Case: "observer-stale", Node: "n2", Peer: "n1"}, fault.Subject{Case: "lease-stale", Node: "n4"},
+		))
+		Expect(wrong(ctx, taken, all.Detectors())).To(BeEmpty())
 	})
 
 	// By what it does, and not by what it says: a remedy that takes more away than the fault has damaged, and one that does nothing.

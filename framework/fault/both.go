@@ -61,7 +61,7 @@ func (p Pair) Scenario() Scenario {
 	}
 	if p.First.MustFail != nil || p.Second.MustFail != nil {
 		s.MustFail = func(l lab.Lab, probe evidence.Probe) bool {
-			return p.First.breaks(l, probe, p.Second) || p.Second.breaks(shifted{l}, probe, p.First)
+			return p.First.breaks(l, probe) || p.Second.breaks(shifted{l}, probe)
 		}
 	}
 	switch {
@@ -80,11 +80,8 @@ func (p Pair) Causes(l lab.Lab) map[string][]Subject {
 	return causes
 }
 
-// breaks says that the fault breaks a probe while another is in force, too.
-func (s Scenario) breaks(l lab.Lab, probe evidence.Probe, beside Scenario) bool {
-	hidden := s.HiddenBy[beside.Name]
-	return s.MustFail != nil && s.MustFail(l, probe) && (hidden == nil || !hidden(l, probe))
-}
+// breaks says that the fault breaks a probe.
+func (s Scenario) breaks(l lab.Lab, probe evidence.Probe) bool { return s.MustFail != nil && s.MustFail(l, probe) }
 
 // shifted is a lab whose first nodes come last: scenarios single out nodes by their place.
 type shifted struct{ lab.Lab }

@@ -54,9 +54,6 @@ type Scenario struct {
 	Restarts, EndsWithRestart bool
 	// WantsHealthy says that the injection needs a lab on which every probe passes: of two faults at once, it is injected first.
 	WantsHealthy bool
-	// HiddenBy says which of the probes that the fault breaks do not show it while another is in force, by the other's name: they pass,
-	// or fail only as that breaks them.
-	HiddenBy map[string]Which
 	// Attempts are remedies that people try first and that do not heal. They are run, and shown for what they are.
 	Attempts func(l lab.Lab) []Attempt
 }
