@@ -51,10 +51,8 @@ func (p Pair) Scenario() Scenario {
 			}
 			return cmp.Or(p.First.Missing(l), p.Second.Missing(shifted{l}))
 		},
-		Inject: func(ctx context.Context, l lab.Lab, say func(string)) error {
-			if err := p.First.Inject(ctx, l, say); err != nil {
-				return err
-			}
+		Inject: p.First.Inject,
+		Then: func(ctx context.Context, l lab.Lab, say func(string)) error {
 			return p.Second.Inject(ctx, shifted{l}, say)
 		},
 		Want: p.First.Want,
@@ -81,7 +79,9 @@ func (p Pair) Causes(l lab.Lab) map[string][]Subject {
 }
 
 // breaks says that the fault breaks a probe.
-func (s Scenario) breaks(l lab.Lab, probe evidence.Probe) bool { return s.MustFail != nil && s.MustFail(l, probe) }
+func (s Scenario) breaks(l lab.Lab, probe evidence.Probe) bool {
+	return s.MustFail != nil && s.MustFail(l, probe)
+}
 
 // shifted is a lab whose first nodes come last: scenarios single out nodes by their place.
 type shifted struct{ lab.Lab }

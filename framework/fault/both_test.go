@@ -44,8 +44,10 @@ func TestPair(t *testing.T) {
 		t.Fatal(why)
 	}
 	s := p.Scenario()
-	if err := s.Inject(t.Context(), five{}, func(string) {}); err != nil {
-		t.Fatal(err)
+	for _, inject := range []func(context.Context, lab.Lab, func(string)) error{s.Inject, s.Then} {
+		if err := inject(t.Context(), five{}, func(string) {}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if !slices.Equal(injected, []string{"restarts on n1", "ends on n3"}) {
 		t.Errorf("injected %q", injected)

@@ -540,3 +540,26 @@ func TestHeals(t *testing.T) {
 		})
 	}
 }
+
+// The second of two faults is injected into a lab that has settled after the first.
+func TestThenWaitsForTheLabToSettle(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := newFake()
+		l := f.life(t)
+		before := 0
+		l.Scenario.Inject = func(context.Context, lab.Lab, func(string)) error {
+			f.changes, before = 4, f.looks
+			return nil
+		}
+		l.Scenario.Then = func(context.Context, lab.Lab, func(string)) error {
+			if looks := f.looks - before; looks < 6 {
+				t.Errorf("after %d looks", looks)
+			}
+			f.broken = true
+			return nil
+		}
+		if _, err := l.Run(t.Context(), l.Inject()...); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -33,6 +33,8 @@ type Scenario struct {
 	Unavailable func(l lab.Lab) string
 	// Inject brings the fault about by its real cause, and tells each thing that it does in one line.
 	Inject func(ctx context.Context, l lab.Lab, say func(string)) error
+	// Then is injected after that, once the lab has settled; nil but for two faults at once.
+	Then func(ctx context.Context, l lab.Lab, say func(string)) error
 	// MustFail says which probes the fault breaks (probe.Failure); all others must pass. It is nil for a fault that breaks
 	// none of them and has an Exercise.
 	MustFail Which
