@@ -154,15 +154,10 @@ func (l leaks) check(t *testing.T, s Source, g Given) {
 // sameDays holds that no day of the original is in what is given.
 func sameDays(t *testing.T, s Source, original fs.FS, g Given) {
 	old := map[string]bool{}
-	err := fs.WalkDir(original, ".", func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		text, err := fs.ReadFile(original, path)
-		for _, day := range daysOf(text) {
+	err := eachFile(original, func(_ string, data []byte) {
+		for _, day := range daysOf(data) {
 			old[day] = true
 		}
-		return err
 	})
 	if err != nil {
 		t.Error(err)

@@ -55,20 +55,25 @@ func AsItIs(s Source) (Given, error) {
 		return Given{}, fmt.Errorf("%s: %w", s, err)
 	}
 	g := Given{Files: fstest.MapFS{}}
-	return g, copyInto(g.Files, original)
+	err = eachFile(original, func(file string, data []byte) {
+		if file == evidence.InfoFile {
+			data = neutral(data)
+		}
+		g.Files[file] = &fstest.MapFile{Data: data, Mode: 0o644}
+	})
+	return g, err
 }
 
-// copyInto copies a bundle, and makes its bundle.json neutral.
-func copyInto(files fstest.MapFS, bundle fs.FS) error {
+// eachFile calls do with each file of a bundle.
+func eachFile(bundle fs.FS, do func(file string, data []byte)) error {
 	return fs.WalkDir(bundle, ".", func(file string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
 		data, err := fs.ReadFile(bundle, file)
-		if file == evidence.InfoFile {
-			data = neutral(data)
+		if err == nil {
+			do(file, data)
 		}
-		files[file] = &fstest.MapFile{Data: data, Mode: 0o644}
 		return err
 	})
 }
