@@ -24,7 +24,7 @@ OUT := out/$(LAB)
 export NETFAULT_CACHE ?= $(if $(SUDO),$(HOME)/.cache/netfault)
 # What a run as root needs to know of the user's settings: where Go is, and those of these that are set, by which modules and
 # images are downloaded, too. An ordinary user's PATH lacks the sbin folders, which root needs.
-SETTINGS := NETFAULT_CACHE FLANNEL_VERSION NODE_IMAGE KIND_EXPERIMENTAL_PROVIDER CONTAINERS_CONF DOCKER_HOST DOCKER_CONFIG NO_COLOR TERM \
+SETTINGS := NETFAULT_CACHE FLANNEL_VERSION NODE_IMAGE GITHUB_STEP_SUMMARY KIND_EXPERIMENTAL_PROVIDER CONTAINERS_CONF DOCKER_HOST DOCKER_CONFIG NO_COLOR TERM \
   GOPROXY GOSUMDB GOPRIVATE GOFLAGS HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
 ENV := env PATH="$(PATH):/usr/local/sbin:/usr/sbin:/sbin" $(foreach v,$(SETTINGS),$(if $($(v)),$(v)="$($(v))"))
 # Before a command that cleans up when it is ended: the shell must not be gone before. Behind one that writes into out/ as root: what
@@ -90,9 +90,15 @@ chaos: check-lab tools ## end netfault N times in random ways at random moments,
 
 # N is that of chaos where nobody says it.
 gate: N := $(if $(filter file,$(origin N)),1,$(N))
-gate: build ## hold every detector against every recorded bundle (N=20 rounds in other orders and under other names; DETECTOR_CMD='my-detector {bundle}' judges another team's, with MAP=FILE for its names); reports in out/gate/
-	@[ "$(origin LAB)" != "command line" ] || [ "$(LAB)" = recorded ] || { echo "the gate judges recorded bundles: make gate, without LAB=$(LAB)" >&2; exit 2; }
-	@bin/netfault gate --rounds=$(N) --out=out/gate $(if $(DETECTOR_CMD),--detector-cmd='$(DETECTOR_CMD)') $(if $(MAP),--map='$(MAP)')
+# A LAB of the environment is of other targets.
+gate: LAB := $(if $(filter command line,$(origin LAB)),$(LAB),recorded)
+gate: ON_LABS = $(filter netns kind,$(LAB))
+gate: OUT = out/gate$(addprefix -,$(ON_LABS))
+gate: build ## hold every detector against every recorded bundle, or with LAB=netns or kind against every phase of every fault on labs (N=20 rounds in other orders and under other names; DETECTOR_CMD='my-detector {bundle}' judges another team's, with MAP=FILE for its names; with LAB=netns, PAIRS=1 also brings every two faults about at once, and RUN_REMEDIES=1 runs the remedies of what is found); reports in out/gate/, or out/gate-LAB/
+	@case "$(LAB)" in recorded|netns|kind) ;; *) echo "LAB=$(LAB): want recorded, netns or kind" >&2; exit 2;; esac
+	@mkdir -p $(OUT)
+	@$(if $(ON_LABS),$(MAKE) --no-print-directory tools LAB=$(LAB))
+	@$(if $(ON_LABS),$(WAIT_FOR) $(SUDO) $(ENV)) bin/netfault gate --kind=$(LAB) --rounds=$(N) --out=$(OUT) $(if $(DETECTOR_CMD),--detector-cmd='$(DETECTOR_CMD)') $(if $(MAP),--map='$(MAP)') $(if $(filter-out 0,$(PAIRS)),--pairs) $(if $(filter-out 0,$(RUN_REMEDIES)),--run-remedies) $(if $(ON_LABS),$(GIVE_OUT))
 
 mutants: ## break every detector in every way that hack/mutants knows, and say which breaks the recorded gate does not notice (FOCUS=stale-vtep: of that one)
 	@go run ./hack/mutants $(FOCUS)
@@ -119,6 +125,7 @@ lint: ## gofmt, go vet, staticcheck, actionlint
 	$(AS_BUILT) go vet ./...
 	$(AS_BUILT) go tool -modfile=hack/lint/go.mod staticcheck ./...
 	go tool -modfile=hack/lint/go.mod actionlint
+	go tool -modfile=hack/lint/go.mod actionlint docs/examples/*.yml
 	@for s in .ci/* hack/*.sh hack/rootless; do bash -n $$s || exit 1; done
 
 bench fixtures: LAB = netns

@@ -28,7 +28,7 @@ var rounds = flag.Int("rounds", 20, "how many commands the chaos spec ends at ra
 var _ = Describe("chaos", Label("chaos"), func() {
 	It("leaves nothing that one reset does not undo", func(ctx context.Context) {
 		c := &chaos{
-			random: rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0)), standing: map[flavour]*standing{}, usual: map[string]time.Duration{},
+			random: rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0)), standing: map[labs.Flavour]*standing{}, usual: map[string]time.Duration{},
 		}
 		DeferCleanup(c.removeLabs)
 		fmt.Printf("%d rounds; the same moments again, as far as the machine lets them: make chaos N=%d SEED=%d\n", *rounds, *rounds, GinkgoRandomSeed())
@@ -53,7 +53,7 @@ var _ = Describe("chaos", Label("chaos"), func() {
 type chaos struct {
 	random *rand.Rand
 	// standing are the labs that rounds share, with their state when they were made.
-	standing map[flavour]*standing
+	standing map[labs.Flavour]*standing
 	// usual is how long a command takes that nothing ends.
 	usual map[string]time.Duration
 }
@@ -184,7 +184,7 @@ func (c *chaos) pods() lab.Attachment {
 }
 
 // labFor returns the standing lab of a flavour, which it makes if need be.
-func (c *chaos) labFor(ctx context.Context, f flavour) (*standing, error) {
+func (c *chaos) labFor(ctx context.Context, f labs.Flavour) (*standing, error) {
 	if st, ok := c.standing[f]; ok {
 		return st, nil
 	}

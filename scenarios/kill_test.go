@@ -156,9 +156,9 @@ func program(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 // labUp is the command that makes a lab of a flavour.
-func labUp(ctx context.Context, found labs.Found, f flavour) *exec.Cmd {
-	cmd := program(ctx, "lab", "up", "--lab="+found.Name, "--kind="+string(found.Kind), "--pods="+string(f.pods))
-	cmd.Env = append(os.Environ(), tools.FlannelVariable+"="+f.flannel)
+func labUp(ctx context.Context, found labs.Found, f labs.Flavour) *exec.Cmd {
+	cmd := program(ctx, "lab", "up", "--lab="+found.Name, "--kind="+string(found.Kind), "--pods="+string(f.Pods))
+	cmd.Env = append(os.Environ(), tools.FlannelVariable+"="+f.Flannel)
 	return cmd
 }
 

@@ -2,7 +2,6 @@
 package scenarios_test
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -42,26 +41,13 @@ var theLab *lock.Held
 var chosen labs.Kind
 
 // made are the labs, each made when the first scenario needs it.
-var made = map[flavour]*lock.Held{}
-
-// flavour is what tells the suite's labs apart: how pods hang on the nodes, and the version of flannel.
-type flavour struct {
-	pods    lab.Attachment
-	flannel string
-}
-
-func (f flavour) String() string {
-	if f.flannel == tools.FlannelVersion() {
-		return string(f.pods)
-	}
-	return fmt.Sprintf("%s, flannel %s", f.pods, f.flannel)
-}
+var made = map[labs.Flavour]*lock.Held{}
 
 // flavours are those that the suite may have made.
-func flavours() []flavour {
-	var all []flavour
+func flavours() []labs.Flavour {
+	var all []labs.Flavour
 	for _, pods := range lab.Attachments {
-		all = append(all, flavour{pods, tools.FlannelVersion()})
+		all = append(all, labs.Flavour{Pods: pods, Flannel: tools.FlannelVersion()})
 	}
 	for _, s := range scenarios.All() {
 		if f := flavourFor(s); !slices.Contains(all, f) {
@@ -117,8 +103,9 @@ func TestScenarios(t *testing.T) {
 // longLabels are those of specs that take long, and kill netfault on labs of their own.
 var longLabels = []string{"sigkill", "chaos"}
 
-// ownLabs are the labels of specs that make labs of their own, since they end netfault or break the lab itself.
-var ownLabs = append([]string{"signals", "broken"}, longLabels...)
+// ownLabs are the labels of specs that make labs of their own, since they end netfault or break the lab itself, or since what they
+// test makes labs.
+var ownLabs = append([]string{"signals", "broken", "gate"}, longLabels...)
 
 // withoutLong leaves the long specs out of what FOCUS picks, unless it names them: some have their scenario's label, too.
 func withoutLong(focus string) string {
@@ -168,30 +155,19 @@ var _ = SynchronizedAfterSuite(func(ctx context.Context) {
 // labPrefix begins the names of the labs that the suite shares among its specs. They end with its process ID.
 const labPrefix = "e2e-"
 
-func labName(f flavour) string {
-	name := labPrefix + string(f.pods)
-	if f.flannel != tools.FlannelVersion() {
-		name += "-" + strings.ReplaceAll(f.flannel, ".", "-")
-	}
-	return ownName(name)
-}
+func labName(f labs.Flavour) string { return ownName(f.LabName(labPrefix)) }
 
 // flavourFor is that of a lab of the chosen kind for the scenario.
-func flavourFor(s fault.Scenario) flavour {
-	if chosen == labs.KIND {
-		return flavour{lab.CNIBridge, tools.FlannelVersion()}
-	}
-	return flavour{cmp.Or(s.Pods, lab.CNIBridge), cmp.Or(s.Flannel, tools.FlannelVersion())}
-}
+func flavourFor(s fault.Scenario) labs.Flavour { return labs.FlavourFor(chosen, s.Pods, s.Flannel) }
 
 // labWith returns the suite's lab of that flavour, which it makes if need be.
-func labWith(ctx context.Context, f flavour) *lock.Held {
+func labWith(ctx context.Context, f labs.Flavour) *lock.Held {
 	if l, ok := made[f]; ok {
 		return l
 	}
 	begun := time.Now()
 	o := labs.Options{
-		Kind: chosen, Name: labName(f), Flannel: f.flannel, Pods: f.pods, KubeProxy: lab.Rules(*kubeProxy), FlannelRules: lab.Rules(*flannelRules),
+		Kind: chosen, Name: labName(f), Flannel: f.Flannel, Pods: f.Pods, KubeProxy: lab.Rules(*kubeProxy), FlannelRules: lab.Rules(*flannelRules),
 		Owned: true, KeepFailed: *keep,
 	}
 	if chosen == labs.KIND {
@@ -208,7 +184,7 @@ func labWith(ctx context.Context, f flavour) *lock.Held {
 		docker = ", " + l.Docker()
 	}
 	fmt.Printf("\nlab %s is up: %s, kube-proxy's %s rules, pods on %s%s, %d nodes (%v)\n",
-		l.Name(), l.Flannel(), l.KubeProxy(), f.pods, docker, len(l.Nodes()), time.Since(begun).Round(time.Millisecond))
+		l.Name(), l.Flannel(), l.KubeProxy(), f.Pods, docker, len(l.Nodes()), time.Since(begun).Round(time.Millisecond))
 	return l
 }
 
@@ -236,7 +212,7 @@ var _ = BeforeEach(func(ctx context.Context) {
 		fmt.Println(r.FullText())
 	}
 	if !hasOneOf(ownLabs) {
-		theLab = labWith(ctx, flavour{lab.CNIBridge, tools.FlannelVersion()})
+		theLab = labWith(ctx, labs.FlavourFor(chosen, "", ""))
 	}
 })
 

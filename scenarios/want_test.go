@@ -9,43 +9,16 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/all"
-	"github.com/netfault/netfault/detectors/evidence"
-	"github.com/netfault/netfault/detectors/sourceaddress"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/gate"
 	"github.com/netfault/netfault/framework/lab"
 )
 
-// wantOf is what must be said of the bundles that a life of the scenario on this lab has taken into a folder: the scenario says it of
-// its cause, and which of the probes in the faulty bundle show the symptom.
+// wantOf is what must be said of the bundles that a life of the scenario on this lab has taken into a folder.
 func wantOf(s fault.Scenario, l lab.Lab, dir string) (gate.Wanted, error) {
-	w := gate.Wanted{"healthy": {}, "faulty": {}, "healed": {}}
-	for _, subject := range s.Want(l) {
-		w["faulty"] = append(w["faulty"], gate.Said{Detector: s.Detector.Name, Case: subject.Case, Node: subject.Node, Peer: subject.Peer})
-	}
-	if s.MustFail == nil {
-		return w, nil
-	}
-	b, err := evidence.Open(filepath.Join(dir, "faulty"))
-	if err != nil {
-		return nil, err
-	}
-	defer b.Close()
-	probes, err := b.Probes()
-	for _, p := range probes {
-		if said := symptomOf(p); s.MustFail(l, p) && !slices.Contains(w["faulty"], said) {
-			w["faulty"] = append(w["faulty"], said)
-		}
-	}
-	return w, err
-}
-
-// symptomOf is what must be said of a probe that a fault breaks.
-func symptomOf(p evidence.Probe) gate.Said {
-	if p.OK {
-		return gate.Said{Detector: sourceaddress.Detector.Name, Case: "changed", Node: p.From, Peer: p.To}
-	}
-	return gate.Said{Detector: p.Kind + "-reachability", Case: "no-answer", Node: p.From, Peer: p.To}
+	causes := map[string][]fault.Subject{s.Detector.Name: s.Want(l)}
+	faulty, err := gate.SaidOf(l, filepath.Join(dir, fault.FaultyBundle), causes, s.MustFail)
+	return gate.Wanted{fault.HealthyBundle: {}, fault.FaultyBundle: faulty, fault.HealedBundle: {}}, err
 }
 
 // makeFixture makes a fixture of the folder with a life's bundles: what nothing is said of goes, and what no detector reads.

@@ -13,7 +13,7 @@ import (
 // it is taken anew.
 func (l *Life) detected(ctx context.Context) error {
 	if l.fresh == "" {
-		if err := l.look(ctx, faultyBundle, true); err != nil {
+		if err := l.look(ctx, FaultyBundle, true); err != nil {
 			return err
 		}
 	}
@@ -23,7 +23,7 @@ func (l *Life) detected(ctx context.Context) error {
 	}
 	found, err := l.recognised(report)
 	if err != nil {
-		return err
+		return &MisjudgedError{err}
 	}
 	for _, line := range found {
 		l.say(line)

@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -10,8 +11,20 @@ import (
 	"github.com/netfault/netfault/detectors/evidence"
 )
 
-// faultyBundle is the evidence of the symptom.
-const faultyBundle = "faulty"
+// The bundles of a life, by the name of their folder in Life.Bundles/SCENARIO.
+const (
+	// HealthyBundle is of the lab before the fault.
+	HealthyBundle = "healthy"
+	// FaultyBundle is of the symptom.
+	FaultyBundle = "faulty"
+	// HealedBundle is of the lab after the remedy.
+	HealedBundle = "healed"
+	// UndoneBundle is of the lab after the undo, where AfterUndo was run.
+	UndoneBundle = "undone"
+)
+
+// TriedBundle is of the lab after the scenario's attempt of that number, from 0.
+func TriedBundle(attempt int) string { return fmt.Sprintf("tried-%d", attempt+1) }
 
 // take takes a bundle of the lab once it has settled, with fresh probes and what was captured, and returns the probes.
 func (l *Life) take(ctx context.Context, name string, seen Seen) ([]evidence.Probe, error) {

@@ -15,7 +15,7 @@ func (l *Life) healthy(ctx context.Context) error {
 	if err := l.in().none(l.Lab); err != nil {
 		return err
 	}
-	return l.allClean(ctx, "healthy")
+	return l.allClean(ctx, HealthyBundle)
 }
 
 // allClean probes until everything passes, and then wants every detector to be silent.
@@ -32,7 +32,7 @@ func (l *Life) allClean(ctx context.Context, bundle string) error {
 	}
 	for _, f := range report.Findings {
 		if !isQuiet(f) {
-			return fmt.Errorf("%s is not clean: %s: %s", f.Detector, f.Verdict, f.Summary)
+			return &MisjudgedError{fmt.Errorf("%s is not clean: %s: %s", f.Detector, f.Verdict, f.Summary)}
 		}
 	}
 	l.say(fmt.Sprintf("%d detectors, all clean", len(l.Detectors)))

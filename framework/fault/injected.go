@@ -19,5 +19,12 @@ func (l *Life) recorded(ctx context.Context) error {
 // injected brings the fault about.
 func (l *Life) injected(ctx context.Context) error {
 	l.fresh = ""
-	return l.Scenario.Inject(ctx, l.Lab, l.say)
+	if err := l.Scenario.Inject(ctx, l.Lab, l.say); err != nil || l.Scenario.Then == nil {
+		return err
+	}
+	// A flanneld that has just started does not watch its interface yet.
+	if err := l.settled(ctx); err != nil {
+		return err
+	}
+	return l.Scenario.Then(ctx, l.Lab, l.say)
 }

@@ -58,7 +58,11 @@ type fakeMachine struct {
 
 func (m fakeMachine) Name() string { return m.name }
 
-func (m fakeMachine) Run(_ context.Context, c machine.Command) error {
+func (m fakeMachine) Run(ctx context.Context, c machine.Command) error {
+	if c.Argv[0] == "hang" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	text := m.name + "# " + strings.Join(c.Argv, " ")
 	m.f.ran = append(m.f.ran, text)
 	if text == m.f.refused {
@@ -445,6 +449,117 @@ func TestTriedWithTrafficOfItsOwn(t *testing.T) {
 		l := f.life(t)
 		l.Scenario.MustFail, l.Scenario.Attempts, l.Scenario.Exercise = nil, aWish, f.exercise
 		if _, err := l.Run(t.Context(), l.Plan()...); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// Evidence is taken of every attempt, of a lab on which it has not healed, and after the undo where that is wanted.
+func TestEvidenceOfEveryPhase(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := newFake()
+		l := f.life(t)
+		l.Scenario.Attempts = func(lb lab.Lab) []Attempt { return append(aWish(lb), aWish(lb)...) }
+		if _, err := l.Run(t.Context(), append(l.Plan(), l.AfterUndo())...); err != nil {
+			t.Fatal(err)
+		}
+		for _, bundle := range []string{HealthyBundle, FaultyBundle, "tried-1", "tried-2", HealedBundle, UndoneBundle} {
+			if _, err := os.Stat(filepath.Join(l.Bundles, "link", bundle)); err != nil {
+				t.Error(err)
+			}
+		}
+		if f.judged != 4 { // the remedy is that of the last attempt's evidence
+			t.Errorf("the detectors judged %d times", f.judged)
+		}
+	})
+}
+
+// A detector that is wrong where the network is right is told from a network that is wrong.
+func TestMisjudged(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		change    func(f *fake)
+		step      string
+		misjudged bool
+	}{
+		{"a false alarm before", func(f *fake) { f.says = map[int]detectors.Finding{1: reported} }, "healthy", true},
+		{"a network that is broken before", func(f *fake) { f.broken = true }, "healthy", false},
+		{"a detector that misses it", func(f *fake) {
+			f.says = map[int]detectors.Finding{2: {Verdict: detectors.Clean, Judged: map[string]int{"nodes": 1}}}
+		}, "detected", true},
+		{"no remedy, since it is missed", func(f *fake) {
+			f.says = map[int]detectors.Finding{3: {Verdict: detectors.Clean, Judged: map[string]int{"nodes": 1}}}
+		}, "remedied", false},
+		{"a false alarm after", func(f *fake) { f.says = map[int]detectors.Finding{4: reported} }, "clean", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f := newFake()
+				l := f.life(t)
+				test.change(f)
+				done, err := l.Run(t.Context(), l.Plan()...)
+				_, misjudged := errors.AsType[*MisjudgedError](err)
+				if last := done[len(done)-1].Step; err == nil || last != test.step || misjudged != test.misjudged {
+					t.Errorf("%s, misjudged %t: %v", last, misjudged, err)
+				}
+			})
+		})
+	}
+}
+
+// Somebody's remedy is judged by what it does to the network.
+func TestHeals(t *testing.T) {
+	command := func(argv ...string) []detectors.Command { return []detectors.Command{{Node: "n1", Argv: argv}} }
+	for _, test := range []struct {
+		name   string
+		remedy []detectors.Command
+		change func(f *fake, l *Life)
+		why    string
+	}{
+		{"it heals", command("mend", "link"), func(*fake, *Life) {}, ""},
+		{"it does nothing", command("true"), func(*fake, *Life) {}, "2 of 3 probes failed"},
+		{"it fails", command("mend", "link"), func(f *fake, _ *Life) { f.refused = "n1# mend link" }, "refused"},
+		{"it names no node of the lab", []detectors.Command{{Node: "n9", Argv: []string{"true"}}}, func(*fake, *Life) {}, `no node "n9"`},
+		{"traffic of its own stays broken", command("mend", "link"), func(_ *fake, l *Life) {
+			l.Scenario.Exercise = func(context.Context, lab.Lab) (Seen, error) { return Seen{Broken: []string{"a call"}}, nil }
+		}, "1 do not work: a call"},
+		{"it takes too long", command("hang"), func(*fake, *Life) {}, "its commands do not end within 1m0s"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f := newFake()
+				l := f.life(t)
+				if _, err := l.Run(t.Context(), l.Inject()...); err != nil {
+					t.Fatal(err)
+				}
+				test.change(f, l)
+				why, err := l.Heals(t.Context(), test.remedy)
+				if err != nil || (why == "") != (test.why == "") || !strings.Contains(why, test.why) {
+					t.Errorf("%q, %v, want %q", why, err, test.why)
+				}
+			})
+		})
+	}
+}
+
+// The second of two faults is injected into a lab that has settled after the first.
+func TestThenWaitsForTheLabToSettle(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := newFake()
+		l := f.life(t)
+		before := 0
+		l.Scenario.Inject = func(context.Context, lab.Lab, func(string)) error {
+			f.changes, before = 4, f.looks
+			return nil
+		}
+		l.Scenario.Then = func(context.Context, lab.Lab, func(string)) error {
+			if looks := f.looks - before; looks < 6 {
+				t.Errorf("after %d looks", looks)
+			}
+			f.broken = true
+			return nil
+		}
+		if _, err := l.Run(t.Context(), l.Inject()...); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -33,6 +33,8 @@ type Scenario struct {
 	Unavailable func(l lab.Lab) string
 	// Inject brings the fault about by its real cause, and tells each thing that it does in one line.
 	Inject func(ctx context.Context, l lab.Lab, say func(string)) error
+	// Then is injected after that, once the lab has settled; nil but for two faults at once.
+	Then func(ctx context.Context, l lab.Lab, say func(string)) error
 	// MustFail says which probes the fault breaks (probe.Failure); all others must pass. It is nil for a fault that breaks
 	// none of them and has an Exercise.
 	MustFail Which
@@ -49,6 +51,11 @@ type Scenario struct {
 	// lab is now, and its error is that this is not sure. It is asked right before the remedy, which must heal sooner. It is nil
 	// for a fault that stays.
 	Lasts func(ctx context.Context, l lab.Lab) (time.Duration, error)
+	// Restarts says that the injection starts flanneld anew on other nodes than the fault is of, and EndsWithRestart that the fault
+	// ends where that happens to its own: of two faults at once, the latter is injected later.
+	Restarts, EndsWithRestart bool
+	// WantsHealthy says that the injection needs a lab on which every probe passes: of two faults at once, it is injected first.
+	WantsHealthy bool
 	// Attempts are remedies that people try first and that do not heal. They are run, and shown for what they are.
 	Attempts func(l lab.Lab) []Attempt
 }
@@ -143,4 +150,6 @@ type Attempt struct {
 	Commands []detectors.Command
 	// MustFail says which probes fail afterwards, if it is not the scenario's.
 	MustFail Which
+	// Want is what the scenario's detector must report afterwards, if it is not the scenario's: the fault may show otherwise.
+	Want func(l lab.Lab) []Subject
 }

@@ -20,7 +20,7 @@ func (l *Life) symptom(ctx context.Context) error {
 	}
 	var broken []string
 	err = wait.Until(ctx, l.patience(), "the symptom", func(ctx context.Context) error {
-		results, err := l.take(ctx, faultyBundle, seen)
+		results, err := l.take(ctx, FaultyBundle, seen)
 		if err != nil {
 			return err
 		}

@@ -9,13 +9,13 @@ import (
 
 // tried runs what people try first, and shows that the symptom stays.
 func (l *Life) tried(ctx context.Context) error {
-	for _, a := range l.Scenario.Attempts(l.Lab) {
+	for i, a := range l.Scenario.Attempts(l.Lab) {
 		l.say(a.Name + ":")
 		l.fresh = ""
 		if err := l.runCommands(ctx, a.Commands); err != nil {
 			return err
 		}
-		broken, err := l.stays(ctx, a)
+		broken, err := l.stays(ctx, a, TriedBundle(i))
 		if err := l.orEnded(err); err != nil {
 			return fmt.Errorf("%s: with %s: %w", a.Name, l.Lab.Flannel(), err)
 		}
@@ -25,8 +25,8 @@ func (l *Life) tried(ctx context.Context) error {
 }
 
 // stays returns what fails after an attempt, a line each: probes, or the scenario's own traffic. Probes must go on failing for a
-// while, since a remedy may take a moment to act.
-func (l *Life) stays(ctx context.Context, a Attempt) ([]string, error) {
+// while, since a remedy may take a moment to act. The evidence of it goes into a bundle.
+func (l *Life) stays(ctx context.Context, a Attempt, bundle string) ([]string, error) {
 	mustFail := a.MustFail
 	if mustFail == nil {
 		mustFail = l.Scenario.MustFail
@@ -46,9 +46,16 @@ func (l *Life) stays(ctx context.Context, a Attempt) ([]string, error) {
 			continue
 		}
 		seen, err := l.exercise(ctx, true)
-		if broken = append(broken, seen.Broken...); err == nil && len(broken) == 0 {
-			err = errors.New("the scenario has neither probes that must fail nor traffic of its own, so that nothing can stay broken")
+		if err != nil {
+			return nil, err
 		}
+		if broken = append(broken, seen.Broken...); len(broken) == 0 {
+			return nil, errors.New("the scenario has neither probes that must fail nor traffic of its own, so that nothing can stay broken")
+		}
+		if results, err = l.take(ctx, bundle, seen); err != nil {
+			return nil, err
+		}
+		_, err = l.asExpected(results, mustFail)
 		return broken, err
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // clean wants every detector to be silent again.
-func (l *Life) clean(ctx context.Context) error { return l.allClean(ctx, "healed") }
+func (l *Life) clean(ctx context.Context) error { return l.allClean(ctx, HealedBundle) }
 
 // undone restores what the journal says differs.
 func (l *Life) undone(ctx context.Context) error {
@@ -26,6 +26,16 @@ func (l *Life) undone(ctx context.Context) error {
 		l.say(line)
 	}
 	return l.in().restore(ctx, l.Lab, j.Before, now)
+}
+
+// AfterUndo is a step for whoever wants evidence of the lab after the undo, too: it is not in the plan.
+func (l *Life) AfterUndo() Step {
+	return Step{Name: UndoneBundle, About: "every probe passes, and the evidence is taken once more", run: func(ctx context.Context) error {
+		if err := l.probesPass(ctx); err != nil {
+			return err
+		}
+		return l.look(ctx, UndoneBundle, false)
+	}}
 }
 
 // compared closes the journal only once the state is seen to be what it was, and stays so.

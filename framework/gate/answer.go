@@ -11,12 +11,14 @@ import (
 	"github.com/netfault/netfault/framework/fault"
 )
 
-// Answer is what a detector says of a bundle, or should say. Texts, evidence and remedies are not judged.
+// Answer is what a detector says of a bundle, or should say. Texts and evidence are not judged, and remedies only by what they do.
 type Answer struct {
 	// Problems are what it reports.
 	Problems []fault.Subject
 	// Unknown says that there is something that it cannot tell, alone or beside its problems.
 	Unknown bool
+	// Remedy are the commands of its problems.
+	Remedy []detectors.Command
 	// Err says why there is no answer; empty if there is one.
 	Err string
 }
@@ -25,11 +27,12 @@ type Answer struct {
 type Answers map[string]Answer
 
 // add puts one verdict to the others. Clean and not applicable are both that nothing was found.
-func (a Answers) add(detector string, v detectors.Verdict, s fault.Subject) {
+func (a Answers) add(detector string, v detectors.Verdict, s fault.Subject, remedy ...detectors.Command) {
 	answer := a[detector]
 	switch v {
 	case detectors.Problem:
 		answer.Problems = append(answer.Problems, s)
+		answer.Remedy = append(answer.Remedy, remedy...)
 	case detectors.Unknown:
 		answer.Unknown = true
 	}
@@ -40,10 +43,13 @@ func (a Answers) add(detector string, v detectors.Verdict, s fault.Subject) {
 func of(r detectors.Report) Answers {
 	all := Answers{}
 	for _, f := range r.Findings {
-		all.add(f.Detector, f.Verdict, fault.Subject{Case: f.Case, Node: f.Node, Peer: f.Peer})
+		all.add(f.Detector, f.Verdict, fault.Subject{Case: f.Case, Node: f.Node, Peer: f.Peer}, f.Remedy...)
 	}
 	return all
 }
+
+// WhyNone is why there are no answers at all; empty if there are.
+func (a Answers) WhyNone() string { return a[wrong].Err }
 
 // addRendered adds what the parts "want" and "others" of a case say: of each line that is not indented the verdict, which is its
 // first word, and the finding's ID, which is its last.

@@ -23,6 +23,10 @@ type Gate struct {
 	// Sources are the bundles, and Hostile how many were left out of them.
 	Sources []Source
 	Hostile int
+	// Skipped and Unreached are what a lab did not give, see Result.
+	Skipped, Unreached []Absence
+	// Remedied are those that were run already, see Result.
+	Remedied []Remedied
 	// Detectors are those whose names and cases Want uses.
 	Detectors []detectors.Detector
 	// Judge answers for them, or for some of them.
@@ -52,7 +56,10 @@ const wrong = ""
 
 // Run runs the gate. Its error is that it could not be run, or that nothing was judged.
 func (g Gate) Run(ctx context.Context) (Result, error) {
-	r := Result{Version: ResultVersion, Seed: g.Seed, Rounds: g.Rounds, Hostile: g.Hostile, Bundles: len(g.Sources), Differing: []Differing{}}
+	r := Result{
+		Version: ResultVersion, Seed: g.Seed, Rounds: g.Rounds, Hostile: g.Hostile,
+		Skipped: g.Skipped, Unreached: g.Unreached, Remedied: g.Remedied, Bundles: len(g.Sources), Differing: []Differing{},
+	}
 	var rounds [][]Cell
 	var judged []string
 	for round := range g.Rounds {
@@ -87,8 +94,9 @@ func (g Gate) plan(round int) []turn {
 	random := rand.New(rand.NewPCG(g.Seed, uint64(round)))
 	var turns []turn
 	for _, i := range random.Perm(len(g.Sources)) {
-		const most = 300 * 24 * time.Hour
-		t := turn{source: i, by: time.Duration(random.Int64N(int64(most)))}
+		// By a day at least, so that none stays the same.
+		const day = 24 * time.Hour
+		t := turn{source: i, by: day + time.Duration(random.Int64N(int64(300*day)))}
 		for at := 0; at < len(t.key); at += 8 {
 			binary.LittleEndian.PutUint64(t.key[at:], random.Uint64())
 		}

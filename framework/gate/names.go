@@ -98,6 +98,6 @@ func (n Names) translate(f detectors.Finding, to Answers) error {
 		return fmt.Errorf("the report has the case %q, which is none of netfault's: say with --map what it is", detectors.OneLine(name))
 	}
 	detector, c, _ := strings.Cut(name, "/")
-	to.add(detector, detectors.Problem, fault.Subject{Case: c, Node: f.Node, Peer: f.Peer})
+	to.add(detector, detectors.Problem, fault.Subject{Case: c, Node: f.Node, Peer: f.Peer}, f.Remedy...)
 	return nil
 }

@@ -69,7 +69,7 @@ func fixture(kind, dir string) ([]Source, error) {
 			return nil, fmt.Errorf("%s speaks of the bundle %s, which is not there", filepath.Join(dir, WantFile), phase)
 		}
 		all = append(all, Source{
-			Kind: kind, Name: filepath.Base(dir), Phase: phase, Want: answersOf(wanted[phase]),
+			Kind: kind, Name: filepath.Base(dir), Phase: phase, Want: AnswersOf(wanted[phase]),
 			Open: func() (fs.FS, error) { return os.DirFS(bundle), nil },
 		})
 	}

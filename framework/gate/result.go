@@ -13,6 +13,12 @@ type Result struct {
 	Rounds int    `json:"rounds"`
 	// Hostile is how many cases are not among the bundles, see Recorded.
 	Hostile int `json:"hostile"`
+	// Skipped are scenarios that cannot come about on the lab, and Unreached are bundles that it should have given and did not.
+	// Recorded bundles are all there.
+	Skipped   []Absence `json:"skipped,omitempty"`
+	Unreached []Absence `json:"unreached,omitempty"`
+	// Remedied is what became of each fault by the remedy of what was found, where remedies were run.
+	Remedied []Remedied `json:"remedied,omitempty"`
 	// Bundles is how many there are, and Detectors are those that were judged by them.
 	Bundles   int     `json:"bundles"`
 	Detectors []Score `json:"detectors"`
@@ -89,9 +95,9 @@ func (s *Score) Add(o Score) {
 	s.HowMuch += o.HowMuch
 }
 
-// Right reports whether every cell is as it should be, in every round.
+// Right reports whether every cell is as it should be, in every round, and every remedy heals.
 func (r Result) Right() bool {
-	return len(r.Differing) == 0 && !slices.ContainsFunc(r.Cells, func(c Cell) bool { return !c.Right })
+	return len(r.Differing) == 0 && !slices.ContainsFunc(r.Remedied, func(m Remedied) bool { return !m.Right() }) && !slices.ContainsFunc(r.Cells, func(c Cell) bool { return !c.Right })
 }
 
 // score counts the cells of each detector.

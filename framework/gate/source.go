@@ -7,16 +7,22 @@ import (
 
 // Source is a bundle of which it is known what must be said.
 type Source struct {
-	// Kind is where it is from: scenario, case or field.
+	// Kind is where it is from: scenario, case or field of a checkout, or the kind of lab that it was taken from, netns or kind.
 	Kind string `json:"kind"`
-	// Name is the scenario's, DETECTOR/CASE, or the field bundle's.
+	// Name is the scenario's, with its remedy's if that is not the first, DETECTOR/CASE, or the field bundle's.
 	Name string `json:"name"`
-	// Phase is when it was taken: healthy, faulty, healed; empty for a case.
+	// Phase is when it was taken: healthy, faulty, healed; of a lab also "tried: WHAT" and undone; empty for a case.
 	Phase string `json:"phase,omitempty"`
 	// Want is what must be said. Detectors that are not in it find nothing.
 	Want Answers `json:"-"`
 	// Open takes the bundle, or reads it.
 	Open func() (fs.FS, error) `json:"-"`
+}
+
+// Absence is a bundle that is not there, or without a phase all those of a scenario, and why.
+type Absence struct {
+	Bundle Source `json:"bundle"`
+	Why    string `json:"why"`
 }
 
 // String is what people call it, such as "scenario stale-vtep healed".

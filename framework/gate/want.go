@@ -51,7 +51,8 @@ func (w Wanted) Write(dir string) error {
 	return os.WriteFile(filepath.Join(dir, WantFile), append(data, '\n'), 0o644)
 }
 
-func answersOf(all []Said) Answers {
+// AnswersOf puts what must be said together by detectors.
+func AnswersOf(all []Said) Answers {
 	answers := Answers{}
 	for _, s := range all {
 		verdict := detectors.Problem

@@ -131,8 +131,35 @@ func gateLists(r gate.Result) []gateList {
 		differing = append(differing, fmt.Sprintf("%s, %s: %s", d.Bundle, d.Detector, strings.Join(slices.Compact(d.Was), ", then ")))
 	}
 	return slices.DeleteFunc([]gateList{
+		{"what the remedies did", remedied(r)},
 		{"cells that are not as they should be", wrong},
 		{"confusions", confused},
 		{"cells that differ between rounds", differing},
+		{"phases that no lab came to", absences(r.Unreached)},
+		{"faults that cannot come about here", absences(r.Skipped)},
 	}, func(l gateList) bool { return len(l.lines) == 0 })
+}
+
+func absences(all []gate.Absence) []string {
+	var lines []string
+	for _, a := range all {
+		lines = append(lines, fmt.Sprintf("%s: %s", a.Bundle, a.Why))
+	}
+	return lines
+}
+
+// remedied has a line for each remedy: what it did, and what is gone.
+func remedied(r gate.Result) []string {
+	var lines []string
+	for _, m := range r.Remedied {
+		line := fmt.Sprintf("%s: %s", m.Bundle.Name, m.Was)
+		if m.Why != "" {
+			line += ": " + m.Why
+		}
+		if len(m.Gone) > 0 {
+			line += "; gone: " + strings.Join(m.Gone, ", ")
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }

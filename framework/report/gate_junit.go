@@ -18,6 +18,7 @@ type junitSuite struct {
 	Tests    int         `xml:"tests,attr"`
 	Failures int         `xml:"failures,attr"`
 	Errors   int         `xml:"errors,attr"`
+	Skipped  int         `xml:"skipped,attr,omitempty"`
 	Cases    []junitCase `xml:"testcase"`
 }
 
@@ -26,6 +27,11 @@ type junitCase struct {
 	Class   string        `xml:"classname,attr"`
 	Failure *junitProblem `xml:"failure,omitempty"`
 	Error   *junitProblem `xml:"error,omitempty"`
+	Skipped *junitSkipped `xml:"skipped,omitempty"`
+}
+
+type junitSkipped struct {
+	Message string `xml:"message,attr"`
 }
 
 type junitProblem struct {
@@ -55,6 +61,12 @@ func GateJUnit(w io.Writer, r gate.Result) error {
 		}
 		suite.Cases = append(suite.Cases, test)
 	}
+	if remedies := remediesSuite(r); remedies.Tests > 0 {
+		all.Suites = append(all.Suites, remedies)
+	}
+	if unreached := unreachedSuite(r); unreached.Tests > 0 {
+		all.Suites = append(all.Suites, unreached)
+	}
 	if differing := differingSuite(r); differing.Tests > 0 {
 		all.Suites = append(all.Suites, differing)
 	}
@@ -76,6 +88,38 @@ func differingSuite(r gate.Result) *junitSuite {
 			Name: d.Detector, Class: d.Bundle.String(),
 			Failure: &junitProblem{Message: "it differs between rounds", Type: "differs"},
 		})
+	}
+	return s
+}
+
+// unreachedSuite has the phases that no lab came to, each an error, and the faults that cannot come about, each skipped.
+func unreachedSuite(r gate.Result) *junitSuite {
+	s := &junitSuite{Name: "every phase is come to"}
+	for _, a := range r.Unreached {
+		s.Tests++
+		s.Errors++
+		s.Cases = append(s.Cases, junitCase{Name: a.Bundle.Phase, Class: a.Bundle.String(), Error: &junitProblem{Message: a.Why, Type: "unreached"}})
+	}
+	for _, a := range r.Skipped {
+		s.Tests++
+		s.Skipped++
+		s.Cases = append(s.Cases, junitCase{Name: "skipped", Class: a.Bundle.String(), Skipped: &junitSkipped{Message: a.Why}})
+	}
+	return s
+}
+
+// remediesSuite has the remedies that were run: one that does not heal, or not without damage, fails.
+func remediesSuite(r gate.Result) *junitSuite {
+	s := &junitSuite{Name: "every remedy heals"}
+	for i, line := range remedied(r) {
+		m := r.Remedied[i]
+		test := junitCase{Name: "remedy", Class: m.Bundle.String()}
+		s.Tests++
+		if !m.Right() {
+			s.Failures++
+			test.Failure = &junitProblem{Message: line, Type: string(m.Was)}
+		}
+		s.Cases = append(s.Cases, test)
 	}
 	return s
 }

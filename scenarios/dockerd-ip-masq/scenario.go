@@ -36,6 +36,7 @@ var Scenario = fault.Scenario{
 	Detector: podsnat.Detector,
 	Pods:     lab.DockerBridge,
 	Inject:   inject,
+	Restarts: true,
 	MustFail: fault.And(fault.Kind(evidence.ProbePod), fault.Overlay),
 	Show:     show,
 	Want: func(l lab.Lab) []fault.Subject {
@@ -54,8 +55,9 @@ var Scenario = fault.Scenario{
 			{
 				Name:     "deleting dockerd's rule, and nothing else",
 				Commands: everywhere(l, func(n lab.Node) []string { return deleteRule(l, n) }),
-				// Now the pods see each other, and nothing outside the cluster can answer them.
+				// Now the pods see each other, and nothing outside the cluster can answer them: no rule hides an address any more.
 				MustFail: fault.Kind(evidence.ProbeEgress),
+				Want:     func(lab.Lab) []fault.Subject { return nil },
 			},
 			{
 				Name:     "and when Docker starts again, its rule is back",

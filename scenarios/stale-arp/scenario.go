@@ -45,7 +45,9 @@ var Scenario = fault.Scenario{
 		}
 		return all
 	},
-	Lasts: lasts,
+	Restarts:     true,
+	WantsHealthy: true,
+	Lasts:        lasts,
 	Attempts: func(l lab.Lab) []fault.Attempt {
 		restart := fault.RestartFlanneld(l, server(l), "it reads the leases again, and leaves the entries that are there")
 		return []fault.Attempt{{Name: "a restart of flanneld on the server's node", Commands: []detectors.Command{restart}}}

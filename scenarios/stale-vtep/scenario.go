@@ -47,6 +47,8 @@ var Scenario = fault.Scenario{
 	Want: func(l lab.Lab) []fault.Subject {
 		return []fault.Subject{{Case: "observer-stale", Node: server(l).Name(), Peer: client(l).Name()}}
 	},
+	Restarts:        true,
+	EndsWithRestart: true,
 	Attempts: func(l lab.Lab) []fault.Attempt {
 		return []fault.Attempt{{
 			Name: "the incident's own remedy",
@@ -54,6 +56,10 @@ var Scenario = fault.Scenario{
 				Node: server(l).Name(), Argv: []string{"ip", "neigh", "del", client(l).VTEP().String(), "dev", "flannel.1"},
 				Why: "delete the wrong ARP entry",
 			}},
+			// The server's node has no flanneld that writes the entry anew.
+			Want: func(l lab.Lab) []fault.Subject {
+				return []fault.Subject{{Case: "neighbour-missing", Node: server(l).Name(), Peer: client(l).Name()}}
+			},
 		}}
 	},
 }

@@ -49,6 +49,7 @@ var Scenario = fault.Scenario{
 	Want: func(l lab.Lab) []fault.Subject {
 		return []fault.Subject{{Case: "lease-stale", Node: drifted(l).Name()}}
 	},
+	EndsWithRestart: true,
 	Attempts: func(l lab.Lab) []fault.Attempt {
 		restart := fault.RestartFlanneld(l, l.Nodes()[0], "it reads the lease again, which is as stale as before")
 		return []fault.Attempt{{Name: "a restart of flanneld on an observer", Commands: []detectors.Command{restart}}}
