@@ -221,6 +221,7 @@ func (n *node) judge(net *network) {
 	n.report(leaving, arriving)
 	if len(n.findings) == 0 {
 		n.reportServices()
+		n.reportIPVS()
 	}
 	n.doubtUnknown(n, "", slices.Concat(leaving, arriving))
 	net.follow(n)
