@@ -89,6 +89,9 @@ var Detector = detectors.Detector{
 func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	var why detectors.Doubts
 	cluster := flannel.Of(b)
+	if found := cluster.OnlyIPv6(); found != nil {
+		return found
+	}
 	for _, err := range []error{cluster.LeaseErr, cluster.NodesErr, cluster.KubeErr} {
 		if err != nil {
 			why.AddError("", err)

@@ -5,6 +5,7 @@ package stalevtep
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -97,6 +98,9 @@ var Detector = detectors.Detector{
 func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	var why detectors.Doubts
 	cluster := flannel.Of(b)
+	if errors.Is(cluster.LeaseErr, evidence.ErrIPv6Only) {
+		return detectIPv6Only(ctx, b, cluster)
+	}
 	vteps, instead := cluster.Comparable(&why)
 	if instead != nil {
 		return instead
