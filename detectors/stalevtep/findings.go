@@ -159,6 +159,12 @@ func (c *comparison) pairFinding(o *flannel.VTEP, s suspect) detectors.Finding {
 			Text: fmt.Sprintf("%s dev %s dst %s", s.row.mac, o.Dev, s.row.dst),
 		})
 		f.Remedy = []detectors.Command{fdb}
+	case RouteMissing:
+		f.Expected, f.Actual = fmt.Sprintf("%s via %s dev %s", peer.Lease.PodCIDR, peer.Addr, o.Dev), "no route"
+		f.Summary = fmt.Sprintf("%s has no route to %s, though its entries for %s's %s are there: packets for them leave by another route, or not at all",
+			o.Node(), pods, peer.Node(), peer.Dev)
+		f.Evidence = append(f.Evidence, detectors.Line{File: evidence.NodeFile(o.Node(), evidence.RouteFile), Text: "no route to " + peer.Lease.PodCIDR})
+		f.Remedy = []detectors.Command{setRoute(o, peer)}
 	}
 	f.Evidence = append(f.Evidence, peer.LinkLine(), flannel.LeaseLine(peer.Lease))
 	if s.kind == NeighbourMissing && s.unrouted {
@@ -168,6 +174,15 @@ func (c *comparison) pairFinding(o *flannel.VTEP, s suspect) detectors.Finding {
 		f.Remedy = []detectors.Command{c.writeAnew(o)}
 	}
 	return f
+}
+
+// setRoute is the command that leads packets for peer's pods to its VTEP (flannel's handleSubnetEvents in vxlan_network.go).
+func setRoute(o, peer *flannel.VTEP) detectors.Command {
+	argv := []string{"ip", "route", "replace", peer.Lease.PodCIDR, "via", peer.Addr.String(), "dev", o.Dev, "onlink"}
+	if o.IPv6() {
+		argv = slices.Insert(argv, 1, "-6")
+	}
+	return detectors.Command{Node: o.Node(), Argv: argv, Why: fmt.Sprintf("packets to %s's pods go to its %s; flanneld makes the same route when it starts", peer.Node(), peer.Dev)}
 }
 
 // writeAnew is the command by which all of o's entries come back.
