@@ -19,7 +19,7 @@ func (c *comparison) suspectRoutes(ctx context.Context, i int, t *table) bool {
 	clear(routed)
 	var wider []netip.Prefix
 	rows := 0
-	for r, err := range c.b.Routes(v.Node()) {
+	for r, err := range c.b.RouteDsts(v.Node()) {
 		if err != nil {
 			return false
 		}
@@ -27,10 +27,10 @@ func (c *comparison) suspectRoutes(ctx context.Context, i int, t *table) bool {
 			return false
 		}
 		// Policy rules may lead to other tables than main.
-		if r.IPv6 != v.IPv6() || r.Table == "local" {
+		if string(r.Table) == "local" {
 			continue
 		}
-		dst, err := netip.ParsePrefix(r.Dst)
+		dst, err := netip.ParsePrefix(string(r.Dst))
 		if err != nil {
 			continue // that of an address, or the default route
 		}
