@@ -108,6 +108,8 @@ func (b *Bundle) readNodesFile() nodesFile {
 			if n.annotated() {
 				l, err := n.lease()
 				t.add(l, d.at, err)
+			} else if n.annotatedIPv6() {
+				t.add(n.leaseIPv6(), d.at, nil)
 			}
 			return nil
 		})
@@ -117,7 +119,7 @@ func (b *Bundle) readNodesFile() nodesFile {
 }
 
 func (n *kubeNode) node(at Pos) KubeNode {
-	k := KubeNode{Name: n.Metadata.Name, PodCIDR: n.podCIDR(), Leased: n.annotated(), Pos: at}
+	k := KubeNode{Name: n.Metadata.Name, PodCIDR: n.podCIDR(), Leased: n.annotated() || n.annotatedIPv6(), Pos: at}
 	for _, label := range []string{"kubernetes.io/os", "beta.kubernetes.io/os"} {
 		if k.OS == "" {
 			k.OS = n.Metadata.Labels[label]
@@ -157,6 +159,31 @@ func (n *kubeNode) annotated() bool {
 	return true
 }
 
+// annotatedIPv6 reports whether the node is one of a cluster of IPv6 alone, and has flannel's annotations of that.
+func (n *kubeNode) annotatedIPv6() bool {
+	p, err := netip.ParsePrefix(n.podCIDR())
+	if err != nil || p.Addr().Is4() {
+		return false
+	}
+	for _, key := range []string{annotationType, annotationDataV6, annotationPublicV6} {
+		if n.Metadata.Annotations[key] == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// leaseIPv6 reads the annotations of IPv6 alone.
+func (n *kubeNode) leaseIPv6() Lease {
+	return Lease{Node: n.Metadata.Name, BackendType: n.Metadata.Annotations[annotationType], Source: FromAnnotation, IPv6: n.ofIPv6()}
+}
+
+// ofIPv6 reads what the annotations say of IPv6. Without an address it is odd.
+func (n *kubeNode) ofIPv6() LeaseIPv6 {
+	data, _ := n.backendData(annotationDataV6)
+	return LeaseIPv6{PodCIDR: n.podCIDRv6(), PublicIP: n.Metadata.Annotations[annotationPublicV6], VNI: data.VNI, VtepMAC: data.VtepMAC}
+}
+
 // lease reads the annotations as flannel does (nodeToLease in pkg/subnet/kube/kube.go).
 func (n *kubeNode) lease() (Lease, error) {
 	l := Lease{
@@ -176,10 +203,7 @@ func (n *kubeNode) lease() (Lease, error) {
 	l.VNI, l.VtepMAC = data.VNI, data.VtepMAC
 	// Without IPv6 the annotation is missing, or says that there is none.
 	if v6 := n.Metadata.Annotations[annotationDataV6]; v6 != "" && v6 != "null" {
-		data, _ := n.backendData(annotationDataV6) // no address is an odd one
-		l.IPv6 = LeaseIPv6{
-			PodCIDR: n.podCIDRv6(), PublicIP: n.Metadata.Annotations[annotationPublicV6], VNI: data.VNI, VtepMAC: data.VtepMAC,
-		}
+		l.IPv6 = n.ofIPv6()
 	}
 	return l, nil
 }
@@ -209,7 +233,7 @@ func (n *kubeNode) podCIDR() string {
 
 // podCIDRv6 returns the first IPv6 network of the node; empty if it has none.
 func (n *kubeNode) podCIDRv6() string {
-	for _, c := range n.Spec.PodCIDRs {
+	for _, c := range append(n.Spec.PodCIDRs, n.Spec.PodCIDR) {
 		if p, err := netip.ParsePrefix(c); err == nil && p.Addr().Is6() {
 			return c
 		}

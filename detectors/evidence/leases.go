@@ -28,16 +28,29 @@ type leaseList struct {
 	file string
 	good []Lease
 	odd  []OddLease
+	// ipv6 are those of IPv6 alone.
+	ipv6 []Lease
 }
 
 // add takes l, which stands at a place of the file, unless it is odd: err is what is known to be wrong with it.
 func (t *leaseList) add(l Lease, at Pos, err error) {
 	l.File, l.Pos = t.file, at
-	if err == nil {
+	onlyIPv6 := l.PodCIDR == "" && l.PublicIP == "" && l.VtepMAC == "" && l.IPv6 != (LeaseIPv6{})
+	switch {
+	case err != nil:
+	case onlyIPv6:
+		if err = checkNamed(l); err == nil {
+			err = checkIPv6(&l)
+		}
+	default:
 		err = checkLease(&l)
 	}
 	if err != nil {
 		t.addOdd(l.Node, at, err)
+		return
+	}
+	if onlyIPv6 {
+		t.ipv6 = append(t.ipv6, l)
 		return
 	}
 	if err := checkIPv6(&l); err != nil { // its IPv4 can be relied on
@@ -67,35 +80,61 @@ func (t *leaseList) settle() {
 		}
 	}
 	t.good = slices.DeleteFunc(t.good, func(l Lease) bool { return twice[l.Node] })
+	if len(t.good) > 0 {
+		for _, l := range t.ipv6 {
+			t.addOdd(l.Node, l.Pos, fmt.Errorf("the lease of %s is of IPv6 alone, and those of others are not", l.Node))
+		}
+		t.ipv6 = nil
+	}
 }
 
 // Leases returns flannel's leases in the order of their file: cluster/leases.json or, where that does not exist, the
 // annotations in cluster/nodes.json, passing over nodes without them (see KubeNodes). The addresses of each are IPv4, but for those
 // of its IPv6, and its VtepMAC in lower case. Those that are odd are returned apart; a file with none is an error, and with odd ones alone, that
-// of the first. Nobody may change them.
+// of the first; with some of IPv6 alone, ErrIPv6Only, see LeasesIPv6. Nobody may change them.
 func (b *Bundle) Leases() ([]Lease, []OddLease, error) {
-	t, err := b.leasesFile()
+	t, err := b.leaseList()
 	if errors.Is(err, fs.ErrNotExist) {
-		f := b.nodesFile()
-		t, err = f.leases, f.err
-		if errors.Is(err, fs.ErrNotExist) {
-			why := missing{b.whyMissing(LeasesFile)}
-			if why.why == "" {
-				return nil, nil, fileError(LeasesFile, fmt.Errorf("%w, and so is %s", why, NodesFile))
-			}
-			return nil, nil, fileError(LeasesFile, why)
+		why := missing{b.whyMissing(LeasesFile)}
+		if why.why == "" {
+			return nil, nil, fileError(LeasesFile, fmt.Errorf("%w, and so is %s", why, NodesFile))
 		}
+		return nil, nil, fileError(LeasesFile, why)
 	}
 	switch {
 	case err != nil:
 		return nil, nil, err
 	case len(t.good) > 0:
 		return t.good, t.odd, nil
+	case len(t.ipv6) > 0:
+		return nil, t.odd, fileError(t.file, ErrIPv6Only)
 	case len(t.odd) > 0:
 		return nil, nil, t.odd[0].Err
 	}
 	return nil, nil, fileError(t.file, ErrNoLease)
 }
+
+// LeasesIPv6 returns the leases of a cluster of IPv6 alone, of which only the IPv6 is set; none of another.
+func (b *Bundle) LeasesIPv6() []Lease {
+	t, err := b.leaseList()
+	if err != nil {
+		return nil
+	}
+	return t.ipv6
+}
+
+// leaseList reads the file that has the leases.
+func (b *Bundle) leaseList() (*leaseList, error) {
+	t, err := b.leasesFile()
+	if errors.Is(err, fs.ErrNotExist) {
+		f := b.nodesFile()
+		return f.leases, f.err
+	}
+	return t, err
+}
+
+// ErrIPv6Only says that all leases are of IPv6 alone.
+var ErrIPv6Only = errors.New("all leases are of IPv6 alone")
 
 // ErrNoLease says that a file has no lease in it.
 var ErrNoLease = errors.New("no lease in it")
@@ -123,9 +162,20 @@ func (b *Bundle) leasesFile() (*leaseList, error) {
 	return t, err
 }
 
+// checkNamed returns an error unless l is of a node and a backend.
+func checkNamed(l Lease) error {
+	if err := CheckNodeName(l.Node); err != nil {
+		return err
+	}
+	if l.BackendType == "" {
+		return fmt.Errorf("lease of %s: backend type \"\": want a name such as \"vxlan\"", l.Node)
+	}
+	return nil
+}
+
 // checkLease returns an error that names the node unless l can be relied on, and brings its VtepMAC into lower case.
 func checkLease(l *Lease) error {
-	if err := CheckNodeName(l.Node); err != nil {
+	if err := checkNamed(*l); err != nil {
 		return err
 	}
 	fail := func(field, value, want string) error {
@@ -137,10 +187,7 @@ func checkLease(l *Lease) error {
 	if _, ok := ParseIPv4(l.PublicIP); !ok {
 		return fail("public IP", l.PublicIP, "an IPv4 address")
 	}
-	switch l.BackendType {
-	case "":
-		return fail("backend type", "", `a name such as "vxlan"`)
-	case "vxlan":
+	if l.BackendType == "vxlan" {
 		mac, err := ParseMAC(l.VtepMAC)
 		if err != nil || mac == 0 {
 			return fail("VTEP MAC", l.VtepMAC, "an Ethernet address")

@@ -3,7 +3,9 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"path"
 	"slices"
 	"strings"
 
@@ -126,6 +128,22 @@ func (b *Bundle) FDB(node string) iter.Seq2[*FDBRow, error] {
 	})
 }
 
+// RouteDst is where a route of `ip -j route` leads, see Route. Its bytes are valid until the next is read.
+type RouteDst struct{ Dst, Table []byte }
+
+// RouteDsts yields where the routes of a node lead, from RouteFile, each in the same row: what Routes says of them, but without the
+// rest, and several times as fast. An error is yielded last.
+func (b *Bundle) RouteDsts(node string) iter.Seq2[*RouteDst, error] {
+	cols := []column{{name: `"dst"`}, {name: `"table"`}}
+	return rows(b, node, RouteFile, cols, func(row *RouteDst, cols []column, _ Pos) error {
+		row.Dst, row.Table = cols[0].value, cols[1].value
+		if len(row.Dst) == 0 {
+			return errors.New("an entry lacks dst")
+		}
+		return nil
+	})
+}
+
 // rows yields a row for every object of a node's file, after put has filled it from cols.
 func rows[T any](b *Bundle, node, file string, cols []column, put func(*T, []column, Pos) error) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
@@ -140,8 +158,12 @@ func rows[T any](b *Bundle, node, file string, cols []column, put func(*T, []col
 			return
 		}
 		defer f.Close()
+		var in io.Reader = f
+		if path.Base(file) == RouteFile {
+			in = newOldRoutes(f)
+		}
 		row, cols := new(T), slices.Clone(cols)
-		err = scanRows(f, make([]byte, 64<<10), cols, func(at Pos) error {
+		err = scanRows(in, make([]byte, 64<<10), cols, func(at Pos) error {
 			if err := put(row, cols, at); err != nil {
 				return err
 			}

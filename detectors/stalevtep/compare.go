@@ -19,8 +19,11 @@ type comparison struct {
 	vteps   []flannel.VTEP
 	// byAddr and byMAC find the first VTEP with an address or announced MAC, and nextAddr and nextMAC lead from each VTEP
 	// to the next that shares it, -1 at the last.
-	byAddr            map[netip.Addr]int32
-	byMAC             map[evidence.MAC]int32
+	byAddr map[netip.Addr]int32
+	byMAC  map[evidence.MAC]int32
+	// cidrs are the VTEPs' pod CIDRs, and byCIDR finds one of those that have one.
+	cidrs             []netip.Prefix
+	byCIDR            map[netip.Prefix]int32
 	nextAddr, nextMAC []int32
 	observed          []observation
 	tallies           []tally
@@ -37,6 +40,8 @@ type observation struct {
 	suspects []suspect
 	// flush is what its link has lost, which covers what is wrong or missing.
 	flush *flush
+	// routesUnread says that its routes could not be read, and were not needed for anything else.
+	routesUnread bool
 }
 
 // total is how many entries are wrong or missing.
@@ -63,7 +68,7 @@ func (o *observation) keep(suspects []suspect) {
 // suspect is an entry that is wrong or missing on an observer.
 type suspect struct {
 	peer int32
-	// kind is ObserverStale, NeighbourMissing, FDBMissing or FDBElsewhere.
+	// kind is ObserverStale, NeighbourMissing, FDBMissing, FDBElsewhere or RouteMissing.
 	kind      string
 	neighbour neighbour
 	// row is where the FDB forwards to instead, for FDBElsewhere.
@@ -112,6 +117,8 @@ func newComparison(b *evidence.Bundle, cluster *flannel.Cluster, vteps []flannel
 		vteps:    vteps,
 		byAddr:   make(map[netip.Addr]int32, len(vteps)),
 		byMAC:    make(map[evidence.MAC]int32, len(vteps)),
+		cidrs:    make([]netip.Prefix, len(vteps)),
+		byCIDR:   make(map[netip.Prefix]int32, len(vteps)),
 		nextAddr: make([]int32, len(vteps)),
 		nextMAC:  make([]int32, len(vteps)),
 		observed: make([]observation, len(vteps)),
@@ -122,6 +129,8 @@ func newComparison(b *evidence.Bundle, cluster *flannel.Cluster, vteps []flannel
 		c.byAddr[vteps[i].Addr] = int32(i)
 		c.nextMAC[i] = first(c.byMAC, vteps[i].Announced)
 		c.byMAC[vteps[i].Announced] = int32(i)
+		c.cidrs[i] = netip.MustParsePrefix(vteps[i].Lease.PodCIDR)
+		c.byCIDR[c.cidrs[i]] = int32(i)
 	}
 	return c
 }
@@ -141,7 +150,7 @@ func (c *comparison) observeAll(ctx context.Context) {
 	parallel.Do(n, func(worker, i int) {
 		t := &tables[worker]
 		if t.neighbours == nil {
-			*t = table{neighbours: make([]neighbour, n), forwards: make([]forward, n), tallies: make([]tally, n)}
+			*t = table{neighbours: make([]neighbour, n), forwards: make([]forward, n), routed: make([]bool, n), tallies: make([]tally, n)}
 		}
 		c.observe(ctx, i, t)
 	})
@@ -157,8 +166,10 @@ func (c *comparison) observeAll(ctx context.Context) {
 type table struct {
 	neighbours []neighbour
 	forwards   []forward
-	suspects   []suspect
-	tallies    []tally
+	// routed says to whose pods the observer has a route.
+	routed   []bool
+	suspects []suspect
+	tallies  []tally
 }
 
 func (c *comparison) observe(ctx context.Context, i int, t *table) {
@@ -189,6 +200,7 @@ func (c *comparison) observe(ctx context.Context, i int, t *table) {
 		return
 	}
 	c.dropByRoutes(i, t, fdbErr == nil)
+	o.routesUnread = !c.suspectRoutes(ctx, i, t)
 	o.keep(t.suspects)
 }
 

@@ -5,6 +5,7 @@ package stalevtep
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -30,6 +31,8 @@ const (
 	FDBMissing = "fdb-missing"
 	// FDBElsewhere: the neighbour entry is right, but its address is forwarded to another node.
 	FDBElsewhere = "fdb-elsewhere"
+	// RouteMissing: the observer's entries for a peer are there, but it has no route to the peer's pods.
+	RouteMissing = "route-missing"
 	// ObserverWide: more than maxPairs entries of one observer are wrong or missing.
 	ObserverWide = "observer-wide"
 	// LeaseStale: a node's lease announces another address than its link has.
@@ -70,6 +73,7 @@ var Detector = detectors.Detector{
 		{Name: NeighbourMissing, Severity: detectors.Critical, About: "the observer has no neighbour entry, or one without an address (INCOMPLETE, FAILED)"},
 		{Name: FDBMissing, Severity: detectors.Critical, About: "the neighbour entry is right, its address has no FDB entry"},
 		{Name: FDBElsewhere, Severity: detectors.Critical, About: "the neighbour entry is right, its address is forwarded to another node only"},
+		{Name: RouteMissing, Severity: detectors.Critical, About: "the observer's entries are there, and it has no route to the node's pods"},
 		{Name: ObserverWide, Severity: detectors.Critical, About: "more than 32 entries of one observer are wrong or missing: the observer is at fault"},
 		{Name: LeaseStale, Severity: detectors.Critical, About: "the lease announces another address than the link has, so the others follow a wrong one"},
 		{Name: VTEPMissing, Severity: detectors.Critical, About: "the node has a lease and no `flannel.<VNI>`"},
@@ -97,6 +101,9 @@ var Detector = detectors.Detector{
 func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	var why detectors.Doubts
 	cluster := flannel.Of(b)
+	if errors.Is(cluster.LeaseErr, evidence.ErrIPv6Only) {
+		return detectIPv6Only(ctx, b, cluster)
+	}
 	vteps, instead := cluster.Comparable(&why)
 	if instead != nil {
 		return instead
@@ -123,6 +130,6 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 		clean.Judged["ipv6-pairs"] = pairs
 		clean.Summary += fmt.Sprintf(", and of IPv6 for all %d of %d nodes", pairs, n)
 	}
-	clean.Summary += cluster.NotLookedAt() + c.unjudgedIPv6(ipv6)
+	clean.Summary += c.unjudgedRoutes() + cluster.NotLookedAt() + c.unjudgedIPv6(ipv6)
 	return []detectors.Finding{clean}
 }

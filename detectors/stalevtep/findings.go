@@ -120,13 +120,16 @@ func (c *comparison) pairFinding(o *flannel.VTEP, s suspect) detectors.Finding {
 		}},
 	}
 	pods := fmt.Sprintf("%s's pods (%s)", peer.Node(), peer.Lease.PodCIDR)
-	neigh, fdb := setNeighbour(o, peer), setFDB(o, peer)
+	neigh, fdb := o.SetNeighbour(peer), o.SetFDB(peer)
 	switch s.kind {
 	case ObserverStale:
 		f.Expected, f.Actual = peer.Announced.String(), s.neighbour.mac.String()
 		is := fmt.Sprintf("%s is %s: %s drops them", peer.Dev, peer.Announced, peer.Node())
 		if peer.State == flannel.LinkMissing || peer.Unseen() {
 			is = "lease announces " + peer.Announced.String()
+		}
+		if other := first(c.byMAC, s.neighbour.mac); other >= 0 {
+			is = fmt.Sprintf("%s is %s: the other address is that of %s", peer.Dev, peer.Announced, c.vteps[other].Node())
 		}
 		f.Summary = fmt.Sprintf("%s sends packets for %s to %s, but %s's %s", o.Node(), pods, s.neighbour.mac, peer.Node(), is)
 		f.Remedy = []detectors.Command{neigh, fdb}
@@ -156,6 +159,12 @@ func (c *comparison) pairFinding(o *flannel.VTEP, s suspect) detectors.Finding {
 			Text: fmt.Sprintf("%s dev %s dst %s", s.row.mac, o.Dev, s.row.dst),
 		})
 		f.Remedy = []detectors.Command{fdb}
+	case RouteMissing:
+		f.Expected, f.Actual = fmt.Sprintf("%s via %s dev %s", peer.Lease.PodCIDR, peer.Addr, o.Dev), "no route"
+		f.Summary = fmt.Sprintf("%s has no route to %s, though its entries for %s's %s are there: packets for them leave by another route, or not at all",
+			o.Node(), pods, peer.Node(), peer.Dev)
+		f.Evidence = append(f.Evidence, detectors.Line{File: evidence.NodeFile(o.Node(), evidence.RouteFile), Text: "no route to " + peer.Lease.PodCIDR})
+		f.Remedy = []detectors.Command{setRoute(o, peer)}
 	}
 	f.Evidence = append(f.Evidence, peer.LinkLine(), flannel.LeaseLine(peer.Lease))
 	if s.kind == NeighbourMissing && s.unrouted {
@@ -165,6 +174,15 @@ func (c *comparison) pairFinding(o *flannel.VTEP, s suspect) detectors.Finding {
 		f.Remedy = []detectors.Command{c.writeAnew(o)}
 	}
 	return f
+}
+
+// setRoute is the command that leads packets for peer's pods to its VTEP (flannel's handleSubnetEvents in vxlan_network.go).
+func setRoute(o, peer *flannel.VTEP) detectors.Command {
+	argv := []string{"ip", "route", "replace", peer.Lease.PodCIDR, "via", peer.Addr.String(), "dev", o.Dev, "onlink"}
+	if o.IPv6() {
+		argv = slices.Insert(argv, 1, "-6")
+	}
+	return detectors.Command{Node: o.Node(), Argv: argv, Why: fmt.Sprintf("packets to %s's pods go to its %s; flanneld makes the same route when it starts", peer.Node(), peer.Dev)}
 }
 
 // writeAnew is the command by which all of o's entries come back.
@@ -190,24 +208,6 @@ func (c *comparison) observerWide(i int) detectors.Finding {
 		Breaks:   detectors.LostAround(o.Node()),
 		Evidence: slices.Concat([]detectors.Line{{File: one.Evidence[0].File, At: one.Evidence[0].At, Text: "the first of them: " + one.Summary}}, one.Evidence),
 		Remedy:   []detectors.Command{c.writeAnew(o)},
-	}
-}
-
-// setNeighbour is the command that makes o send packets for peer's pods to the address that peer has.
-func setNeighbour(o, peer *flannel.VTEP) detectors.Command {
-	return detectors.Command{
-		Node: o.Node(),
-		Argv: []string{"ip", "neigh", "replace", peer.Addr.String(), "lladdr", peer.Announced.String(), "dev", o.Dev, "nud", "permanent"},
-		Why:  fmt.Sprintf("%s sends packets for %s's pods to the address that %s's %s has", o.Node(), peer.Node(), peer.Node(), peer.Dev),
-	}
-}
-
-// setFDB is the command that makes o forward frames for peer to peer's node.
-func setFDB(o, peer *flannel.VTEP) detectors.Command {
-	return detectors.Command{
-		Node: o.Node(),
-		Argv: []string{"bridge", "fdb", "replace", peer.Announced.String(), "dev", o.Dev, "dst", peer.PublicIP.String(), "self", "permanent"},
-		Why:  fmt.Sprintf("%s forwards frames for that address to %s (%s)", o.Node(), peer.Node(), peer.PublicIP),
 	}
 }
 

@@ -2,6 +2,7 @@ package stalevtep
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/netfault/netfault/detectors"
@@ -83,4 +84,30 @@ func (c *comparison) unjudgedIPv6(ipv6 *comparison) string {
 		return ""
 	}
 	return "; not judged: flannel-v6.<VNI>, of which the lease says nothing, on " + flannel.Names(nodes)
+}
+
+// detectIPv6Only judges a cluster of IPv6 alone.
+func detectIPv6Only(ctx context.Context, b *evidence.Bundle, cluster *flannel.Cluster) []detectors.Finding {
+	if len(cluster.IPv6Only) == 0 {
+		return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: flannel.ErrNoVXLAN.Error()}}
+	}
+	var why detectors.Doubts
+	vteps, instead := cluster.ComparableIPv6(&why)
+	if instead != nil {
+		return instead
+	}
+	c := newComparison(b, cluster, vteps)
+	c.observeAll(ctx)
+	found := slices.Concat(c.sharedFindings(), c.judgeUnleased(cluster, &why), c.nodeFindings(), c.pairFindings())
+	c.addDoubts(ctx, &why)
+	if found = append(found, why.Findings()...); len(found) > 0 {
+		return found
+	}
+	pairs := c.observers() * (len(vteps) - 1)
+	return []detectors.Finding{{
+		Verdict: detectors.Clean,
+		Judged:  map[string]int{"nodes": c.observers(), "ipv6-pairs": pairs},
+		Summary: fmt.Sprintf("of IPv6, which is all there is, link, lease, neighbour and FDB entries agree for all %d ordered pairs of %d nodes", pairs, len(vteps)) +
+			cluster.NotLookedAt(),
+	}}
 }

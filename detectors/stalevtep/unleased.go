@@ -42,7 +42,7 @@ func (c *comparison) withoutRoute(nodes []flannel.Unleased, why *detectors.Doubt
 	}, len(c.vteps))
 	parallel.Do(len(c.vteps), func(_, i int) {
 		if c.vteps[i].Collected {
-			asked[i].table, _, asked[i].err = flannel.ReadRoutes(c.b, c.vteps[i].Node())
+			asked[i].table, asked[i].err = c.vteps[i].Routes(c.b)
 		}
 	})
 	without = make([][]string, len(nodes))

@@ -4,6 +4,7 @@ package twrecycle
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,7 +99,7 @@ func doubtNodes(cluster *flannel.Cluster, why *detectors.Doubts) {
 	} else if len(cluster.Nodes) == 0 {
 		why.Add("", detectors.Line{File: "nodes", Text: "no node was collected"})
 	}
-	if cluster.LeaseErr != nil && cluster.HasLeases() {
+	if cluster.LeaseErr != nil && cluster.HasLeases() && !errors.Is(cluster.LeaseErr, evidence.ErrIPv6Only) {
 		why.AddError("", cluster.LeaseErr)
 	}
 	cluster.DoubtUncollected(why, "")

@@ -24,6 +24,9 @@ type Cluster struct {
 	Leases   []evidence.Lease
 	Odd      []evidence.OddLease
 	LeaseErr error
+	// IPv6Only are the leases of the vxlan backend of a cluster of IPv6 alone, as they are of that, sorted; LeaseErr is
+	// evidence.ErrIPv6Only then.
+	IPv6Only []evidence.Lease
 	// Kube are Kubernetes's nodes by name, none where the bundle does not list them; KubeErr says why the list cannot be read.
 	Kube    map[string]evidence.KubeNode
 	KubeErr error
@@ -43,6 +46,12 @@ func Of(b *evidence.Bundle) *Cluster {
 		var leases []evidence.Lease
 		leases, c.Odd, c.LeaseErr = b.Leases()
 		c.Leases = slices.SortedStableFunc(slices.Values(leases), func(a, b evidence.Lease) int { return cmp.Compare(a.Node, b.Node) })
+		for _, l := range b.LeasesIPv6() {
+			if of, ok := l.OfIPv6(); ok {
+				c.IPv6Only = append(c.IPv6Only, of)
+			}
+		}
+		slices.SortStableFunc(c.IPv6Only, func(a, b evidence.Lease) int { return cmp.Compare(a.Node, b.Node) })
 		var kube []evidence.KubeNode
 		kube, c.KubeErr = b.KubeNodes()
 		c.Kube = make(map[string]evidence.KubeNode, len(kube))
@@ -60,6 +69,22 @@ func Of(b *evidence.Bundle) *Cluster {
 
 // HasLeases reports whether there is a file with leases, be it one that cannot be read.
 func (c *Cluster) HasLeases() bool { return !errors.Is(c.LeaseErr, fs.ErrNotExist) }
+
+// all are the leases of either family.
+func (c *Cluster) all() []evidence.Lease {
+	if len(c.IPv6Only) > 0 {
+		return c.IPv6Only
+	}
+	return c.Leases
+}
+
+// OnlyIPv6 returns the finding of a detector that judges IPv4 alone, where all leases are of IPv6 alone; nil elsewhere.
+func (c *Cluster) OnlyIPv6() []detectors.Finding {
+	if !errors.Is(c.LeaseErr, evidence.ErrIPv6Only) {
+		return nil
+	}
+	return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: evidence.ErrIPv6Only.Error() + ", and only IPv4 is judged"}}
+}
 
 // Collected reports whether the bundle has a folder for the node.
 func (c *Cluster) Collected(node string) bool {
@@ -89,7 +114,7 @@ func (c *Cluster) unreachable(node string) string {
 // have lost their lease; "" if there are none.
 func (c *Cluster) NotLookedAt() string {
 	var nodes []string
-	for _, l := range c.Leases {
+	for _, l := range c.all() {
 		if why := c.unreachable(l.Node); why != "" {
 			nodes = append(nodes, fmt.Sprintf("%s (%s)", l.Node, detectors.OneLine(why)))
 		}
@@ -132,7 +157,7 @@ func oddLine(o evidence.OddLease) detectors.Line {
 // DoubtUncollected adds to why the nodes that the bundle is about and that were not collected: those with a lease, of one
 // backend if it is not "", and those that bundle.json names.
 func (c *Cluster) DoubtUncollected(why *detectors.Doubts, backend string) {
-	for _, l := range c.Leases {
+	for _, l := range c.all() {
 		if backend != "" && l.BackendType != backend {
 			continue
 		}
@@ -144,7 +169,7 @@ func (c *Cluster) DoubtUncollected(why *detectors.Doubts, backend string) {
 		if c.unreachable(node) != "" {
 			continue
 		}
-		leased := slices.ContainsFunc(c.Leases, func(l evidence.Lease) bool { return l.Node == node })
+		leased := slices.ContainsFunc(c.all(), func(l evidence.Lease) bool { return l.Node == node })
 		if !leased && !c.Collected(node) {
 			why.Add(node, detectors.Line{File: path.Join("nodes", node), Text: "the bundle is about " + node + ", but has no folder of it"})
 		}

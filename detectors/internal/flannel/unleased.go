@@ -34,7 +34,7 @@ func (u *Unleased) Lost() bool { return u.PodCIDR != "" && (u.Link != nil || u.K
 // without one may be a host outside the cluster.
 func (c *Cluster) Unleased() []Unleased {
 	leased := map[string]bool{}
-	for _, l := range c.Leases {
+	for _, l := range c.all() {
 		leased[l.Node] = true
 	}
 	for _, o := range c.Odd {

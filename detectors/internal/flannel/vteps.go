@@ -99,6 +99,9 @@ func (c *Cluster) vteps() bothVTEPs {
 // Comparable returns the VTEPs for a detector that compares what nodes have of each other, and adds to why all that cannot be
 // compared. Where nothing can be, it returns what there is to say of that in their place.
 func (c *Cluster) Comparable(why *detectors.Doubts) (vteps []VTEP, instead []detectors.Finding) {
+	if found := c.OnlyIPv6(); found != nil {
+		return nil, found
+	}
 	vteps, err := c.VTEPs()
 	if _, left := errors.AsType[*LeftOverError](err); left || errors.Is(err, ErrNoVXLAN) {
 		return nil, []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: err.Error()}}
@@ -107,6 +110,22 @@ func (c *Cluster) Comparable(why *detectors.Doubts) (vteps []VTEP, instead []det
 		why.AddError("", err)
 		return nil, why.Findings()
 	}
+	c.doubtVTEPs(vteps, why)
+	return vteps, nil
+}
+
+// ComparableIPv6 is Comparable for a cluster of IPv6 alone.
+func (c *Cluster) ComparableIPv6(why *detectors.Doubts) (vteps []VTEP, instead []detectors.Finding) {
+	if c.NodesErr != nil {
+		why.AddError("", c.NodesErr)
+		return nil, why.Findings()
+	}
+	vteps = c.VTEPsIPv6()
+	c.doubtVTEPs(vteps, why)
+	return vteps, nil
+}
+
+func (c *Cluster) doubtVTEPs(vteps []VTEP, why *detectors.Doubts) {
 	c.DoubtUncollected(why, "vxlan")
 	for i := range vteps {
 		if err := vteps[i].LinkErr; err != nil {
@@ -117,10 +136,12 @@ func (c *Cluster) Comparable(why *detectors.Doubts) (vteps []VTEP, instead []det
 	if c.KubeErr != nil {
 		why.AddError("", c.KubeErr)
 	}
-	return vteps, nil
 }
 
 func (c *Cluster) readVTEPs() (vteps, ipv6 []VTEP, err error) {
+	if len(c.IPv6Only) > 0 && c.NodesErr == nil {
+		return nil, c.vtepsOfIPv6Only(), c.LeaseErr
+	}
 	if c.LeaseErr != nil {
 		return nil, nil, c.LeaseErr
 	}
@@ -171,6 +192,25 @@ func (c *Cluster) readVTEPs() (vteps, ipv6 []VTEP, err error) {
 		return nil, nil, &LeftOverError{way}
 	}
 	return vteps, ipv6, nil
+}
+
+// vtepsOfIPv6Only are the VTEPs of a cluster of IPv6 alone.
+func (c *Cluster) vtepsOfIPv6Only() []VTEP {
+	vteps := make([]VTEP, len(c.IPv6Only))
+	parallel.Do(len(vteps), func(_, i int) {
+		v := &vteps[i]
+		*v = c.newVTEP(c.IPv6Only[i])
+		v.Lease.VNI = max(v.Lease.VNI, 1)
+		v.Dev = fmt.Sprintf("%s%d", linkPrefixIPv6, v.Lease.VNI)
+		if !v.Collected {
+			return
+		}
+		var links []evidence.Link
+		if _, links, v.LinkErr = c.links(v.Node()); v.LinkErr == nil {
+			v.LinkErr = v.setLink(links)
+		}
+	})
+	return vteps
 }
 
 // newVTEP takes over what l says, which evidence.Leases has checked.
