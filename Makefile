@@ -102,7 +102,7 @@ test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no 
 	CGO_ENABLED=1 go test -trimpath -race ./...
 
 # Those with tests in network namespaces, of root's view, of what root may.
-ROOT_TESTS := $(addprefix ./framework/,capture collect/... internal/... kstate tcpskew tools twrecycle/...)
+ROOT_TESTS := $(addprefix ./framework/,capture collect/... drops internal/... kstate tcpskew tools twrecycle/...)
 test-root: root ## the unit tests that need root
 	CGO_ENABLED=0 go test -trimpath -exec='$(SUDO) $(ENV)' $(ROOT_TESTS)
 

@@ -21,11 +21,12 @@ type world struct {
 	begin    func(ctx context.Context, l *lock.Held, scenario string) (undo.Journal, error)
 	restore  func(ctx context.Context, l *lock.Held, to, now undo.Recorded) error
 	undo     func(context.Context, *lock.Held) error
+	watch    func(context.Context, lab.Lab) (stop func() ([]dropped, error), err error)
 }
 
 var realWorld = world{
 	probe: probe.Run, snapshot: snapshot.Take, record: undo.Record, none: undo.None, journal: undo.Read,
-	begin: undo.Begin, restore: undo.Restore, undo: undo.Undo,
+	begin: undo.Begin, restore: undo.Restore, undo: undo.Undo, watch: watchDrops,
 }
 
 // in is the world that the steps are in.
