@@ -21,7 +21,7 @@ import (
 
 // gateFlags are those of `netfault gate`.
 type gateFlags struct {
-	checkout, detector, names, output, out string
+	checkout, detector, names, output, out, html string
 	timeout                                time.Duration
 	memory                                 uint64
 	rounds                                 int
@@ -67,6 +67,7 @@ Exit codes: 0 every cell is as it should be, 1 one is not, 2 the gate could not 
 	flags.Uint64Var(&f.seed, "seed", 0, "repeats the order and the names of another run (default: a random one, which is printed)")
 	flags.StringVarP(&f.output, "output", "o", "table", "table, json, markdown or junit")
 	flags.StringVar(&f.out, "out", "", "folder for the result in all of these formats")
+	htmlFlag(cmd, &f.html)
 	// The flags were registered in the lines above.
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(gateFormats, cobra.ShellCompDirectiveNoFileComp))
 	_ = errors.Join(cmd.MarkFlagDirname("checkout"), cmd.MarkFlagDirname("out"), cmd.MarkFlagFilename("map"))
@@ -112,7 +113,7 @@ func (f *gateFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := f.write(cmd, r); err != nil {
+	if err := errors.Join(f.write(cmd, r), writePage(f.html, gatePage(r))); err != nil {
 		return err
 	}
 	if !r.Right() {
