@@ -30,6 +30,9 @@ type lane struct {
 	Host bool
 	// Y is where it begins, Middle the height of its wire.
 	Y, Middle int
+	// ways is how many are drawn along it, and ends how many marks stand at each place.
+	ways int
+	ends map[int]int
 }
 
 // way is one that packets went.
@@ -47,17 +50,18 @@ type way struct {
 // Where things are in the picture, in its own units.
 const (
 	pictureWidth = 400
-	laneHeight   = 94
+	laneHeight   = 96
 	laneGap      = 12
 	lanesTop     = 24
-	wireHeight   = 58 // of the wire, from the lane's top
+	wireHeight   = 70 // of the wire, from the lane's top: below the names
 
 	podLeft, podRight         = 20, 122
 	bridgeLeft, bridgeRight   = 142, 202
 	flannelLeft, flannelRight = 222, 312
 	laneRight                 = 326
-	underlay                  = 360
-	waySpace                  = 7 // between ways that go side by side
+	firstDown                 = 338 // where the first way goes up or down along the underlay
+	waySpace                  = 5   // between ways that go side by side
+	markSpace                 = 28  // between marks at one place
 )
 
 // mostLanes and mostWays are how many are drawn: more cannot be told apart.
@@ -158,7 +162,7 @@ func (p *picture) lanes(nodes []Node, ends []end) {
 	}
 	y := lanesTop
 	add := func(l lane) {
-		l.Y, l.Middle = y, y+wireHeight
+		l.Y, l.Middle, l.ends = y, y+wireHeight, map[int]int{}
 		p.Lanes = append(p.Lanes, l)
 		y += laneHeight + laneGap
 	}
@@ -185,7 +189,7 @@ func (p *picture) laneOf(name string) *lane {
 	return nil
 }
 
-// nodeOfPod is the node of one of the lab's pods, which are called after it: "pod-n1", "client-n1".
+// nodeOfPod is the node of one of the lab's pods, which have its name in theirs: "pod-n1", "client-n1".
 func nodeOfPod(nodes []Node, machine string) string {
 	for _, n := range nodes {
 		if strings.HasSuffix(machine, "-"+n.Name) {
@@ -211,32 +215,43 @@ func (p *picture) way(i int, e end) {
 		p.Ways = append(p.Ways, way{Number: w.Number, Mark: e.mark, Text: e.text})
 		return
 	}
-	shift := (i%2*2 - 1) * (i/2 + 1) * waySpace / 2
-	down := underlay + (i-mostWays/2)*4
-	w.X, w.Y = endX(to, e.iface, inPod), to.Middle+shift
+	down := firstDown + i*waySpace
+	place := endX(to, e.iface, inPod)
+	w.X = place - to.ends[place]*markSpace
+	to.ends[place]++
+	y := from.next()
 	start := podRight - 8
 	if from.Host {
 		start = flannelRight - 8
 	}
 	if from == to {
-		w.Points = fmt.Sprintf("%d,%d %d,%d", start, from.Middle+shift, w.X, w.Y)
+		w.Y = y
+		w.Points = fmt.Sprintf("%d,%d %d,%d", start, y, w.X, y)
 	} else {
-		w.Points = fmt.Sprintf("%d,%d %d,%d %d,%d %d,%d", start, from.Middle+shift, down, from.Middle+shift, down, w.Y, w.X, w.Y)
+		w.Y = to.next()
+		w.Points = fmt.Sprintf("%d,%d %d,%d %d,%d %d,%d", start, y, down, y, down, w.Y, w.X, w.Y)
 	}
 	p.Ways = append(p.Ways, w)
+}
+
+// next is the height at which the next way goes along the lane: beside the wire, above and below in turn.
+func (l *lane) next() int {
+	l.ways++
+	side := 1 - l.ways%2*2
+	return l.Middle + side*(l.ways+1)/2*waySpace
 }
 
 // endX is where at a lane a way ends.
 func endX(l *lane, iface string, inPod bool) int {
 	switch {
 	case l.Host:
-		return flannelRight
+		return flannelRight - 16
 	case inPod:
-		return podRight
+		return podRight - 16
 	case strings.HasPrefix(iface, "flannel"):
-		return flannelRight - 6
+		return flannelRight - 16
 	case slices.Contains(bridges, iface):
-		return bridgeRight
+		return bridgeRight - 16
 	}
 	return laneRight
 }
