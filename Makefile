@@ -41,7 +41,7 @@ GO_TEST := CGO_ENABLED=0 go test -trimpath -c
 AS_BUILT = CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath"
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools gate mutants node-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
+.PHONY: help build tools test-page gate mutants node-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -101,6 +101,10 @@ test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no 
 	@command -v gcc >/dev/null || { echo "the race detector needs gcc; make tools installs it" >&2; exit 1; }
 	CGO_ENABLED=1 go test -trimpath -race ./...
 
+test-page: ## hold the HTML report against a browser: axe-core finds nothing, it fits a phone, keyboard and paper, and asks for nothing (needs chromium and npm; NETFAULT_SHOTS=DIR keeps pictures)
+	@command -v chromium >/dev/null && command -v npm >/dev/null || { echo "this needs Chromium and npm: apt-get install --no-install-recommends chromium npm" >&2; exit 1; }
+	CGO_ENABLED=0 go test -trimpath -count=1 -tags browser -run Browser ./framework/report/page
+
 # Those with tests in network namespaces, of root's view, of what root may.
 ROOT_TESTS := $(addprefix ./framework/,capture collect/... drops internal/... kstate tcpskew tools twrecycle/...)
 test-root: root ## the unit tests that need root
@@ -116,8 +120,8 @@ evaluator: ## hold the evaluator of iptables' and nft's rules against the kernel
 
 lint: ## gofmt, go vet, staticcheck, actionlint
 	@bad=$$(gofmt -l cmd detectors framework hack kind-configs scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }
-	$(AS_BUILT) go vet ./...
-	$(AS_BUILT) go tool -modfile=hack/lint/go.mod staticcheck ./...
+	$(AS_BUILT) go vet -tags browser ./...
+	$(AS_BUILT) go tool -modfile=hack/lint/go.mod staticcheck -tags browser ./...
 	go tool -modfile=hack/lint/go.mod actionlint
 	@for s in .ci/* hack/*.sh hack/rootless; do bash -n $$s || exit 1; done
 

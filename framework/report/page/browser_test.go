@@ -206,10 +206,10 @@ func TestBrowserShots(t *testing.T) {
 	}
 	ctx := show(t)
 	for _, shot := range []struct {
-		name, scheme string
-		width        int64
-	}{{"light", "light", 1100}, {"dark", "dark", 1100}, {"phone", "light", 360}} {
-		look(t, ctx, "screen", shot.scheme)
+		name, media, scheme string
+		width               int64
+	}{{"light", "screen", "light", 1100}, {"dark", "screen", "dark", 1100}, {"phone", "screen", "light", 360}, {"print", "print", "light", 794}} {
+		look(t, ctx, shot.media, shot.scheme)
 		do(t, ctx, chromedp.EmulateViewport(shot.width, 2400), run(`document.querySelector("article").scrollIntoView()`))
 		if err := os.WriteFile(filepath.Join(dir, shot.name+".png"), ask(t, ctx, chromedp.CaptureScreenshot()), 0o644); err != nil {
 			t.Fatal(err)
