@@ -65,6 +65,11 @@ func TestPacketsDieWhereTheScenarioSays(t *testing.T) {
 					t.Fatal(err)
 				case test.fails != "" && (err == nil || !strings.Contains(err.Error(), test.fails)):
 					t.Fatalf("%v, want %q", err, test.fails)
+				case test.name == "on another node":
+					// What was seen is kept of a step that fails, too.
+					if d := done[3].Deaths; d == nil || len(d.Drops) != 1 {
+						t.Errorf("the result is %+v", d)
+					}
 				case test.name == "where it says":
 					d := done[3].Deaths
 					if d == nil || len(d.Drops) != 1 || d.Drops[0].Packets != 3 || len(d.Drops[0].Lost) != 2 || d.Drops[0].From != "n2" {

@@ -28,7 +28,6 @@ func (l *Life) symptom(ctx context.Context) error {
 		}
 	}
 	var broken []string
-	var deaths Deaths
 	err := wait.Until(ctx, l.patience(), "the symptom", func(ctx context.Context) error {
 		var results []evidence.Probe
 		probeDrops, err := l.watched(ctx, func() (err error) {
@@ -44,8 +43,7 @@ func (l *Life) symptom(ctx context.Context) error {
 		if l.Scenario.Show != nil {
 			broken = l.Scenario.Show(l.Lab, results)
 		}
-		deaths, err = l.deaths(slices.Concat(ownDrops, probeDrops), slices.Concat(seen.Lost, lostProbes(l.Lab, results)))
-		return err
+		return l.deaths(slices.Concat(ownDrops, probeDrops), slices.Concat(seen.Lost, lostProbes(l.Lab, results)))
 	})
 	if err != nil {
 		return err
@@ -53,7 +51,7 @@ func (l *Life) symptom(ctx context.Context) error {
 	for _, line := range broken {
 		l.say(line)
 	}
-	l.tellDeaths(deaths)
+	l.tellDeaths()
 	return nil
 }
 
@@ -72,29 +70,30 @@ func (l *Life) watched(ctx context.Context, do func() error) ([]dropped, error) 
 	return seen, errors.Join(doErr, err)
 }
 
-// deaths are where packets of the lost connections died, held against what the scenario declares.
-func (l *Life) deaths(seen []dropped, lost []Lost) (Deaths, error) {
+// deaths keeps for the step's result where packets of the lost connections died, and holds it against what the scenario declares.
+func (l *Life) deaths(seen []dropped, lost []Lost) error {
 	if l.blind != "" {
-		return Deaths{NotMeasured: l.blind}, nil
+		l.died = &Deaths{NotMeasured: l.blind}
+		return nil
 	}
 	var want []Death
 	if l.Scenario.Deaths != nil {
 		want = l.Scenario.Deaths(l.Lab)
 	}
 	d := deathsOf(l.Lab, seen, lost)
-	return d, d.agree(want, lost)
+	l.died = &d
+	return d.agree(want, lost)
 }
 
-// tellDeaths says where packets died, and keeps it for the step's result.
-func (l *Life) tellDeaths(d Deaths) {
-	l.died = &d
+// tellDeaths says where packets died.
+func (l *Life) tellDeaths() {
 	switch {
-	case d.NotMeasured != "":
-		l.say("where packets die was not measured: " + d.NotMeasured)
-	case len(d.Drops) == 0:
+	case l.died.NotMeasured != "":
+		l.say("where packets die was not measured: " + l.died.NotMeasured)
+	case len(l.died.Drops) == 0:
 		l.say("the kernel drops no packet of these connections")
 	}
-	for _, s := range d.Drops {
+	for _, s := range l.died.Drops {
 		l.say(s.String())
 	}
 }

@@ -249,6 +249,12 @@ func TestPicture(t *testing.T) {
 	if len(p.Lanes) != 4 || !p.Lanes[3].Host || p.Ways[1].X > podRight || p.Ways[1].Y > p.laneOf("n1").Y+laneHeight {
 		t.Errorf("outside and in a pod: %+v", p)
 	}
+	if p := pictureOf(&Judged{Nodes: j.Nodes}, nil); len(p.Ways) > 0 || !strings.Contains(p.Title(), "does not show whether packets are lost") {
+		t.Errorf("without probes: %q", p.Title())
+	}
+	if p := pictureOf(recorded(t, "healthy"), nil); len(p.Ways) > 0 || !strings.Contains(p.Title(), "Every probe does what it must") {
+		t.Errorf("of a healthy bundle: %q", p.Title())
+	}
 	// More nodes and ways than can be drawn.
 	var many Judged
 	var all fault.Deaths

@@ -21,6 +21,8 @@ type picture struct {
 	// Measured says that the ways end where packets died, as the kernel told; if not, Why says why they end at the pods.
 	Measured bool
 	Why      string
+	// None says why no way is drawn.
+	None string
 }
 
 // lane is a node, or the host outside.
@@ -75,7 +77,10 @@ func pictureOf(j *Judged, deaths *fault.Deaths) *picture {
 	if j == nil || len(j.Nodes) == 0 {
 		return nil
 	}
-	p := &picture{Width: pictureWidth}
+	p := &picture{Width: pictureWidth, None: "Every probe does what it must."}
+	if len(j.Probes) == 0 {
+		p.None = "The bundle has no probes, so that it does not show whether packets are lost."
+	}
 	var ends []end
 	switch {
 	case deaths == nil:
@@ -267,7 +272,7 @@ func (p *picture) Title() string {
 		ways = append(ways, w.Text)
 	}
 	if len(ways) == 0 {
-		return strings.Join(names, ", ") + " on one underlay; no packet was lost"
+		return strings.Join(names, ", ") + " on one underlay. " + p.None
 	}
 	return strings.Join(names, ", ") + " on one underlay; " + strings.Join(ways, "; ")
 }
