@@ -67,7 +67,7 @@ func Start(namespaces []uint32) (*Watch, error) {
 		return nil, fmt.Errorf("%w: %w", ErrUnmeasurable, err)
 	}
 	if w.collection, err = ebpf.NewCollection(collection(l, len(namespaces))); err != nil {
-		return nil, fmt.Errorf("load the program that watches drops: %w", err)
+		return nil, fmt.Errorf("%w: the kernel does not take the program that watches them: %w", ErrUnmeasurable, err)
 	}
 	if err := w.attach(namespaces); err != nil {
 		return nil, errors.Join(err, w.close())
@@ -88,7 +88,7 @@ func (w *Watch) attach(namespaces []uint32) error {
 	}
 	w.link, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: "kfree_skb", Program: w.collection.Programs[programName]})
 	if err != nil {
-		return fmt.Errorf("attach to the tracepoint kfree_skb: %w", err)
+		return fmt.Errorf("%w: the kernel does not let it look at the tracepoint kfree_skb: %w", ErrUnmeasurable, err)
 	}
 	return nil
 }
