@@ -67,7 +67,7 @@ func readLayout(kernel *btf.Spec) (layout, error) {
 // record.
 func tellsReasons(kernel *btf.Spec) error {
 	if _, err := ktype.Offset(kernel, "trace_event_raw_kfree_skb", "reason"); err != nil {
-		return fmt.Errorf("Linux says why it drops packets since 5.17: %w", err)
+		return fmt.Errorf("this kernel does not say why it drops packets, as Linux 5.17 and newer do: %w", err)
 	}
 	return nil
 }

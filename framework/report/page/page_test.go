@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -246,6 +247,13 @@ func TestPicture(t *testing.T) {
 		{Death: fault.Death{Machine: "host"}, Interface: "eth0", From: "n2", To: "n1"}, {Death: fault.Death{Machine: "client-n1"}, Interface: "eth0", From: "n3", To: "n1"},
 	}}
 	p = pictureOf(j, &outside)
+	// What does not go by VXLAN is drawn below flannel.1.
+	if n2 := p.laneOf("n2"); !strings.Contains(p.Ways[0].Points, fmt.Sprintf(",%d ", n2.Y+below)) {
+		t.Errorf("packets to the host outside are drawn through flannel.1: %s", p.Ways[0].Points)
+	}
+	if p := pictureOf(j, &fault.Deaths{}); p.Measured || !strings.Contains(p.Why, "dropped no packet") {
+		t.Errorf("of a kernel that dropped nothing: %+v", p)
+	}
 	if len(p.Lanes) != 4 || !p.Lanes[3].Host || p.Ways[1].X > podRight || p.Ways[1].Y > p.laneOf("n1").Y+laneHeight {
 		t.Errorf("outside and in a pod: %+v", p)
 	}

@@ -32,9 +32,9 @@ type lane struct {
 	Host bool
 	// Y is where it begins, Middle the height of its wire.
 	Y, Middle int
-	// ways is how many are drawn along it, and ends how many marks stand at each place.
-	ways int
-	ends map[int]int
+	// ways is how many are drawn along it, past is how many pass flannel.1 by, and ends how many marks stand at each place.
+	ways, past int
+	ends       map[int]int
 }
 
 // way is one that packets went.
@@ -52,10 +52,12 @@ type way struct {
 // Where things are in the picture, in its own units.
 const (
 	pictureWidth = 400
-	laneHeight   = 96
+	laneHeight   = 106
 	laneGap      = 12
 	lanesTop     = 24
 	wireHeight   = 70 // of the wire, from the lane's top: below the names
+
+	below = 93 // of ways that pass flannel.1 by, below the boxes
 
 	podLeft, podRight         = 20, 122
 	bridgeLeft, bridgeRight   = 142, 202
@@ -90,9 +92,9 @@ func pictureOf(j *Judged, deaths *fault.Deaths) *picture {
 		p.Why = "where they died was not measured: " + deaths.NotMeasured
 		ends = endsOfProbes(j)
 	default:
-		p.Measured = true
 		ends = endsOfDrops(deaths.Drops)
-		if len(ends) == 0 {
+		if p.Measured = len(ends) > 0; !p.Measured {
+			p.Why = "the kernel dropped no packet of these connections"
 			ends = endsOfProbes(j)
 		}
 	}
@@ -229,12 +231,16 @@ func (p *picture) way(i int, e end) {
 	if from.Host {
 		start = flannelRight - 8
 	}
-	if from == to {
+	switch overlay := e.machine == "" || strings.HasPrefix(e.iface, "flannel"); {
+	case from == to:
 		w.Y = y
 		w.Points = fmt.Sprintf("%d,%d %d,%d", start, y, w.X, y)
-	} else {
+	case overlay:
 		w.Y = to.next()
 		w.Points = fmt.Sprintf("%d,%d %d,%d %d,%d %d,%d", start, y, down, y, down, w.Y, w.X, w.Y)
+	default: // not by VXLAN
+		w.Y = to.next()
+		w.Points = strings.Join([]string{from.beside(start, y, down), to.besideBack(w.X, w.Y, down)}, " ")
 	}
 	p.Ways = append(p.Ways, w)
 }
@@ -244,6 +250,30 @@ func (l *lane) next() int {
 	l.ways++
 	side := 1 - l.ways%2*2
 	return l.Middle + side*(l.ways+1)/2*waySpace
+}
+
+// beside is a way out of the lane that passes flannel.1 by, and besideBack one into it.
+func (l *lane) beside(x, y, down int) string {
+	if l.Host {
+		return fmt.Sprintf("%d,%d %d,%d", x, y, down, y)
+	}
+	bottom, turn := l.turn()
+	return fmt.Sprintf("%d,%d %d,%d %d,%d %d,%d", x, y, turn, y, turn, bottom, down, bottom)
+}
+
+func (l *lane) besideBack(x, y, down int) string {
+	if l.Host || x > flannelLeft {
+		return fmt.Sprintf("%d,%d %d,%d", down, y, x, y)
+	}
+	bottom, turn := l.turn()
+	return fmt.Sprintf("%d,%d %d,%d %d,%d %d,%d", down, bottom, turn, bottom, turn, y, x, y)
+}
+
+// turn is where the next way that passes flannel.1 by goes below it, and where it turns to that.
+func (l *lane) turn() (bottom, turn int) {
+	n := min(l.past, 3)
+	l.past++
+	return l.Y + below + 3*n, flannelLeft - 5 - 4*n
 }
 
 // endX is where at a lane a way ends.
