@@ -22,10 +22,10 @@ import (
 // gateFlags are those of `netfault gate`.
 type gateFlags struct {
 	checkout, detector, names, output, out, html string
-	timeout                                time.Duration
-	memory                                 uint64
-	rounds                                 int
-	seed                                   uint64
+	timeout                                      time.Duration
+	memory                                       uint64
+	rounds                                       int
+	seed                                         uint64
 }
 
 // gateFormats are what -o can be.
