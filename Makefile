@@ -41,7 +41,7 @@ GO_TEST := CGO_ENABLED=0 go test -trimpath -c
 AS_BUILT = CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath"
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools gate mutants node-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
+.PHONY: help build tools test-page gate mutants node-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -80,7 +80,7 @@ endif
 	@color=; [ -t 1 ] && [ -z "$$NO_COLOR" ] && [ "$$TERM" != dumb ] || color=--ginkgo.no-color; \
 	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) $(if $(filter netns,$(LAB)),-procs=$(PROCS)) -out=$(CURDIR)/$(OUT) $(RULES) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
 	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml $(GIVE_OUT)
-	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json"
+	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json $(OUT)/report.html"
 
 chaos: LAB := $(if $(filter auto,$(LAB)),netns,$(LAB))
 chaos: check-lab tools ## end netfault N times in random ways at random moments, and reset once each time (LAB=netns or kind; SEED=... repeats the choices)
@@ -107,8 +107,12 @@ test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no 
 	@command -v gcc >/dev/null || { echo "the race detector needs gcc; make tools installs it" >&2; exit 1; }
 	CGO_ENABLED=1 go test -trimpath -race ./...
 
+test-page: ## hold the HTML report against a browser: axe-core finds nothing, it fits a phone, keyboard and paper, and asks for nothing (needs chromium and npm; NETFAULT_SHOTS=DIR keeps pictures)
+	@command -v chromium >/dev/null && command -v npm >/dev/null || { echo "this needs Chromium and npm: apt-get install --no-install-recommends chromium npm" >&2; exit 1; }
+	CGO_ENABLED=0 go test -trimpath -count=1 -tags browser -run Browser ./framework/report/page
+
 # Those with tests in network namespaces, of root's view, of what root may.
-ROOT_TESTS := $(addprefix ./framework/,capture collect/... internal/... kstate tcpskew tools twrecycle/...)
+ROOT_TESTS := $(addprefix ./framework/,capture collect/... drops internal/... kstate tcpskew tools twrecycle/...)
 test-root: root ## the unit tests that need root
 	CGO_ENABLED=0 go test -trimpath -exec='$(SUDO) $(ENV)' $(ROOT_TESTS)
 
@@ -122,8 +126,8 @@ evaluator: ## hold the evaluator of iptables' and nft's rules against the kernel
 
 lint: ## gofmt, go vet, staticcheck, actionlint
 	@bad=$$(gofmt -l cmd detectors framework hack kind-configs scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }
-	$(AS_BUILT) go vet ./...
-	$(AS_BUILT) go tool -modfile=hack/lint/go.mod staticcheck ./...
+	$(AS_BUILT) go vet -tags browser ./...
+	$(AS_BUILT) go tool -modfile=hack/lint/go.mod staticcheck -tags browser ./...
 	go tool -modfile=hack/lint/go.mod actionlint
 	go tool -modfile=hack/lint/go.mod actionlint docs/examples/*.yml
 	@for s in .ci/* hack/*.sh hack/rootless; do bash -n $$s || exit 1; done

@@ -28,7 +28,7 @@ func TestImportsRunOneWay(t *testing.T) {
 // written against lab alone, and labs, which makes labs of either kind, hands them in.
 var folders = []string{
 	"machine", "wait", "procstat", "progress", "guard", "internal", "kubeproxy", "dockerd", "flanneld", "tools", "engine",
-	"capture", "collect", "kstate", "tcpskew", "twrecycle", "agent",
+	"capture", "collect", "kstate", "tcpskew", "twrecycle", "drops", "agent",
 	"lab", "lock", "probe", "labs", "doctor", "snapshot", "undo", "fault", "gate", "report",
 }
 

@@ -62,6 +62,9 @@ func lifeOf(s fault.Scenario, remedy string) {
 				entry.Steps = withBundles(entry.Steps)
 				AddReportEntry(scenarioEntry, entry, ReportEntryVisibilityNever)
 			}()
+			// It shows the evidence, which is not kept of what has passed.
+			shown := pageOf(context.Background(), entry, s, filepath.Join(life.Bundles, s.Name))
+			AddReportEntry(pageEntry, shown, ReportEntryVisibilityNever)
 			bundles := filepath.Join(life.Bundles, s.Name)
 			switch {
 			case !entry.OK:

@@ -62,6 +62,7 @@ func flavours() []labs.Flavour {
 const (
 	scenarioEntry = "scenario" // a scenarioReport
 	labEntry      = "lab"      // a labReport
+	pageEntry     = "page"     // a page.Life, for report.html
 )
 
 // labReport says how long a lab took to come up.
@@ -234,6 +235,7 @@ var _ = ReportAfterSuite("report.json", func(r Report) {
 	}, "", "  ")
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.WriteFile(filepath.Join(*outDir, "report.json"), append(data, '\n'), 0o644)).To(Succeed())
+	Expect(writePage(r)).To(Succeed())
 })
 
 // entries are what a spec has added to the report under a name.

@@ -13,7 +13,7 @@ import (
 )
 
 func newDetect() *cobra.Command {
-	var name, bundle, output string
+	var name, bundle, output, html string
 	var judged judgement
 	cmd := &cobra.Command{
 		Use:   "detect",
@@ -28,6 +28,7 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 		Example: `  sudo netfault detect
   netfault detect --bundle fixtures/bundles/stale-vtep/faulty
   netfault detect --bundle bundle -o json --fail-on=critical
+  netfault detect --bundle bundle --html=report.html
   netfault detect --bundle bundle --suppress="pod-snat/rule/n2/* until 2027-01-31: the old gateway, ticket 4711"
   netfault detect --bundle bundle --suppressions=known.txt     # a file with such lines`,
 		Args: noArgs,
@@ -75,6 +76,9 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 			} else {
 				report.FindingsTable(cmd.OutOrStdout(), r)
 			}
+			if err := writePage(html, findingsPage(dir, b, r, judged.failOn)); err != nil {
+				return err
+			}
 			if code := r.ExitCode(judged.failOn); code != 0 {
 				return exitCode(code)
 			}
@@ -83,6 +87,7 @@ Exit codes: 0 clean, 1 problem found, 2 unknown or error (those of node-problem-
 	}
 	labFlag(cmd, &name)
 	outputFlag(cmd, &output)
+	htmlFlag(cmd, &html)
 	judged.flags(cmd)
 	cmd.Flags().StringVar(&bundle, "bundle", "", "folder with the evidence to judge, instead of a lab")
 	cmd.MarkFlagsMutuallyExclusive("bundle", "lab")

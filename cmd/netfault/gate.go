@@ -22,12 +22,12 @@ import (
 
 // gateFlags are those of `netfault gate`.
 type gateFlags struct {
-	kind, checkout, detector, names, output, out string
-	timeout                                      time.Duration
-	memory                                       uint64
-	rounds                                       int
-	runRemedies, pairs                           bool
-	seed                                         uint64
+	kind, checkout, detector, names, output, out, html string
+	timeout                                            time.Duration
+	memory                                             uint64
+	rounds                                             int
+	runRemedies, pairs                                 bool
+	seed                                               uint64
 }
 
 // gateFormats are what -o can be.
@@ -79,6 +79,7 @@ usage.`,
 	flags.Uint64Var(&f.seed, "seed", 0, "repeats the order and the names of another run (default: a random one, which is printed)")
 	flags.StringVarP(&f.output, "output", "o", "table", "table, json, markdown or junit")
 	flags.StringVar(&f.out, "out", "", "folder for the result in all of these formats")
+	htmlFlag(cmd, &f.html)
 	// The flags were registered in the lines above.
 	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(gateKinds, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(gateFormats, cobra.ShellCompDirectiveNoFileComp))
@@ -141,7 +142,7 @@ func (f *gateFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := f.write(cmd, r); err != nil {
+	if err := errors.Join(f.write(cmd, r), writePage(f.html, gatePage(r))); err != nil {
 		return err
 	}
 	switch {

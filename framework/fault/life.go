@@ -32,6 +32,10 @@ type Life struct {
 	saying  sync.Mutex
 	details []string
 	bundle  string
+	// died is where packets were seen to die in the step; nil for one that does not look.
+	died *Deaths
+	// blind says why that cannot be seen; empty where it can.
+	blind string
 	// fresh is the bundle that was taken last; empty once anything has been changed since.
 	fresh string
 	// left is what the step "left" saw.
@@ -42,13 +46,13 @@ type Life struct {
 func (l *Life) Run(ctx context.Context, steps ...Step) ([]Result, error) {
 	var results []Result
 	for _, s := range steps {
-		l.details, l.bundle = nil, ""
+		l.details, l.bundle, l.died = nil, "", nil
 		l.Reporter.Begin(l.Scenario.Name, s)
 		begun := time.Now()
 		err := s.run(ctx)
 		r := Result{
 			Step: s.Name, About: s.About, Begun: begun.UTC(), Seconds: time.Since(begun).Seconds(), OK: err == nil,
-			Details: l.details, Bundle: l.bundle,
+			Details: l.details, Bundle: l.bundle, Deaths: l.died,
 		}
 		if err != nil {
 			r.Error = err.Error()

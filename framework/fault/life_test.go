@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/collect"
+	"github.com/netfault/netfault/framework/drops"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/machine"
@@ -49,6 +51,8 @@ type fake struct {
 	onlyExercise bool
 	// lacks is why a part of the evidence cannot be had.
 	lacks error
+	// drops are what the kernel tells while the fault is in force; nil where it tells nothing.
+	drops []dropped
 }
 
 type fakeMachine struct {
@@ -77,6 +81,8 @@ func (m fakeMachine) Run(ctx context.Context, c machine.Command) error {
 func (f *fake) Name() string         { return "fake:lab" }
 func (f *fake) StateDir() string     { return f.dir }
 func (f *fake) API() machine.Machine { return nil }
+func (f *fake) Outside() lab.Host    { return lab.Host{Machine: fakeMachine{f, "host"}} }
+func (f *fake) DNS() lab.DNS         { return lab.DNS{} }
 func (f *fake) Flannel() lab.Flannel { return fakeFlannel{f: f} }
 func (f *fake) Pods() lab.Attachment { return lab.CNIBridge }
 func (f *fake) Nodes() []lab.Node {
@@ -144,6 +150,12 @@ func (f *fake) world() *world {
 			return *f.journal, nil
 		},
 		restore: func(_ context.Context, _ *lock.Held, _, _ undo.Recorded) error { return f.undoErr },
+		watch: func(context.Context, lab.Lab) (func() ([]dropped, error), error) {
+			if f.drops == nil {
+				return nil, fmt.Errorf("%w: the kernel is silent", drops.ErrUnmeasurable)
+			}
+			return func() ([]dropped, error) { return f.drops, nil }, nil
+		},
 		close: func(context.Context, *lock.Held) error {
 			f.undone++
 			f.journal = nil

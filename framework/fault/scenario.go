@@ -38,6 +38,9 @@ type Scenario struct {
 	// MustFail says which probes the fault breaks (probe.Failure); all others must pass. It is nil for a fault that breaks
 	// none of them and has an Exercise.
 	MustFail Which
+	// Deaths are the places where packets of the broken connections die: all of them, and no others. It is nil for a fault that
+	// loses none. It is held against what the kernel itself says.
+	Deaths func(l lab.Lab) []Death
 	// Exercise is for a fault that shows only in traffic of its own: it sends that and says what it saw. It is called on the
 	// healthy, the faulty and the healed lab alike. Its error is that it could not tell.
 	Exercise func(ctx context.Context, l lab.Lab) (Seen, error)
@@ -66,6 +69,8 @@ type Seen struct {
 	Lines []string
 	// Broken are those things that do not work and work on a healthy lab, a line each.
 	Broken []string
+	// Lost are those of them that nobody answered.
+	Lost []Lost
 	// Captures are added to the evidence.
 	Captures []Capture
 }

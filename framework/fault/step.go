@@ -29,6 +29,8 @@ type Result struct {
 	Details []string `json:"details,omitempty"`
 	// Bundle is the folder with the evidence that the step judged, if it took any.
 	Bundle string `json:"bundle,omitempty"`
+	// Deaths are where packets died, for a step that looks.
+	Deaths *Deaths `json:"deaths,omitempty"`
 }
 
 // Reporter receives what happens as it happens.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/netfault/netfault/detectors/evidence"
@@ -11,23 +12,38 @@ import (
 	"github.com/netfault/netfault/framework/wait"
 )
 
-// symptom is what makes an injection count: probes that must fail do, and the others pass. They are part of the evidence that
-// the next step judges.
+// symptom is what makes an injection count: probes that must fail do, the others pass, and packets die where the scenario says. The
+// probes are part of the evidence that the next step judges; where packets die is the kernel's word, which no detector hears.
 func (l *Life) symptom(ctx context.Context) error {
-	seen, err := l.exercise(ctx, true)
-	if err != nil {
-		return err
-	}
-	var broken []string
-	err = wait.Until(ctx, l.patience(), "the symptom", func(ctx context.Context) error {
-		results, err := l.take(ctx, FaultyBundle, seen)
+	var seen Seen
+	var ownDrops []dropped
+	if l.Scenario.Exercise != nil {
+		var err error
+		ownDrops, err = l.watched(ctx, func() (err error) {
+			seen, err = l.exercise(ctx, true)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		if broken, err = l.asExpected(results, l.Scenario.MustFail); err == nil && l.Scenario.Show != nil {
+	}
+	var broken []string
+	err := wait.Until(ctx, l.patience(), "the symptom", func(ctx context.Context) error {
+		var results []evidence.Probe
+		probeDrops, err := l.watched(ctx, func() (err error) {
+			results, err = l.take(ctx, FaultyBundle, seen)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if broken, err = l.asExpected(results, l.Scenario.MustFail); err != nil {
+			return err
+		}
+		if l.Scenario.Show != nil {
 			broken = l.Scenario.Show(l.Lab, results)
 		}
-		return err
+		return l.deaths(slices.Concat(ownDrops, probeDrops), slices.Concat(seen.Lost, lostProbes(l.Lab, results)))
 	})
 	if err != nil {
 		return err
@@ -35,7 +51,51 @@ func (l *Life) symptom(ctx context.Context) error {
 	for _, line := range broken {
 		l.say(line)
 	}
+	l.tellDeaths()
 	return nil
+}
+
+// watched does something and returns the packets that the kernel dropped meanwhile. Where that cannot be seen, it is done all the
+// same, and l.blind says why.
+func (l *Life) watched(ctx context.Context, do func() error) ([]dropped, error) {
+	stop, err := l.in().watch(ctx, l.Lab)
+	if l.blind = notMeasured(err); l.blind != "" {
+		return nil, do()
+	}
+	if err != nil {
+		return nil, err
+	}
+	doErr := do()
+	seen, err := stop()
+	return seen, errors.Join(doErr, err)
+}
+
+// deaths keeps for the step's result where packets of the lost connections died, and holds it against what the scenario declares.
+func (l *Life) deaths(seen []dropped, lost []Lost) error {
+	if l.blind != "" {
+		l.died = &Deaths{NotMeasured: l.blind}
+		return nil
+	}
+	var want []Death
+	if l.Scenario.Deaths != nil {
+		want = l.Scenario.Deaths(l.Lab)
+	}
+	d := deathsOf(l.Lab, seen, lost)
+	l.died = &d
+	return d.agree(want, lost)
+}
+
+// tellDeaths says where packets died.
+func (l *Life) tellDeaths() {
+	switch {
+	case l.died.NotMeasured != "":
+		l.say("where packets die was not measured: " + l.died.NotMeasured)
+	case len(l.died.Drops) == 0:
+		l.say("the kernel drops no packet of these connections")
+	}
+	for _, s := range l.died.Drops {
+		l.say(s.String())
+	}
 }
 
 // asExpected returns a line for each probe that failed as it must, or an error that names the first few probes that

@@ -22,11 +22,12 @@ type world struct {
 	begin    func(ctx context.Context, l *lock.Held, scenario string) (undo.Journal, error)
 	restore  func(ctx context.Context, l *lock.Held, to, now undo.Recorded) error
 	close    func(context.Context, *lock.Held) error
+	watch    func(context.Context, lab.Lab) (stop func() ([]dropped, error), err error)
 }
 
 var realWorld = world{
 	probe: probe.Run, snapshot: snapshot.Take, record: undo.Record, glance: undo.Glance, none: undo.None, journal: undo.Read,
-	begin: undo.Begin, restore: undo.Restore, close: undo.Close,
+	begin: undo.Begin, restore: undo.Restore, close: undo.Close, watch: watchDrops,
 }
 
 // in is the world that the steps are in.

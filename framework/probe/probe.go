@@ -165,16 +165,23 @@ func From(ctx context.Context, l lab.Lab, m machine.Machine, plan agent.Plan) ([
 // Failure says why a probe did not do what it must in a healthy cluster, or "": it must be answered, a pod must see the
 // pod that calls it by its own address, and a host outside the cluster must see the address of the pod's node.
 func Failure(l lab.Lab, p evidence.Probe) string {
+	address := ""
+	for _, n := range l.Nodes() {
+		if n.Name() == p.From {
+			address = n.Address.String()
+		}
+	}
+	return FailureFrom(address, p)
+}
+
+// FailureFrom is Failure of a probe from a node with this address; where the address is not known, it is not asked for.
+func FailureFrom(node string, p evidence.Probe) string {
 	want := ""
 	switch p.Kind {
 	case evidence.ProbePod:
 		want = p.Source
 	case evidence.ProbeEgress:
-		for _, n := range l.Nodes() {
-			if n.Name() == p.From {
-				want = n.Address.String()
-			}
-		}
+		want = node
 	}
 	switch {
 	case !p.OK:

@@ -24,13 +24,13 @@ func (p *program) checkSYN() {
 	p.expiredTimeWait()
 	p.Label("listener")
 	p.Do(
-		l.state.load(asm.R1, asm.R8),
+		l.state.Load(asm.R1, asm.R8),
 		asm.JNE.Imm(asm.R1, listen, "release"),
 		// A full accept queue: the kernel drops the SYN by itself. A full queue of SYNs: that, or a SYN cookie.
-		l.maxBacklog.load(asm.R2, asm.R8),
-		l.acceptQueue.load(asm.R1, asm.R8),
+		l.maxBacklog.Load(asm.R2, asm.R8),
+		l.acceptQueue.Load(asm.R1, asm.R8),
 		asm.JGT.Reg32(asm.R1, asm.R2, "release"),
-		l.synQueue.load(asm.R1, asm.R8),
+		l.synQueue.Load(asm.R1, asm.R8),
 		asm.JGT.Reg32(asm.R1, asm.R2, "release"),
 	)
 	p.settings(l.net, "syn_settings")
@@ -38,7 +38,7 @@ func (p *program) checkSYN() {
 		p.Do(asm.LoadMem(asm.R1, asm.RFP, slotHasTS, asm.Word), asm.JEq.Imm(asm.R1, 0, "release"))
 	} else {
 		const always = 2 // SYN cookies, whether the queue is full or not
-		p.Do(l.syncookies.load(asm.R1, asm.R9), asm.JEq.Imm(asm.R1, always, "release"))
+		p.Do(l.syncookies.Load(asm.R1, asm.R9), asm.JEq.Imm(asm.R1, always, "release"))
 	}
 	p.LookupMap(mapRecords, slotPeer)
 	p.Do(

@@ -21,12 +21,12 @@ func egress(l layout, semantics Semantics) asm.Instructions {
 	p.Do(
 		asm.JEq.Imm(asm.R0, 0, "pass"),
 		asm.Mov.Reg(asm.R8, asm.R0),
-		l.state.load(asm.R1, asm.R8),
+		l.state.Load(asm.R1, asm.R8),
 		asm.JNE.Imm(asm.R1, finWait2, "pass"),
-		l.flags.load(asm.R1, asm.R8),
+		l.flags.Load(asm.R1, asm.R8),
 		asm.And.Imm(asm.R1, sockDone),
 		asm.JEq.Imm(asm.R1, 0, "pass"),
-		l.tsRecentStamp.load(asm.R1, asm.R8),
+		l.tsRecentStamp.Load(asm.R1, asm.R8),
 		asm.JEq.Imm(asm.R1, 0, "pass"), // a connection without timestamps
 	)
 	p.Headers("pass")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"github.com/netfault/netfault/framework/internal/ktype"
 	"github.com/netfault/netfault/framework/internal/tcbpf"
 )
 
@@ -114,10 +115,10 @@ func (p *program) toTimeWait(other string) {
 
 // settings makes R9 the network namespace that the socket in R8 is in, and forgets the segment's timestamp if the
 // namespace does not use them (net.ipv4.tcp_timestamps=0).
-func (p *program) settings(net member, next string) {
+func (p *program) settings(net ktype.Member, next string) {
 	p.Do(
-		net.load(asm.R9, asm.R8),
-		p.kernel.timestamps.load(asm.R1, asm.R9),
+		net.Load(asm.R9, asm.R8),
+		p.kernel.timestamps.Load(asm.R1, asm.R9),
 		asm.JNE.Imm(asm.R1, 0, next),
 		asm.StoreImm(asm.RFP, slotHasTS, 0, asm.Word),
 	)
@@ -131,30 +132,30 @@ func (p *program) fullSocket() {
 	l := p.kernel
 	p.Do(
 		// In this order: a close() that holds the socket now has orphaned it when it lets go.
-		l.state.load(asm.R1, asm.R8),
-		l.owned.load(asm.R9, asm.R8),
+		l.state.Load(asm.R1, asm.R8),
+		l.owned.Load(asm.R9, asm.R8),
 		asm.JEq.Imm(asm.R1, closing, "acknowledged"),
 		asm.JNE.Imm(asm.R1, finWait1, "release"),
 		asm.LoadMem(asm.R1, asm.RFP, tcbpf.Flags, asm.Byte),
 		asm.And.Imm(asm.R1, tcbpf.FIN),
 		asm.JNE.Imm(asm.R1, 0, "release"), // will be answered: egress sees it
-		l.flags.load(asm.R1, asm.R8),
+		l.flags.Load(asm.R1, asm.R8),
 		asm.And.Imm(asm.R1, sockDead),
 		asm.JNE.Imm(asm.R1, 0, "orphan"),
 		// A peer on the same machine acknowledges the FIN while close() is still sending it. The segment is then put
 		// aside until close() has orphaned the socket.
 		asm.JEq.Imm(asm.R9, 0, "release"),
-		l.shutdown.load(asm.R1, asm.R8),
+		l.shutdown.Load(asm.R1, asm.R8),
 		asm.And.Imm(asm.R1, shutdownMask),
 		asm.JNE.Imm(asm.R1, shutdownMask, "release"),
 	)
 	p.Label("orphan")
 	p.Do(
 		// TCP_LINGER2 below 0 means no FIN_WAIT2 at all, and new data for an orphan is answered with a reset.
-		l.linger2.load(asm.R1, asm.R8),
+		l.linger2.Load(asm.R1, asm.R8),
 		asm.JSLT.Imm32(asm.R1, 0, "release"),
 		asm.LoadMem(asm.R1, asm.RFP, slotEnd, asm.Word),
-		l.rcvNxt.load(asm.R2, asm.R8),
+		l.rcvNxt.Load(asm.R2, asm.R8),
 		asm.Sub.Reg32(asm.R1, asm.R2),
 		asm.JSGT.Imm32(asm.R1, 0, "release"),
 	)
@@ -163,24 +164,24 @@ func (p *program) fullSocket() {
 		// All is acknowledged, the FIN as well. (What was not sent yet cannot be: snd_nxt would tell, but while a process
 		// holds the socket it lags behind what is on the wire.)
 		asm.LoadMem(asm.R1, asm.RFP, slotAck, asm.Word),
-		l.writeSeq.load(asm.R2, asm.R8),
+		l.writeSeq.Load(asm.R2, asm.R8),
 		asm.JNE.Reg32(asm.R1, asm.R2, "release"),
 		// In the window.
 		asm.LoadMem(asm.R1, asm.RFP, slotEnd, asm.Word),
-		l.rcvWup.load(asm.R2, asm.R8),
+		l.rcvWup.Load(asm.R2, asm.R8),
 		asm.Sub.Reg32(asm.R1, asm.R2),
 		asm.JSLT.Imm32(asm.R1, 0, "release"),
 		asm.LoadMem(asm.R1, asm.RFP, slotSeq, asm.Word),
 		asm.Sub.Reg32(asm.R1, asm.R2),
-		l.rcvWnd.load(asm.R2, asm.R8),
+		l.rcvWnd.Load(asm.R2, asm.R8),
 		asm.Sub.Reg32(asm.R1, asm.R2),
 		asm.JSGT.Imm32(asm.R1, 0, "release"),
 		// Not older than the last timestamp.
-		l.tsRecentStamp.load(asm.R1, asm.R8),
+		l.tsRecentStamp.Load(asm.R1, asm.R8),
 		asm.JEq.Imm(asm.R1, 0, "release"),
 		asm.LoadMem(asm.R1, asm.RFP, slotHasTS, asm.Word),
 		asm.JEq.Imm(asm.R1, 0, "older_value"),
-		l.tsRecent.load(asm.R1, asm.R8),
+		l.tsRecent.Load(asm.R1, asm.R8),
 		asm.JEq.Imm(asm.R1, 0, "in_order"),
 		asm.LoadMem(asm.R2, asm.RFP, slotTSVal, asm.Word),
 		asm.Sub.Reg32(asm.R1, asm.R2),
@@ -191,7 +192,7 @@ func (p *program) fullSocket() {
 		// Its timestamp counts if the segment is the next one; while a process holds the socket, what came before this
 		// segment may wait as well.
 		asm.LoadMem(asm.R1, asm.RFP, slotSeq, asm.Word),
-		l.rcvWup.load(asm.R2, asm.R8),
+		l.rcvWup.Load(asm.R2, asm.R8),
 		asm.JEq.Reg32(asm.R1, asm.R2, "new_value"),
 		asm.JEq.Imm(asm.R9, 0, "older_value"),
 	)
@@ -205,7 +206,7 @@ func (p *program) fullSocket() {
 	p.Do(
 		asm.Mov.Imm(asm.R2, 0),
 		asm.StoreMem(asm.RFP, slotTimeWait+offsetUntil, asm.R2, asm.DWord),
-		l.state.load(asm.R2, asm.R8),
+		l.state.Load(asm.R2, asm.R8),
 		asm.JNE.Imm(asm.R2, closing, "keep"),
 	)
 	p.until()
@@ -219,23 +220,23 @@ func (p *program) fullSocket() {
 func (p *program) orphanInFinWait2() {
 	l := p.kernel
 	p.Do(
-		l.twSubstate.load(asm.R1, asm.R8),
+		l.twSubstate.Load(asm.R1, asm.R8),
 		asm.JNE.Imm(asm.R1, finWait2, "release"),
-		l.twTSRecentStamp.load(asm.R1, asm.R8),
+		l.twTSRecentStamp.Load(asm.R1, asm.R8),
 		asm.JEq.Imm(asm.R1, 0, "release"),
 		asm.LoadMem(asm.R1, asm.RFP, tcbpf.Flags, asm.Byte),
 		asm.And.Imm(asm.R1, tcbpf.FIN),
 		asm.JEq.Imm(asm.R1, 0, "release"),
 		// Data before the FIN is answered with a reset.
 		asm.LoadMem(asm.R1, asm.RFP, slotEnd, asm.Word),
-		l.twRcvNxt.load(asm.R2, asm.R8),
+		l.twRcvNxt.Load(asm.R2, asm.R8),
 		asm.JNE.Reg32(asm.R1, asm.R2, "release"),
 	)
 	p.settings(l.twNet, "fin_settings")
 	p.Do(
 		asm.LoadMem(asm.R1, asm.RFP, slotHasTS, asm.Word),
 		asm.JEq.Imm(asm.R1, 0, "fin_older_value"),
-		l.twTSRecent.load(asm.R1, asm.R8),
+		l.twTSRecent.Load(asm.R1, asm.R8),
 		asm.JEq.Imm(asm.R1, 0, "fin_new_value"),
 		asm.LoadMem(asm.R2, asm.RFP, slotTSVal, asm.Word),
 		asm.Sub.Reg32(asm.R1, asm.R2),

@@ -1,42 +1,25 @@
 package twrecycle
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/btf"
-)
-
-// member is where a field lies within a structure of the running kernel.
-type member struct {
-	offset int16
-	size   asm.Size
-}
-
-// load reads the field of the structure that src points at; smaller ones are filled up with zeros.
-func (m member) load(dst, src asm.Register) asm.Instruction {
-	return asm.LoadMem(dst, src, m.offset, m.size)
-}
+import "github.com/netfault/netfault/framework/internal/ktype"
 
 // layout is where the running kernel keeps what the programs read from its sockets. The names are those of 5.9 to 6.18.
 type layout struct {
 	// struct tcp_sock: any socket but those in TIME_WAIT and SYN_RECV
-	state, flags, shutdown, owned, net             member
-	acceptQueue, maxBacklog, synQueue              member
-	writeSeq, rcvNxt, rcvWup, rcvWnd               member
-	tsRecent, tsRecentStamp, linger2, srtt, rttvar member
+	state, flags, shutdown, owned, net             ktype.Member
+	acceptQueue, maxBacklog, synQueue              ktype.Member
+	writeSeq, rcvNxt, rcvWup, rcvWnd               ktype.Member
+	tsRecent, tsRecentStamp, linger2, srtt, rttvar ktype.Member
 	// struct tcp_timewait_sock: what is left of a socket in TIME_WAIT, or of an orphan in FIN_WAIT2
-	twSubstate, twRcvNxt, twTSRecent, twTSRecentStamp, twNet member
+	twSubstate, twRcvNxt, twTSRecent, twTSRecentStamp, twNet ktype.Member
 	// struct net: settings of the network namespace
-	timestamps, syncookies member
+	timestamps, syncookies ktype.Member
 }
 
 // readLayout looks the fields up in the type information (BTF) that the kernel carries.
 func readLayout() (layout, error) {
-	kernel, err := btf.LoadKernelSpec()
+	kernel, err := ktype.Kernel()
 	if err != nil {
-		return layout{}, fmt.Errorf("this kernel has no type information (CONFIG_DEBUG_INFO_BTF, /sys/kernel/btf/vmlinux): %w", err)
+		return layout{}, err
 	}
 	const (
 		csk    = "inet_conn."
@@ -45,7 +28,7 @@ func readLayout() (layout, error) {
 	)
 	var l layout
 	for _, f := range []struct {
-		to           *member
+		to           *ktype.Member
 		strct, field string
 	}{
 		{&l.state, "tcp_sock", common + "skc_state"},
@@ -73,59 +56,9 @@ func readLayout() (layout, error) {
 		{&l.timestamps, "net", "ipv4.sysctl_tcp_timestamps"},
 		{&l.syncookies, "net", "ipv4.sysctl_tcp_syncookies"},
 	} {
-		if *f.to, err = lookUp(kernel, f.strct, f.field); err != nil {
+		if *f.to, err = ktype.LookUp(kernel, f.strct, f.field); err != nil {
 			return layout{}, err
 		}
 	}
 	return l, nil
-}
-
-// lookUp finds a field by its path within a structure, such as "rx_opt.ts_recent".
-func lookUp(kernel *btf.Spec, strct, path string) (member, error) {
-	var typ *btf.Struct
-	if err := kernel.TypeByName(strct, &typ); err != nil {
-		return member{}, fmt.Errorf("this kernel's struct %s: %w", strct, err)
-	}
-	var offset btf.Bits
-	var current btf.Type = typ
-	for name := range strings.SplitSeq(path, ".") {
-		found, at := find(current, name)
-		if found == nil {
-			return member{}, fmt.Errorf("this kernel's struct %s has no %s", strct, path)
-		}
-		offset += at
-		current = found
-	}
-	size, err := btf.Sizeof(current)
-	if err != nil {
-		return member{}, fmt.Errorf("this kernel's struct %s: %s: %w", strct, path, err)
-	}
-	loads := map[int]asm.Size{1: asm.Byte, 2: asm.Half, 4: asm.Word, 8: asm.DWord}
-	load, ok := loads[size]
-	if !ok || offset%8 != 0 || offset/8 > 1<<15-1 {
-		return member{}, fmt.Errorf("this kernel's struct %s: %s has %d bytes at bit %d: cannot be read", strct, path, size, offset)
-	}
-	return member{int16(offset / 8), load}, nil
-}
-
-// find looks for a field in a structure or union, and in what is nested in it without a name.
-func find(in btf.Type, name string) (btf.Type, btf.Bits) {
-	var members []btf.Member
-	switch t := btf.UnderlyingType(in).(type) {
-	case *btf.Struct:
-		members = t.Members
-	case *btf.Union:
-		members = t.Members
-	}
-	for _, m := range members {
-		if m.Name == name && m.BitfieldSize == 0 {
-			return m.Type, m.Offset
-		}
-		if m.Name == "" {
-			if found, at := find(m.Type, name); found != nil {
-				return found, m.Offset + at
-			}
-		}
-	}
-	return nil, 0
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"github.com/netfault/netfault/framework/internal/ktype"
 	"github.com/netfault/netfault/framework/internal/tcbpf"
 )
 
@@ -119,11 +120,11 @@ func (p *program) valueNow() {
 // valueKept makes the timestamp that the socket in R8 accepted last the value to remember. The running kernel stamps it
 // with whole seconds of its coarse monotonic clock, so its age is whole seconds, too: exact when it was accepted just now,
 // as nearly always, and else up to a second too long or too short. R9 is overwritten.
-func (p *program) valueKept(value, stamp member) {
+func (p *program) valueKept(value, stamp ktype.Member) {
 	p.Do(
-		value.load(asm.R1, asm.R8),
+		value.Load(asm.R1, asm.R8),
 		asm.StoreMem(asm.RFP, slotValue, asm.R1, asm.DWord),
-		stamp.load(asm.R9, asm.R8),
+		stamp.Load(asm.R9, asm.R8),
 	)
 	p.Call(asm.FnKtimeGetCoarseNs)
 	p.Do(
@@ -140,10 +141,10 @@ func (p *program) lifetime() {
 	const initialRTO = 1_000_000 // microseconds: TCP_TIMEOUT_INIT, of a connection that has not measured its round trip
 	p.Do(
 		asm.Mov.Imm(asm.R1, initialRTO),
-		p.kernel.srtt.load(asm.R2, asm.R8),
+		p.kernel.srtt.Load(asm.R2, asm.R8),
 		asm.JEq.Imm(asm.R2, 0, "lifetime"),
 		asm.RSh.Imm(asm.R2, 3), // kept in eighths
-		p.kernel.rttvar.load(asm.R1, asm.R8),
+		p.kernel.rttvar.Load(asm.R1, asm.R8),
 		asm.Add.Reg(asm.R1, asm.R2),
 	)
 	p.Label("lifetime")

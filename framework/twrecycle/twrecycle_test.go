@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
+	"github.com/netfault/netfault/framework/internal/ktype"
 )
 
 func TestSemanticsByName(t *testing.T) {
@@ -58,7 +59,7 @@ func TestLayout(t *testing.T) {
 		{"tcp_socket", "rx_opt", "struct tcp_socket"},
 		{"tcp_sock", "rx_opt", "cannot be read"},
 	} {
-		if _, err := lookUp(kernel, c.strct, c.field); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := ktype.LookUp(kernel, c.strct, c.field); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s.%s: %v, want %q", c.strct, c.field, err, c.want)
 		}
 	}

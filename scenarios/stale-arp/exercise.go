@@ -47,6 +47,9 @@ func exercise(ctx context.Context, l lab.Lab) (fault.Seen, error) {
 			seen.Broken = append(seen.Broken, fmt.Sprintf("%s (%s) → %s, for the MySQL server: %s", from.Client.Name(), from.Client.Address, to.Pod.Name(), p.Error))
 		}
 	}
+	if len(seen.Broken) > 0 {
+		seen.Lost = []fault.Lost{{From: from.Name(), To: to.Name(), What: from.Client.Name() + " → " + to.Pod.Name(), Ports: []uint16{lab.PodPort}}}
+	}
 	seen.Lines = []string{
 		fmt.Sprintf("%s, the client, opens %d connections to %s, which stands for the MySQL server: %d are not answered",
 			from.Client.Name(), connections, to.Pod.Name(), len(seen.Broken)),

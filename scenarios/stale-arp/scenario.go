@@ -9,6 +9,7 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/stalearp"
+	"github.com/netfault/netfault/framework/drops"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/flanneld"
 	"github.com/netfault/netfault/framework/lab"
@@ -37,6 +38,9 @@ var Scenario = fault.Scenario{
 	Flannel:  flanneld.Version,
 	Inject:   inject,
 	MustFail: fault.Crossing(client),
+	Deaths: func(l lab.Lab) []fault.Death {
+		return []fault.Death{{Machine: client(l).Name(), Class: drops.WrongLinkAddress}}
+	},
 	Exercise: exercise,
 	Want: func(l lab.Lab) []fault.Subject {
 		var all []fault.Subject

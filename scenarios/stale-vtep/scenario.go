@@ -10,6 +10,7 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/stalevtep"
+	"github.com/netfault/netfault/framework/drops"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
@@ -44,6 +45,9 @@ var Scenario = fault.Scenario{
 	},
 	Inject:   inject,
 	MustFail: fault.Between(client, server),
+	Deaths: func(l lab.Lab) []fault.Death {
+		return []fault.Death{{Machine: client(l).Name(), Class: drops.WrongLinkAddress}}
+	},
 	Want: func(l lab.Lab) []fault.Subject {
 		return []fault.Subject{{Case: "observer-stale", Node: server(l).Name(), Peer: client(l).Name()}}
 	},

@@ -48,6 +48,9 @@ func Exercise(ctx context.Context, l lab.Lab, to netip.AddrPort) (fault.Seen, er
 	}
 	seen.Lines = append(seen.Lines, table...)
 	if len(broken) > 0 {
+		seen.Lost = []fault.Lost{{
+			From: older(l).Name(), Behind: s.Name(), To: s.Name(), What: older(l).Client.Name() + " → " + to.String(), Ports: []uint16{lab.ClosingPort, to.Port()},
+		}}
 		line, err := unanswered(ctx, older(l), to)
 		if err != nil {
 			return fault.Seen{}, err

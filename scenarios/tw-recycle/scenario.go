@@ -9,6 +9,7 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/twrecycle"
+	"github.com/netfault/netfault/framework/drops"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
@@ -45,6 +46,9 @@ var Scenario = fault.Scenario{
 	Exercise: func(ctx context.Context, l lab.Lab) (fault.Seen, error) {
 		s := server(l)
 		return Exercise(ctx, l, target(s.Address, s.Client.Service.NodePort))
+	},
+	Deaths: func(l lab.Lab) []fault.Death {
+		return []fault.Death{{Machine: server(l).Client.Name(), Class: drops.TrafficControl}}
 	},
 	Unavailable: func(l lab.Lab) string {
 		if len(l.Nodes()) < 3 {

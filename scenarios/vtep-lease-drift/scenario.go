@@ -13,6 +13,7 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/detectors/stalevtep"
+	"github.com/netfault/netfault/framework/drops"
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
@@ -46,6 +47,7 @@ var Scenario = fault.Scenario{
 	},
 	Inject:   inject,
 	MustFail: fault.Crossing(drifted),
+	Deaths:   deaths,
 	Want: func(l lab.Lab) []fault.Subject {
 		return []fault.Subject{{Case: "lease-stale", Node: drifted(l).Name()}}
 	},
@@ -58,6 +60,16 @@ var Scenario = fault.Scenario{
 
 // drifted is the node that loses its flannel.1.
 func drifted(l lab.Lab) lab.Node { return l.Nodes()[1] }
+
+// deaths are two places: what others send dies where it arrives, for its old address; and what the node sends itself takes its
+// default route, since the routes to the other nodes' pods were lost with flannel.1.
+func deaths(l lab.Lab) []fault.Death {
+	arriving := fault.Death{Machine: drifted(l).Name(), Class: drops.WrongLinkAddress}
+	if l.API() != nil {
+		return []fault.Death{arriving, fault.Elsewhere} // the default route of kind's nodes leads out of the lab
+	}
+	return []fault.Death{arriving, {Machine: l.Outside().Name(), Class: drops.NoRoute}}
+}
 
 func inject(ctx context.Context, l lab.Lab, say func(string)) error {
 	node := drifted(l)
