@@ -52,6 +52,11 @@ var _ = Describe("a broken lab", Label("broken"), func() {
 		Expect(state).To(Equal("broken"))
 		Expect(broken).To(Equal([]string{"no probe server in pod-n1"}))
 		Expect(table).To(ContainSubstring("no probe server in pod-n1"))
+		for _, command := range [][]string{{"fault", "inject", "stale-vtep", "--lab=" + name}, {"reset", "--lab=" + name}} {
+			out, err := program(ctx, command...).CombinedOutput()
+			Expect(exitCode(err)).To(Equal(2), string(out))
+			Expect(string(out)).To(ContainSubstring("lab %s is broken: no probe server in pod-n1", name))
+		}
 		netfault(ctx, "lab", "shell", "--lab="+name, "n1", "systemctl", "start", "pod")
 		state, _, _ = statusOf(ctx)
 		Expect(state).To(Equal("up"))
@@ -66,11 +71,19 @@ var _ = Describe("a broken lab", Label("broken"), func() {
 		hint := "n2 does not run: `netfault lab down --lab=" + name + "` removes it"
 		_, _, table = statusOf(ctx)
 		Expect(table).To(ContainSubstring(hint))
-		for _, command := range [][]string{{"fault", "inject", "stale-vtep", "--lab=" + name}, {"fault", "heal", "--lab=" + name}, {"lab", "shell", "--lab=" + name, "n1", "true"}} {
+		for _, command := range [][]string{{"fault", "inject", "stale-vtep", "--lab=" + name}, {"fault", "heal", "--lab=" + name}, {"reset", "--lab=" + name}} {
 			out, err := program(ctx, command...).CombinedOutput()
 			Expect(exitCode(err)).To(Equal(2), string(out))
 			Expect(string(out)).To(ContainSubstring(hint))
 		}
+
+		By("what still runs can be entered, for a look")
+		out, err := program(ctx, "lab", "shell", "--lab="+name, "n1", "--", "true").CombinedOutput()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(out)).To(ContainSubstring(hint))
+		out, err = program(ctx, "lab", "shell", "--lab="+name, "n2", "--", "true").CombinedOutput()
+		Expect(exitCode(err)).To(Equal(2), string(out))
+
 		netfault(ctx, "lab", "down", "--lab="+name)
 		Expect(labs.List(ctx)).NotTo(ContainElement(found))
 	})

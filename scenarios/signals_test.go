@@ -57,7 +57,7 @@ var _ = Describe("signals", Ordered, ContinueOnFailure, Label("signals"), func()
 		Expect(undo.Diff(before, after)).To(BeEmpty())
 	}
 
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP} {
 		It(unix.SignalName(sig)+" undoes the fault", func(ctx context.Context) {
 			run := begin(program(ctx, inject...), begun)
 			run.signal(sig)

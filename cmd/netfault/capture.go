@@ -58,7 +58,7 @@ that does not answer ('ip route get POD_IP' names it). 'netfault detect' then ju
 		},
 	}
 	cmd.Flags().StringVar(&bundle, "bundle", "", "folder of the bundle")
-	cmd.Flags().StringVar(&node, "node", "", "this machine's name in the bundle, as `kubectl get nodes` has it")
+	cmd.Flags().StringVar(&node, "node", "", "this machine's name in the bundle, as 'kubectl get nodes' has it")
 	cmd.Flags().DurationVar(&length, "for", 0, "end by itself after this time, such as 30s")
 	// The flags were registered in the lines above.
 	_ = cmd.MarkFlagRequired("bundle")

@@ -126,6 +126,9 @@ func inject(cmd *cobra.Command, l *lock.Held, s fault.Scenario) error {
 	if err := undo.None(l); err != nil {
 		return err
 	}
+	if err := lab.Whole(cmd.Context(), l); err != nil {
+		return err
+	}
 	life := newLife(cmd, l, s)
 	if _, err := life.Run(cmd.Context(), life.Inject()...); err != nil {
 		return undoAfter(cmd, l, undo.UndoOwn, err)

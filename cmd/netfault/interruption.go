@@ -38,12 +38,13 @@ func (e signalError) Error() string { return "ended by " + unix.SignalName(sysca
 type interruptionKey struct{}
 
 // withInterruption returns a context that ends with the first signal. SIGHUP stays ignored where netfault was started so, as
-// nohup does it; SIGINT does not, which shells ignore for every command in the background of a script.
+// nohup does it; SIGINT and SIGQUIT do not, which shells ignore for every command in the background of a script. SIGABRT is left to
+// Go, which prints what every goroutine does, for those who look for why netfault hangs.
 func withInterruption(parent context.Context) (context.Context, *interruption) {
 	ctx, cancel := context.WithCancelCause(parent)
 	i := &interruption{cancel: cancel}
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE)
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
@@ -72,8 +73,8 @@ func (i *interruption) handle(s syscall.Signal) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.passed != nil {
-		// Ctrl-C reaches the command from the terminal.
-		if s != syscall.SIGINT {
+		// Ctrl-C and Ctrl-\ reach the command from the terminal.
+		if s != syscall.SIGINT && s != syscall.SIGQUIT {
 			i.passed <- s
 		}
 		return

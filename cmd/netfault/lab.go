@@ -202,7 +202,7 @@ command's; 128 and the signal's number if a signal ended it.`,
 			if err != nil {
 				return err
 			}
-			l, err := found.Open(cmd.Context())
+			l, err := openForShell(cmd, found)
 			if err != nil {
 				return err
 			}
@@ -235,6 +235,20 @@ command's; 128 and the signal's number if a signal ended it.`,
 	labFlag(cmd, &name)
 	cmd.Flags().SetInterspersed(false)
 	return cmd
+}
+
+// openForShell returns the lab. What still runs of one that is broken can be entered, for a look at what has happened.
+func openForShell(cmd *cobra.Command, found labs.Found) (lab.Lab, error) {
+	l, err := found.Open(cmd.Context())
+	if _, broken := errors.AsType[*lab.BrokenError](err); !broken {
+		return l, err
+	}
+	l, errPartly := found.OpenPartly(cmd.Context())
+	if errPartly != nil {
+		return nil, err
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "netfault:", err)
+	return l, nil
 }
 
 func newLabStatus() *cobra.Command {

@@ -95,7 +95,7 @@ func resetAll(ctx context.Context, out io.Writer, all []labs.Found, many bool) e
 	for _, r := range resets {
 		done, err := r.do(ctx)
 		fail(r.found, err)
-		if err == nil {
+		if done != "" {
 			fmt.Fprintf(out, "lab %s: %s\n", r.found.Name, done)
 		}
 	}
@@ -110,7 +110,7 @@ type reset struct {
 	found labs.Found
 	// about says it before; empty if nothing is changed.
 	about string
-	// do does it and says what was done; nil if there is nothing to do.
+	// do does it and says what was done, which may be something in spite of an error; nil if there is nothing to do.
 	do func(context.Context) (string, error)
 }
 
@@ -123,7 +123,10 @@ func plan(f labs.Found, k *lock.Lock) (reset, error) {
 	switch use {
 	case owner.Abandoned:
 		return reset{f, "is to be removed; its owner is gone or it was never finished", func(ctx context.Context) (string, error) {
-			return "removed", f.Remove(ctx)
+			if err := f.Remove(ctx); err != nil {
+				return "", err
+			}
+			return "removed", nil
 		}}, nil
 	case owner.Owned:
 		who, err := f.Owner()
@@ -132,8 +135,14 @@ func plan(f labs.Found, k *lock.Lock) (reset, error) {
 	j, err := undo.ReadIn(f.StateDir())
 	if errors.Is(err, fs.ErrNotExist) {
 		return reset{f, "", func(ctx context.Context) (string, error) {
-			_, err := f.Open(ctx)
-			return fmt.Sprintf("no fault in force; `%s` removes it", lab.Command(f.Name, "lab down")), err
+			l, err := f.Open(ctx)
+			if err == nil {
+				err = lab.Whole(ctx, l)
+			}
+			if err != nil {
+				return "", err
+			}
+			return fmt.Sprintf("no fault in force; `%s` removes it", lab.Command(f.Name, "lab down")), nil
 		}}, nil
 	}
 	if err != nil {
@@ -147,6 +156,6 @@ func plan(f labs.Found, k *lock.Lock) (reset, error) {
 		if err != nil {
 			return "", fmt.Errorf("%w\nwhat cannot be undone ends with the lab: `%s`", err, lab.Command(f.Name, "lab down"))
 		}
-		return j.Scenario + " is undone", nil
+		return j.Scenario + " is undone", lab.Whole(ctx, l)
 	}}, nil
 }

@@ -18,6 +18,10 @@ const SocketPath = "/run/netfault/init.sock"
 // journalctl and sysctl.
 const BinDir = "/run/netfault/bin"
 
+// Path is the PATH in a machine of the embedded lab. Whoever makes the lab may have one without the sbin folders, where Debian
+// has the network's tools: root has after su.
+const Path = BinDir + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 // Machine asks the first process of a lab for a new machine.
 type Machine struct {
 	// Name becomes the machine's host name.

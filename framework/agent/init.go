@@ -40,6 +40,11 @@ func Init(o InitOptions) error {
 	if err != nil {
 		return err
 	}
+	// Services get nothing of the environment of who made the lab, as systemd's do not: with its proxy, flanneld finds no etcd.
+	os.Clearenv()
+	if err := os.Setenv("PATH", Path); err != nil {
+		return err
+	}
 	if err := isolate(o, self); err != nil {
 		return err
 	}

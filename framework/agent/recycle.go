@@ -94,7 +94,7 @@ func RecycleSettings(ctx context.Context) ([]evidence.TWRecycle, error) {
 	return all, err
 }
 
-// eachPod calls do in the network namespace of each of the node's pods, with the pod's name and the number of its eth0.
+// eachPod calls do in the network namespace of each of the node's pods that has an eth0, with the pod's name and the number of its eth0.
 func eachPod(ctx context.Context, do func(pod string, eth0 int) error) error {
 	namespaces, err := podNamespaces(ctx)
 	if err != nil {
@@ -114,6 +114,9 @@ func eachPod(ctx context.Context, do func(pod string, eth0 int) error) error {
 				return err
 			}
 			eth0, err := netlink.LinkByName("eth0")
+			if _, gone := errors.AsType[netlink.LinkNotFoundError](err); gone {
+				return nil // and with it what was attached; the node's other pods are to be told of all the same
+			}
 			if err != nil {
 				return err
 			}

@@ -31,7 +31,7 @@ func Run(tests func() int, clearUp func(ctx context.Context, pid int) error) int
 		return tests()
 	}
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
 		signal.Notify(signals, syscall.SIGHUP)
 	}
@@ -93,7 +93,7 @@ func watch(cmd *exec.Cmd, signals <-chan os.Signal, ended <-chan struct{}) (firs
 			switch count {
 			case 1:
 				first = s.(syscall.Signal)
-				if first == syscall.SIGHUP { // which Ginkgo does not know
+				if first == syscall.SIGHUP || first == syscall.SIGQUIT { // Ginkgo does not know the one, and Go ends with the other
 					s = syscall.SIGTERM
 				}
 				_ = cmd.Process.Signal(s)

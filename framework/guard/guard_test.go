@@ -76,6 +76,7 @@ func TestRun(t *testing.T) {
 		"by a panic":                       {"panics", nil, 2},
 		"by a signal":                      {"ends orderly", []syscall.Signal{syscall.SIGTERM}, 143},
 		"by a hang-up":                     {"ends orderly", []syscall.Signal{syscall.SIGHUP}, 129},
+		"by Ctrl-\\":                       {"ends orderly", []syscall.Signal{syscall.SIGQUIT}, 131},
 		"by a signal that comes twice":     {"ends orderly", []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}, 143},
 		"by a signal that is not caught":   {"", []syscall.Signal{syscall.SIGINT}, 130},
 		"by force, since it does not hear": {"does not listen", []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM, syscall.SIGTERM}, 143},

@@ -55,6 +55,16 @@ func (e *BrokenError) Error() string {
 	return fmt.Sprintf("lab %s is broken: %s: `%s` removes it", e.Name, strings.Join(e.What, "; "), Command(e.Name, "lab down"))
 }
 
+// Whole returns a *BrokenError if something of the lab does not run though it should.
+func Whole(ctx context.Context, l Lab) error {
+	broken, err := l.Broken(ctx)
+	if err != nil || len(broken) == 0 {
+		return err
+	}
+	_, name, _ := strings.Cut(l.Name(), ":")
+	return &BrokenError{Name: name, What: broken}
+}
+
 // ErrBeingMade is wrapped by the error of opening a lab that another process still makes.
 var ErrBeingMade = errors.New("being made")
 

@@ -73,7 +73,11 @@ func (k *Lock) take(ctx context.Context) error {
 	if err := k.Check(); err != nil {
 		return err
 	}
-	return writeHolder(k.inside)
+	if err := writeHolder(k.inside); errors.Is(err, fs.ErrNotExist) {
+		return err // the folder was removed after all
+	}
+	// It is held all the same: a full disk must not keep anybody from undoing or removing what is on it.
+	return nil
 }
 
 // Check returns an error unless the lock is held, and is that of the lab which has the folder now.

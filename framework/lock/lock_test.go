@@ -107,6 +107,21 @@ func TestTheSecondIsToldWhoHoldsIt(t *testing.T) {
 	}
 }
 
+// On a full disk nobody can say who holds a lock, which must not keep a lab from being removed.
+func TestHolderThatCannotSaySo(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, holderFile+".new"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	k := take(t, dir)
+	if _, err := Folder(t.Context(), dir); err == nil {
+		t.Error("two hold it")
+	}
+	if err := k.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
 // The kernel releases the lock with its holder, although a program that the holder has started runs on and its words stay.
 func TestKilledHolderHoldsNothing(t *testing.T) {
 	dir := t.TempDir()

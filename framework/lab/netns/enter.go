@@ -96,7 +96,7 @@ func (p *place) Run(ctx context.Context, c machine.Command) error {
 		cmd = exec.CommandContext(ctx, path, c.Argv[1:]...)
 		cmd.Args[0] = c.Argv[0]
 		cmd.Dir = "/"
-		cmd.Env = append(os.Environ(), "PATH="+agent.BinDir+":"+defaultPath)
+		cmd.Env = append(os.Environ(), "PATH="+agent.Path)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
 		if c.Stderr == nil {
 			cmd.Stderr = tail
@@ -126,14 +126,11 @@ func (p *place) Run(ctx context.Context, c machine.Command) error {
 	return nil
 }
 
-// defaultPath is where Debian's network tools are; a caller's own PATH may lack the sbin folders.
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 func lookPath(name string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil
 	}
-	for dir := range strings.SplitSeq(agent.BinDir+":"+defaultPath, ":") {
+	for dir := range strings.SplitSeq(agent.Path, ":") {
 		path := dir + "/" + name
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
 			return path, nil

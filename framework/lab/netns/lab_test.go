@@ -394,3 +394,10 @@ func TestMachinesAreIsolated(t *testing.T) {
 		t.Errorf("n2's services: %+v, %v; want flanneld and two pods", st, err)
 	}
 }
+
+// Root has no sbin folders on its PATH after su, and many have a proxy in their environment.
+func TestLabWhateverTheEnvironmentOfItsMaker(t *testing.T) {
+	t.Setenv("PATH", "/usr/bin:/bin")
+	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+	up(t, "environment")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/netfault/netfault/framework/lab"
@@ -17,6 +18,9 @@ const partLimit = 5 * time.Second
 // and whoever runs a command there is told that they do not run. It is for those who only look.
 func OpenPartly(ctx context.Context, name string) (*Lab, error) {
 	r, err := readRecord(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("only a part of lab %s is left (%w): `%s` removes it", name, err, lab.Command(name, "reset"))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lab %s: %w", name, err)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/netfault/netfault/framework/lab"
 )
 
 // recordFile is the file in a lab's folder that holds what is known of the lab.
@@ -31,7 +33,8 @@ func ReadRecord(dir string, record any) error {
 		return err
 	}
 	if err := json.Unmarshal(data, record); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s cannot be read, so that nobody knows what the lab was: %w; `%s` removes the lab",
+			path, err, lab.Command(filepath.Base(dir), "lab down"))
 	}
 	return nil
 }
