@@ -49,7 +49,7 @@ func casesOf(d detectors.Detector, cases ...setCase) bool {
 // scenario is the case as a fault.
 func (c setCase) scenario(d detectors.Detector) fault.Scenario {
 	return fault.Scenario{
-		Name: c.want.Case, Detector: d, MustFail: c.mustFail,
+		Name: c.want.Case, Detector: d, MustFail: c.mustFail, Deaths: func(lab.Lab) []fault.Death { return []fault.Death{fault.Anywhere} },
 		Inject: func(ctx context.Context, l lab.Lab, _ func(string)) error { return c.set(ctx, l) },
 		Want:   func(lab.Lab) []fault.Subject { return []fault.Subject{c.want} },
 	}

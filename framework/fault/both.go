@@ -62,6 +62,7 @@ func (p Pair) Scenario() Scenario {
 			return p.First.breaks(l, probe) || p.Second.breaks(shifted{l}, probe)
 		}
 	}
+	s.Deaths = func(l lab.Lab) []Death { return append(p.First.deathsOn(l), p.Second.deathsOn(shifted{l})...) }
 	switch {
 	case p.First.Exercise != nil:
 		s.Exercise = p.First.Exercise
@@ -76,6 +77,14 @@ func (p Pair) Causes(l lab.Lab) map[string][]Subject {
 	causes := map[string][]Subject{p.First.Detector.Name: p.First.Want(l)}
 	causes[p.Second.Detector.Name] = append(causes[p.Second.Detector.Name], p.Second.Want(shifted{l})...)
 	return causes
+}
+
+// deathsOn are the places where the fault's packets die.
+func (s Scenario) deathsOn(l lab.Lab) []Death {
+	if s.Deaths == nil {
+		return nil
+	}
+	return s.Deaths(l)
 }
 
 // breaks says that the fault breaks a probe.

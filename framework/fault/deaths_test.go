@@ -51,6 +51,7 @@ func TestPacketsDieWhereTheScenarioSays(t *testing.T) {
 		{"where nobody sees it", noise, onN1, "nothing dies on n1 (wrong link address)"},
 		{"one of two, and the other unseen", []dropped{request}, onN1, "no packet of pod n1 → n2 was seen to be dropped"},
 		{"one of two, and the other beyond the lab", []dropped{request}, func(l lab.Lab) []Death { return append(onN1(l), Elsewhere) }, ""},
+		{"in a state that was set by hand", all, func(lab.Lab) []Death { return []Death{Anywhere} }, ""},
 		{"although nothing is to die", all, nil, "must die nowhere"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -76,13 +76,9 @@ func (l *Life) deaths(seen []dropped, lost []Lost) error {
 		l.died = &Deaths{NotMeasured: l.blind}
 		return nil
 	}
-	var want []Death
-	if l.Scenario.Deaths != nil {
-		want = l.Scenario.Deaths(l.Lab)
-	}
 	d := deathsOf(l.Lab, seen, lost)
 	l.died = &d
-	return d.agree(want, lost)
+	return d.agree(l.Scenario.deathsOn(l.Lab), lost)
 }
 
 // tellDeaths says where packets died.
