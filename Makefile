@@ -94,7 +94,7 @@ gate: build ## hold every detector against every recorded bundle (N=20 rounds in
 	@[ "$(origin LAB)" != "command line" ] || [ "$(LAB)" = recorded ] || { echo "the gate judges recorded bundles: make gate, without LAB=$(LAB)" >&2; exit 2; }
 	@bin/netfault gate --rounds=$(N) --out=out/gate $(if $(DETECTOR_CMD),--detector-cmd='$(DETECTOR_CMD)') $(if $(MAP),--map='$(MAP)')
 
-mutants: ## break every detector in every way that hack/mutants knows, and say which breaks the recorded gate does not notice (FOCUS=stale-vtep: of that one)
+mutants: ## break every detector, and what they share, in every way that hack/mutants knows, and say which breaks the recorded gate does not notice (FOCUS=stale-vtep, of that one; evaluator, readers or shared)
 	@go run ./hack/mutants $(FOCUS)
 
 test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no root needed

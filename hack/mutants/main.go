@@ -1,31 +1,36 @@
-// Command mutants breaks every detector in every way that it knows, one at a time, and says which breaks the recorded gate does not
-// notice: each condition inverted, each comparison shifted, each finding and each doubt dropped. Run it in the top folder:
+// Command mutants breaks every detector, and what detectors share, in every way that it knows, one at a time, and says which breaks the
+// recorded gate does not notice: each condition inverted, each comparison shifted, each finding and each doubt dropped. Run it in the top
+// folder:
 //
-//	go run ./hack/mutants [DETECTOR…]
+//	go run ./hack/mutants [PART…]    a detector's name, evaluator, readers or shared
 //
-// All mutants are in one build (go build -overlay), whose detectors ask package mutant which of them to be. Exit codes: 0 it ran, 2 it
-// could not.
+// All mutants are in one build (go build -overlay), whose code asks package mutant which of them to be. Those that may survive are in
+// survivors.txt, with the reason. Exit codes: 0 all others are killed, 1 not all, 2 it could not run.
 package main
 
 import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
-	"github.com/netfault/netfault/detectors/all"
+	"golang.org/x/sync/errgroup"
 )
 
-// workVariable marks the process that is built with all mutants, and says what it is to do: DETECTOR FROM TO.
+// workVariable marks the process that is built with all mutants, and says what it is to do: PART FROM TO.
 const workVariable = "NETFAULT_MUTANTS"
 
 func main() {
@@ -34,6 +39,9 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
+		if errors.Is(err, errSurvive) {
+			os.Exit(1)
+		}
 		os.Exit(2)
 	}
 }
@@ -47,6 +55,14 @@ func run(ctx context.Context) error {
 		}
 		return work(ctx, name, from, to)
 	}
+	list, err := chosen(os.Args[1:])
+	if err != nil {
+		return err
+	}
+	why, err := explained(survivorsText)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "mutants-")
 	if err != nil {
 		return err
@@ -56,31 +72,34 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range all.Detectors() {
-		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], d.Name) {
-			continue
-		}
-		if err := judge(ctx, filepath.Join(dir, "mutants"), d.Name, sites); err != nil {
+	wrong := 0
+	for _, p := range list {
+		n, err := judge(ctx, filepath.Join(dir, "mutants"), p, sites, why)
+		if err != nil {
 			return err
 		}
+		wrong += n
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%d mutants survive without a reason in hack/mutants/survivors.txt, or are killed that have one there: %w", wrong, errSurvive)
 	}
 	return nil
 }
+
+// errSurvive is that it ran, and that there is something to do.
+var errSurvive = errors.New("write a case that kills them, or say why they may")
 
 // build writes this program with all mutants of all detectors into the folder.
 func build(ctx context.Context, dir string) ([]site, error) {
 	var sites []site
 	replace := map[string]string{}
-	for _, d := range all.Detectors() {
-		files, err := filepath.Glob(filepath.Join("detectors", strings.ReplaceAll(d.Name, "-", ""), "*.go"))
-		if err != nil || len(files) == 0 {
-			return nil, fmt.Errorf("no code of %s here: run it in the top folder (%w)", d.Name, err)
+	for _, p := range parts() {
+		files, err := p.sources(".")
+		if err != nil {
+			return nil, err
 		}
 		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			text, err := mutate(d.Name, file, &sites)
+			text, err := mutate(p.name, file, &sites)
 			if err != nil {
 				return nil, err
 			}
@@ -110,35 +129,69 @@ func build(ctx context.Context, dir string) ([]site, error) {
 	return sites, nil
 }
 
-// judge runs the mutants of one detector, and prints how many were noticed and by what, and each that was not.
-func judge(ctx context.Context, program, name string, sites []site) error {
-	mine := slices.DeleteFunc(slices.Clone(sites), func(s site) bool { return s.detector != name })
+// judge runs the mutants of one part, and prints how many were noticed and by what, and each that was not. It returns how many of these
+// are not explained, or are explained and do not survive.
+func judge(ctx context.Context, program string, p part, sites []site, why map[string]string) (int, error) {
+	mine := slices.DeleteFunc(slices.Clone(sites), func(s site) bool { return s.part != p.name })
 	if len(mine) == 0 {
-		fmt.Printf("%s: it has no code of its own to break\n", name)
-		return nil
+		fmt.Printf("%s: it has no code of its own to break\n", p.name)
+		return 0, nil
 	}
-	first, last := mine[0].number, mine[len(mine)-1].number
-	fates := map[int]string{}
-	for next := first; next <= last; {
-		done, err := batch(ctx, program, name, next, last, fates)
-		if err != nil {
-			return err
-		}
-		next = done + 1
+	fates, err := fatesOf(ctx, program, p.name, mine)
+	if err != nil {
+		return 0, err
 	}
 	count := map[string]int{}
-	for _, f := range fates {
-		count[f]++
-	}
-	killed := len(mine) - count[byText] - count[survived]
-	fmt.Printf("%s: %d mutants, %d killed by the recorded gate (%d %%), %d more by the texts of its cases (%d %% in all), %d survive\n",
-		name, len(mine), killed, 100*killed/len(mine), count[byText], 100*(killed+count[byText])/len(mine), count[survived])
+	var survivors, wrong []string
 	for _, s := range mine {
-		if fates[s.number] == survived {
-			fmt.Printf("  %s:%d: %s: %s\n", s.file, s.line, s.how, s.text)
+		count[fates[s.number]]++
+		reason := why[s.String()]
+		switch lives := fates[s.number] == survived; {
+		case lives && reason == "":
+			wrong = append(wrong, fmt.Sprintf("  %s:%d survives: %s", s.file, s.line, s))
+		case lives:
+			survivors = append(survivors, s.String())
 		}
 	}
-	return nil
+	// One line may have the same mutant twice, of which one survives.
+	for _, s := range mine {
+		if why[s.String()] != "" && !slices.Contains(survivors, s.String()) {
+			wrong = append(wrong, fmt.Sprintf("  %s:%d is killed, and explained: %s", s.file, s.line, s))
+		}
+	}
+	killed := len(mine) - count[byText] - count[survived]
+	fmt.Printf("%s: %d mutants, %d killed by the recorded gate (%d %%), %d more by the texts of its cases (%d %% in all), %d survive, %d of them for a known reason\n",
+		p.name, len(mine), killed, 100*killed/len(mine), count[byText], 100*(killed+count[byText])/len(mine), count[survived], len(survivors))
+	for _, line := range wrong {
+		fmt.Println(line)
+	}
+	return len(wrong), nil
+}
+
+// fatesOf runs the mutants by as many processes as there are processors.
+func fatesOf(ctx context.Context, program, name string, mine []site) (map[int]string, error) {
+	var mu sync.Mutex
+	fates := map[int]string{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.NumCPU())
+	for chunk := range slices.Chunk(mine, 50) {
+		group.Go(func() error {
+			own := map[int]string{}
+			last := chunk[len(chunk)-1].number
+			for next := chunk[0].number; next <= last; {
+				done, err := batch(ctx, program, name, next, last, own)
+				if err != nil {
+					return err
+				}
+				next = done + 1
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			maps.Copy(fates, own)
+			return nil
+		})
+	}
+	return fates, group.Wait()
 }
 
 // batch runs the program from one mutant on until it ends, and returns the last of which it is known what became. One that ends the

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/netfault/netfault/detectors"
-	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/detectors/cases"
 	"github.com/netfault/netfault/detectors/detectortest"
 	"github.com/netfault/netfault/detectors/evidence"
@@ -23,13 +22,18 @@ import (
 // patience is how long a mutant may take for all bundles: one that never ends is found out by that.
 const patience = 60 * time.Second
 
-// work breaks a detector by one mutant after another, and says of each on standard output that it begins, and what became of it.
+// work breaks a part by one mutant after another, and says of each on standard output that it begins, and what became of it.
 func work(ctx context.Context, name string, from, to int) error {
-	d, bundles, err := load(name)
+	list, err := chosen([]string{name})
 	if err != nil {
 		return err
 	}
-	paths, err := filepath.Glob(filepath.Join("detectors", strings.ReplaceAll(name, "-", ""), "testdata", "*.txtar"))
+	p := list[0]
+	bundles, err := load(p)
+	if err != nil {
+		return err
+	}
+	paths, err := p.cases()
 	if err != nil {
 		return err
 	}
@@ -37,7 +41,7 @@ func work(ctx context.Context, name string, from, to int) error {
 		fmt.Printf("%d begins\n", n)
 		watchdog := time.AfterFunc(patience, func() { os.Exit(1) })
 		mutant.Set(n)
-		end, err := fate(ctx, d, bundles, paths)
+		end, err := fate(ctx, p.detectors, bundles, paths)
 		mutant.Set(0)
 		watchdog.Stop()
 		if err != nil {
@@ -56,16 +60,18 @@ const (
 )
 
 // fate is what becomes of the mutant that is active: a cell of the gate is not as it should be, or else what is said of a case of the
-// detector's own differs from its part "want", which has the evidence and the remedies as well.
-func fate(ctx context.Context, d detectors.Detector, bundles []bundle, paths []string) (string, error) {
-	judge := gate.Ours([]detectors.Detector{d})
+// detectors' own differs from its part "want", which has the evidence and the remedies as well.
+func fate(ctx context.Context, asked []detectors.Detector, bundles []bundle, paths []string) (string, error) {
+	judge := gate.Ours(asked)
 	for _, b := range bundles {
 		answers, err := judge(ctx, gate.Given{Files: b.files})
 		if err != nil {
 			return "", err
 		}
-		if !gate.Compare(b.Source, d.Name, answers[d.Name]).Right {
-			return byGate, nil
+		for _, d := range asked {
+			if !gate.Compare(b.Source, d.Name, answers[d.Name]).Right {
+				return byGate, nil
+			}
 		}
 	}
 	for _, path := range paths {
@@ -73,7 +79,10 @@ func fate(ctx context.Context, d detectors.Detector, bundles []bundle, paths []s
 		if err != nil {
 			return "", err
 		}
-		if detectortest.Render(detectors.Run(ctx, evidence.New(c.Files), []detectors.Detector{d}).Findings) != c.Want {
+		own := slices.DeleteFunc(slices.Clone(asked), func(d detectors.Detector) bool {
+			return strings.ReplaceAll(d.Name, "-", "") != filepath.Base(filepath.Dir(filepath.Dir(path)))
+		})
+		if detectortest.Render(detectors.Run(ctx, evidence.New(c.Files), own).Findings) != c.Want {
 			return byText, nil
 		}
 	}
@@ -86,21 +95,15 @@ type bundle struct {
 	files fstest.MapFS
 }
 
-// load reads the recorded bundles, the detector's own cases first: they kill most.
-func load(name string) (detectors.Detector, []bundle, error) {
-	dets := all.Detectors()
-	i := slices.IndexFunc(dets, func(d detectors.Detector) bool { return d.Name == name })
-	if i < 0 {
-		return detectors.Detector{}, nil, fmt.Errorf("there is no detector %q", name)
-	}
+// load reads the recorded bundles, the cases of the part's detector first: they kill most.
+func load(p part) ([]bundle, error) {
 	sources, _, err := gate.Recorded(".")
 	if err != nil {
-		return detectors.Detector{}, nil, err
+		return nil, err
 	}
-	folder := strings.ReplaceAll(name, "-", "") + "/"
 	slices.SortStableFunc(sources, func(a, b gate.Source) int {
 		own := func(s gate.Source) int {
-			if strings.HasPrefix(s.Name, folder) {
+			if slices.Contains(p.folders, strings.Split(s.Name, "/")[0]) {
 				return 0
 			}
 			return 1
@@ -111,11 +114,11 @@ func load(name string) (detectors.Detector, []bundle, error) {
 	for _, s := range sources {
 		files, err := inMemory(s)
 		if err != nil {
-			return detectors.Detector{}, nil, fmt.Errorf("%s: %w", s, err)
+			return nil, fmt.Errorf("%s: %w", s, err)
 		}
 		bundles = append(bundles, bundle{s, files})
 	}
-	return dets[i], bundles, nil
+	return bundles, nil
 }
 
 func inMemory(s gate.Source) (fstest.MapFS, error) {
