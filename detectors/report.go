@@ -17,6 +17,8 @@ const ReportVersion = 2
 // Report is what detectors found in one bundle.
 type Report struct {
 	Version int `json:"version"`
+	// StandIns are what played the part of something real where the bundle comes from, such as "a stand-in for flanneld v0.7.1".
+	StandIns []string `json:"standIns,omitempty"`
 	// Unexplained are the IDs of the symptoms that no problem of a cause explains.
 	Unexplained []string `json:"unexplained,omitempty"`
 	// Common says in one line what all of the unexplained have in common; it is empty if that is nothing.
@@ -35,7 +37,8 @@ type Report struct {
 // the program is no clean cluster.
 func Run(ctx context.Context, b *evidence.Bundle, dets []Detector) Report {
 	report := Report{Version: ReportVersion, Findings: []Finding{}}
-	_, infoErr := b.Info()
+	info, infoErr := b.Info()
+	report.StandIns = standIns(b, info)
 	for _, d := range dets {
 		var found []Finding
 		if infoErr != nil && !errors.Is(infoErr, fs.ErrNotExist) {

@@ -70,6 +70,25 @@ func TestReportJSON(t *testing.T) {
 	}
 }
 
+// What is not real where the evidence comes from is part of the report, whatever is found.
+func TestRunTellsStandIns(t *testing.T) {
+	entry := `{"source":"emulated (Linux 6.18 has no such setting)","semantics":"4.x","value":0,"scope":"pod"}`
+	b := bundle(map[string]string{
+		"bundle.json":               `{"version":1,"standIns":["a stand-in for\nflanneld v0.7.1"]}`,
+		"nodes/n1/tw-recycle.json":  "[" + entry + "," + entry + "]",
+		"nodes/n2/tw-recycle.json":  "[" + entry + "]",
+		"nodes/n3/tw-recycle.json":  "[",
+		"nodes/n4/ip-link.json":     "[]",
+		"nodes/old/tw-recycle.json": `[{"source":"native","semantics":"el7","value":1,"scope":"pod"}]`,
+		"nodes/old/ip-link.json":    "[]",
+	})
+	got, err := json.Marshal(detectors.Run(context.Background(), b, nil))
+	want := `{"version":2,"standIns":["a stand-in for flanneld v0.7.1","tcp_tw_recycle, emulated (Linux 6.18 has no such setting)"],"findings":[]}`
+	if err != nil || string(got) != want {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
 func TestRunOfNothing(t *testing.T) {
 	got, err := json.Marshal(run())
 	if err != nil || string(got) != `{"version":2,"findings":[]}` {

@@ -1,6 +1,7 @@
 package detectortest
 
 import (
+	"context"
 	"io/fs"
 	"maps"
 	"path"
@@ -134,9 +135,11 @@ func stays(f detectors.Finding, after []detectors.Finding) bool {
 func needs(t *testing.T, d detectors.Detector, all []cases.Case) {
 	read := map[string]bool{}
 	for _, c := range append(all, cases.Case{Name: "healthy", Files: cases.Healthy()}) {
+		// Whoever runs detectors reads something for the report.
+		forReport := reads(t, detectors.Detector{Detect: func(context.Context, *evidence.Bundle) []detectors.Finding { return nil }}, c.Files)
 		for file := range reads(t, d, c.Files) {
 			read[file] = true
-			if !slices.ContainsFunc(d.Needs, func(n detectors.Need) bool { return matches(n, file) }) {
+			if !forReport[file] && !slices.ContainsFunc(d.Needs, func(n detectors.Need) bool { return matches(n, file) }) {
 				t.Errorf("%s: reads %s, which it does not declare to need", c.Name, file)
 			}
 		}

@@ -37,24 +37,6 @@ func TestPolicyRules(t *testing.T) {
 // places are left out where values are compared; TestRowsKnowTheirLines looks at them.
 var places = regexp.MustCompile(` Pos:[0-9]+`)
 
-func TestNFTRules(t *testing.T) {
-	b := bundleOf(NodeFile("n1", Later(NFTRulesetFile)), nftRuleset)
-	got, err := collect(b.NFTRules("n1", Later(NFTRulesetFile)), func(r NFTRule) string {
-		packets, bytes, ok := r.Counter()
-		return fmt.Sprintf("%s %s %s %d %q: drop %t, %d packets, %d bytes, %t", r.Family, r.Table, r.Chain, r.Handle, r.Comment, r.Has("drop"), packets, bytes, ok)
-	})
-	want := []string{
-		`inet hostfw input 9 "no vxlan": drop true, 7 packets, 700 bytes, true`,
-		`inet hostfw input 10 "": drop false, 0 packets, 0 bytes, false`,
-	}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %q, %v\nwant %q", got, err, want)
-	}
-	if got, err := collect(bundleOf(NodeFile("n1", NFTRulesetFile), `{"nftables": []}`).NFTRules("n1", NFTRulesetFile), printed); got != nil || err != nil {
-		t.Errorf("no tables: %q, %v", got, err)
-	}
-}
-
 func TestKubernetes(t *testing.T) {
 	b := bundleOf(ServicesFile, servicesJSON, EndpointSlicesFile, endpointSlicesJSON, PodsFile, podsJSON, DaemonSetsFile, daemonSetsJSON,
 		KubeProxyFile, kubeProxyJSON)
@@ -130,17 +112,6 @@ func TestLater(t *testing.T) {
 			t.Errorf("%s: %s, want %s", file, got, want)
 		}
 	}
-}
-
-// ruleCounters reads text as a file of iptables-save.
-func ruleCounters(text string) string {
-	got, err := collect(bundleOf(NodeFile("n1", NFTFile), text).RuleCounters("n1", NFTFile), func(c RuleCounter) string {
-		return fmt.Sprintf("%d %s %s %q %s %t %d %d", c.Line, c.Table, c.Chain, c.Rule, c.Policy, c.Counted, c.Packets, c.Bytes)
-	})
-	if err != nil {
-		return "error: " + err.Error()
-	}
-	return strings.Join(got, ";")
 }
 
 func TestMoreTextFiles(t *testing.T) {
@@ -229,20 +200,6 @@ func TestMoreTextFiles(t *testing.T) {
 		{modules, "# br_netfilter is not in /proc/modules\n", ""},
 		{modules, "Module Size Used by\n", "error: nodes/n1/modules.txt: line 1: want a line of /proc/modules"},
 		{modules, "", "error: nodes/n1/modules.txt: line 1: the file is empty"},
-
-		{ruleCounters, save, `3 filter INPUT "" DROP true 12 720;5 filter INPUT "-A INPUT -p udp -m comment --comment \"a \\\"b\" -j DROP"  true 7 70;6 filter X "-A X -j RETURN"  false 0 0`},
-		{ruleCounters, "*nat\n:A - [0:0]\n[1:2] -A A -m comment --comment \"x\ny\" -j RETURN\n[3:4] -A A\nCOMMIT\n",
-			`3 nat A "-A A -m comment --comment \"x\ny\" -j RETURN"  true 1 2;5 nat A "-A A"  true 3 4`},
-		{ruleCounters, "# iptables-nft-save printed nothing: there are no tables\n", ""},
-		{ruleCounters, strings.TrimSuffix(save, "COMMIT\n# Completed\n"), "error: nodes/n1/iptables-nft-save.txt: cut short: there is no COMMIT for table filter"},
-		{ruleCounters, "*nat\n[1:2] -A A --comment \"x\n", "error: nodes/n1/iptables-nft-save.txt: cut short: a quotation has no end"},
-		{ruleCounters, strings.Replace(save, "[7:70]", "[7:7", 1), "error: nodes/n1/iptables-nft-save.txt: line 5: \"[7:7\" are no counters"},
-		{ruleCounters, strings.Replace(save, "[12:720]", "", 1), "error: nodes/n1/iptables-nft-save.txt: line 3: want :CHAIN POLICY"},
-		{ruleCounters, "[1:2] -A A\n", "error: nodes/n1/iptables-nft-save.txt: line 1: \"[1:2] -A A\" is not what iptables-save prints outside of a table"},
-		{ruleCounters, "*nat\n*filter\n", "error: nodes/n1/iptables-nft-save.txt: line 2: want -A CHAIN"},
-		{ruleCounters, "*nat\n[1:2] -I A\nCOMMIT\n", "error: nodes/n1/iptables-nft-save.txt: line 2: want -A CHAIN"},
-		{ruleCounters, "*nat\n[1:2] -A A --comment \"" + strings.Repeat("x\n", 1<<20), "error: nodes/n1/iptables-nft-save.txt: line"},
-		{ruleCounters, "", "error: nodes/n1/iptables-nft-save.txt: line 1: the file is empty"},
 	} {
 		if got := places.ReplaceAllString(test.read(test.text), ""); got != test.want && !(strings.HasPrefix(test.want, "error: ") && strings.HasPrefix(got, test.want)) {
 			t.Errorf("%.60q: got %.400q\nwant %q", test.text, got, test.want)
@@ -252,14 +209,8 @@ func TestMoreTextFiles(t *testing.T) {
 
 // A reader may stop early, within a table too.
 func TestTextReadersStopEarly(t *testing.T) {
-	b := bundleOf(NodeFile("n1", NFTFile), "*nat\n:A ACCEPT [0:0]\n", NodeFile("n1", ConntrackStatsFile), "cpu=0 drop=1\nx\n",
+	b := bundleOf(NodeFile("n1", ConntrackStatsFile), "cpu=0 drop=1\nx\n",
 		NodeFile("n1", EthtoolFile), "Features for a:\nb: on\nx\n", NodeFile("n1", ModulesFile), "a 1 0 - Live\nx\n")
-	for _, err := range b.RuleCounters("n1", NFTFile) {
-		if err != nil {
-			t.Error(err)
-		}
-		break
-	}
 	for _, err := range b.ConntrackStats("n1", ConntrackStatsFile) {
 		if err != nil {
 			t.Error(err)
@@ -283,20 +234,20 @@ func TestTextReadersStopEarly(t *testing.T) {
 // FuzzMoreText checks that no text makes a reader of text files panic.
 func FuzzMoreText(f *testing.F) {
 	for _, seed := range []string{
-		"*nat\n:A ACCEPT [0:0]\n[1:2] -A A -m comment --comment \"x\ny\"\nCOMMIT\n", "cpu=0 drop=1\n", "drop insert_failed\n1 a\n",
+		"cpu=0 drop=1\n", "drop insert_failed\n1 a\n",
 		"Features for a:\n\tb: on [fixed]\n", "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n",
 		"br_netfilter 32768 0 - Live\n# no\n", "Tcp: MaxConn\nTcp: -1\n",
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		b := bundleOf(NodeFile("n1", NFTFile), text, NodeFile("n1", ConntrackStatsFile), text, NodeFile("n1", EthtoolFile), text,
+		b := bundleOf(NodeFile("n1", ConntrackStatsFile), text, NodeFile("n1", EthtoolFile), text,
 			NodeFile("n1", SubnetFile), text, NodeFile("n1", ModulesFile), text, NodeFile("n1", SNMPFile), text)
 		_, snmp := b.Counters("n1", SNMPFile)
 		_, subnet := b.Subnet("n1")
 		for file, err := range map[string]error{
-			NFTFile: drain(b.RuleCounters("n1", NFTFile)), ConntrackStatsFile: drain(b.ConntrackStats("n1", ConntrackStatsFile)),
-			EthtoolFile: drain(b.Features("n1")), ModulesFile: drain(b.Modules("n1")), SNMPFile: snmp, SubnetFile: subnet,
+			ConntrackStatsFile: drain(b.ConntrackStats("n1", ConntrackStatsFile)),
+			EthtoolFile:        drain(b.Features("n1")), ModulesFile: drain(b.Modules("n1")), SNMPFile: snmp, SubnetFile: subnet,
 		} {
 			if err != nil {
 				wantFileError(t, err, NodeFile("n1", file), "")

@@ -127,7 +127,6 @@ func FuzzRoutes(f *testing.F)     { fuzzFile(f, NodeFile("n1", RouteFile), ipRou
 func FuzzNeighbours(f *testing.F) { fuzzFile(f, NodeFile("n1", NeighFile), ipNeigh, ipNeighDetailed) }
 func FuzzFDB(f *testing.F)        { fuzzFile(f, NodeFile("n1", FDBFile), bridgeFDB) }
 func FuzzNFTChains(f *testing.F)  { fuzzFile(f, NodeFile("n1", NFTChainsFile), nftChains) }
-func FuzzNFTRules(f *testing.F)   { fuzzFile(f, NodeFile("n1", NFTRulesetFile), nftRuleset) }
 func FuzzPolicy(f *testing.F)     { fuzzFile(f, NodeFile("n1", PolicyFile), ipRule) }
 func FuzzServices(f *testing.F)   { fuzzFile(f, ServicesFile, servicesJSON) }
 func FuzzEndpoints(f *testing.F)  { fuzzFile(f, EndpointSlicesFile, endpointSlicesJSON) }

@@ -57,9 +57,8 @@ var readers = map[string]func(*Bundle) error{
 	NodeFile("n1", NeighFile): func(b *Bundle) error { return drain(b.Neighbours("n1")) },
 	NodeFile("n1", FDBFile):   func(b *Bundle) error { return drain(b.FDB("n1")) },
 
-	NodeFile("n1", NFTChainsFile):  func(b *Bundle) error { return drain(b.NFTChains("n1")) },
-	NodeFile("n1", NFTRulesetFile): func(b *Bundle) error { return drain(b.NFTRules("n1", NFTRulesetFile)) },
-	NodeFile("n1", PolicyFile):     func(b *Bundle) error { return drain(b.PolicyRules("n1")) },
+	NodeFile("n1", NFTChainsFile): func(b *Bundle) error { return drain(b.NFTChains("n1")) },
+	NodeFile("n1", PolicyFile):    func(b *Bundle) error { return drain(b.PolicyRules("n1")) },
 
 	ServicesFile:       func(b *Bundle) error { return drain(b.Services()) },
 	EndpointSlicesFile: func(b *Bundle) error { return drain(b.EndpointSlices()) },
@@ -89,7 +88,7 @@ func readKubeNodes(b *Bundle) error {
 // arrayName is the member that holds the entries of a file which is an object; none for one that is no list.
 var arrayName = map[string]string{
 	InfoFile: "", KubeProxyFile: "", NodesFile: "items", ServicesFile: "items", EndpointSlicesFile: "items", PodsFile: "items",
-	DaemonSetsFile: "items", NodeFile("n1", NFTChainsFile): "nftables", NodeFile("n1", NFTRulesetFile): "nftables",
+	DaemonSetsFile: "items", NodeFile("n1", NFTChainsFile): "nftables",
 }
 
 // isObject reports whether a file is an object, and not an array.

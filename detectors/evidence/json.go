@@ -29,8 +29,6 @@ var (
 type decoder struct {
 	*jsontext.Decoder
 	limit limitReader
-	// most is how many bytes an element may take.
-	most int
 	// at is the place of the element that array has come to.
 	at Pos
 	// original is the place in the file of one in what the decoder reads, nil if that is the file itself.
@@ -59,7 +57,7 @@ func (b *Bundle) decode(file string, read func(*decoder) error) error {
 		return err
 	}
 	defer f.Close()
-	d := &decoder{limit: limitReader{r: f, left: maxEntry}, most: maxEntry}
+	d := &decoder{limit: limitReader{r: f, left: maxEntry}}
 	if path.Base(file) == RouteFile {
 		old := newOldRoutes(f)
 		d.limit.r, d.original = old, old.original
@@ -76,7 +74,7 @@ func (b *Bundle) decode(file string, read func(*decoder) error) error {
 		}
 	}
 	if err := read(d); errors.Is(err, errTooLong) {
-		return fileError(file, fmt.Errorf("an entry is longer than %d bytes", d.most))
+		return fileError(file, errTooLong)
 	} else if err != nil {
 		return fileError(file, readable(err))
 	}
@@ -122,7 +120,7 @@ func (d *decoder) array(each func() error) error {
 		return err
 	}
 	for d.PeekKind() != ']' {
-		d.limit.left = d.most
+		d.limit.left = maxEntry
 		d.at = d.place()
 		if err := each(); err != nil {
 			return err

@@ -24,42 +24,34 @@ type NFTChain struct {
 // NFTChains yields the nf_tables chains of a node, those of iptables-nft among them, from NFTChainsFile. What else nft
 // prints there, such as its own version, is passed over. An error is yielded last.
 func (b *Bundle) NFTChains(node string) iter.Seq2[NFTChain, error] {
-	return nftObjects(b, node, NFTChainsFile, "nft -j list chains", "chain", NFTChain.check)
-}
-
-// maxNFTObject is the most bytes that one object of nft's may take: a map of kube-proxy with 10,000 Services has 2 MB.
-const maxNFTObject = 4 << 20
-
-// nftObjects yields the objects of one kind, such as "chain", of what an nft command printed into a node's file.
-func nftObjects[T any](b *Bundle, node, file, command, kind string, check func(T) error) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var none T
+	return func(yield func(NFTChain, error) bool) {
 		if err := CheckNodeName(node); err != nil {
-			yield(none, fileError(NodesDir, err))
+			yield(NFTChain{}, fileError(NodesDir, err))
 			return
 		}
-		err := b.decode(NodeFile(node, file), func(d *decoder) error {
-			d.most = maxNFTObject
-			return d.arrayIn("nftables", command, func() error {
-				var object map[string]jsontext.Value
-				if err := d.value(&object); err != nil || object[kind] == nil {
+		err := b.decode(NodeFile(node, NFTChainsFile), func(d *decoder) error {
+			return d.arrayIn("nftables", "nft -j list chains", func() error {
+				var object struct {
+					Chain jsontext.Value `json:"chain"`
+				}
+				if err := d.value(&object); err != nil || object.Chain == nil {
 					return err
 				}
-				var v T
-				if err := json.Unmarshal(object[kind], &v); err != nil {
+				var c NFTChain
+				if err := json.Unmarshal(object.Chain, &c); err != nil {
 					return err
 				}
-				if err := check(v); err != nil {
+				if err := c.check(); err != nil {
 					return err
 				}
-				if !yield(v, nil) {
+				if !yield(c, nil) {
 					return errStop
 				}
 				return nil
 			})
 		})
 		if err != nil && !errors.Is(err, errStop) {
-			yield(none, err)
+			yield(NFTChain{}, err)
 		}
 	}
 }

@@ -18,6 +18,9 @@ type Info struct {
 	// Nodes are those that the bundle is about. Others, which were not collected, make nothing unknown. Where there are
 	// none, it is about all nodes of the cluster.
 	Nodes []string `json:"nodes,omitempty"`
+	// StandIns are what plays the part of a real program on the cluster, such as "a stand-in for flanneld v0.7.1": that is seldom
+	// so but on a lab.
+	StandIns []string `json:"standIns,omitempty"`
 }
 
 // Lease sources.

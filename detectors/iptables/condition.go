@@ -53,7 +53,9 @@ type operand struct {
 	names []ifMatch
 }
 
-// condition asks whether fields together are one of several alternatives.
+// condition asks whether fields together are one of several alternatives. iptables' matches (match.go) are not read into conditions: what
+// a negation says of packets without the field, and what tracking's states are, differ, and the quick look at the spans of a rule's
+// addresses is what makes tens of thousands of kube-proxy's rules cheap.
 type condition struct {
 	fields []field
 	any    [][]operand

@@ -9,7 +9,7 @@ import (
 // ports.
 //
 // They are the first packets of their connections unless State says otherwise, the only ones for which the kernel asks its
-// nat tables: their mark and connection mark are 0, connection tracking takes them for NEW, and those of TCP have SYN set and
+// nat tables: their mark is Mark, their connection mark is 0, connection tracking takes them for NEW, and those of TCP have SYN set and
 // no other flag.
 type Query struct {
 	// From and To may have sides that are the machine itself (see Side). What goes from it to itself is unknown.
@@ -18,6 +18,8 @@ type Query struct {
 	Proto uint8
 	// Dport is the destination port, 0 for any; it has a meaning for protocols with ports.
 	Dport uint16
+	// Mark is what they have when they come in.
+	Mark uint32
 	// State says to which connections they belong.
 	State State
 	// LocalRoutes is the routing table "local", by which addrtype conditions are judged; nil if it is not known. A machine
@@ -190,7 +192,7 @@ func (w *walker) ask(q Query) box {
 			b := whole
 			b[dimSrc], b[dimDst] = b[dimSrc].and(from.addrs), b[dimDst].and(to.addrs)
 			if !b.empty() {
-				flows = append(flows, flow{box: b, in: from.dev, out: to.dev})
+				flows = append(flows, flow{box: b, in: from.dev, out: to.dev, mark: q.Mark})
 			}
 		}
 	}

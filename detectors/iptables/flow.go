@@ -12,7 +12,7 @@ type flow struct {
 	box
 	// in and out are the interfaces by which they come and go, "" where the machine itself sends or receives them.
 	in, out string
-	// mark is known, since it is 0 at first, but for what is copied from an unknown connection mark: the bits of markUnknown.
+	// mark is known, since it is that of the query at first, but for what is copied from an unknown connection mark: the bits of markUnknown.
 	mark, markUnknown uint32
 	// connmark is 0 when a new connection comes in; of an established one, no bit is known.
 	connmark, connmarkUnknown uint32

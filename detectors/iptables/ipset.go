@@ -9,8 +9,9 @@ import (
 // KnownSet is what is known of the entries of an ipset (ipset(8)).
 type KnownSet struct {
 	// Has are addresses of which an entry is, and Lacks those of which none is, in the first field of entries. What has more fields
-	// may match none of the packets to or from the addresses of Has.
+	// may match none of the packets to or from the addresses of Has, unless it is Whole: then it matches all of them.
 	Has, Lacks []netip.Prefix
+	Whole      bool
 	// Hairpin says that entries have the same address in the first and in the third field.
 	Hairpin bool
 }
@@ -57,7 +58,7 @@ func (w *walker) matchSet(r *Rule, m *match, f *flow) (yes, no []flow) {
 	no, open := first(f, known.Lacks)
 	for i := range open {
 		flows := []flow{open[i]}
-		if len(m.ipset.fromSrc) == 1 {
+		if len(m.ipset.fromSrc) == 1 || known.Whole {
 			has, rest := first(&open[i], known.Has)
 			yes, flows = append(yes, has...), rest
 		}

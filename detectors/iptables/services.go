@@ -2,6 +2,7 @@ package iptables
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -54,6 +55,34 @@ func (r *Rules) Services(most int) []Service {
 		}
 	}
 	return all
+}
+
+// ClusterIPSet is the name of the set with Services' addresses and ports of kube-proxy's ipvs mode (pkg/proxy/ipvs/ipset.go).
+const ClusterIPSet = "KUBE-CLUSTER-IP"
+
+// IPVSMarks returns the rule of kube-proxy's ipvs mode that marks packets to Services for masquerading, whichever packets that may
+// be, and the mark; nil where no rule does.
+func (r *Rules) IPVSMarks() (*Rule, uint32) {
+	nat := r.tables["nat"]
+	if nat == nil || nat.chains[servicesChain] == nil {
+		return nil, 0
+	}
+	for _, rule := range nat.chains[servicesChain].rules {
+		if rule.target.kind != targetJump || rule.target.chain.name != markChain || !rule.asksSet(ClusterIPSet) {
+			continue
+		}
+		for _, m := range rule.target.chain.rules {
+			if m.target.kind == targetMark {
+				return rule, m.target.value
+			}
+		}
+	}
+	return nil, 0
+}
+
+// asksSet reports whether a match of the rule is for an ipset.
+func (r *Rule) asksSet(name string) bool {
+	return slices.ContainsFunc(r.matches, func(m match) bool { return m.kind == matchSet && m.ipset.name == name })
 }
 
 // oneDst returns the destination of a rule that is for one only.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -33,7 +34,7 @@ const (
 	Rule = "rule"
 	// Service: what pods send to other nodes' pods directly is left alone, and what they send them through Services is not.
 	Service = "service"
-	// Detour: routes lead what pods send over a third node, whose rules rewrite it.
+	// Detour: what pods send goes over a third node, whose rules rewrite it: routes lead there, or flannel's entries do.
 	Detour = "detour"
 )
 
@@ -48,7 +49,7 @@ const FlanneldMasquerades = "flanneld masquerades"
 //   - A rule that catches some traffic only (one port, one node, what another rule has marked) is a problem, too, and the
 //     finding says which traffic. One that other rules shield, or that no such packet can reach, is none.
 //   - The same is asked of what arrives at the node's pods from those of others, and of what passes the node between pods of two
-//     others, since the routes of the first lead there.
+//     others, since the routes of the first lead there, or the entries of its flannel link.
 //   - The same is asked of what pods send to a few Services of kube-proxy's iptables mode, and from there to other nodes' pods.
 //   - Routes are those of the tables main and local. Where policy rules lead such packets another way, the answer is unknown.
 //     Only IPv4 is judged.
@@ -61,13 +62,15 @@ var Detector = detectors.Detector{
 		{Name: Dockerd, Severity: detectors.Critical, About: "only rules that are to the letter dockerd's: `-A POSTROUTING -s POD-CIDR ! -o BRIDGE -j MASQUERADE`"},
 		{Name: Rule, Severity: detectors.Critical, About: "any other MASQUERADE or SNAT that catches the traffic or a part of it"},
 		{Name: Service, Severity: detectors.Critical, About: "kube-proxy masquerades what pods send through Services to other nodes' pods: `--masquerade-all`, or a `--cluster-cidr` that does not hold the pods"},
-		{Name: Detour, Severity: detectors.Critical, About: "a route leads a node's packets for another's pods over a third node, and they are rewritten there"},
+		{Name: Detour, Severity: detectors.Critical, About: "a route, or a neighbour or FDB entry, leads a node's packets for another's pods over a third node, and they are rewritten there"},
 	},
 	Needs: []detectors.Need{
 		{File: evidence.InfoFile, Optional: true},
 		{File: evidence.LeasesFile},
 		{File: evidence.NodesFile, Optional: true},
 		{File: detectors.NodeFiles + evidence.LinkFile, Optional: true},
+		{File: detectors.NodeFiles + evidence.NeighFile, Optional: true, Nameless: true},
+		{File: detectors.NodeFiles + evidence.FDBFile, Optional: true, Nameless: true},
 		{File: detectors.NodeFiles + evidence.RouteFile},
 		{File: detectors.NodeFiles + evidence.PolicyFile, Optional: true, Nameless: true},
 		{File: detectors.NodeFiles + evidence.NFTFile, Nameless: true},
@@ -92,7 +95,8 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 			return why.Findings()
 		}
 	}
-	if _, err := cluster.VTEPs(); err != nil {
+	vteps, err := cluster.VTEPs()
+	if err != nil {
 		if _, left := errors.AsType[*flannel.LeftOverError](err); left {
 			return []detectors.Finding{{Verdict: detectors.NotApplicable, Summary: err.Error()}}
 		}
@@ -121,7 +125,7 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	if ctx.Err() != nil {
 		return why.Findings()
 	}
-	net := newNetwork(judged, cluster.Leases)
+	net := newNetwork(b, judged, cluster.Leases, vteps)
 	flannel.EachNode(ctx, names, &why, func(i int, _ string) { judged[i].judge(net) })
 	var found []detectors.Finding
 	ruleCount := 0
@@ -172,6 +176,8 @@ type node struct {
 	hasTraffic, podless bool
 	// relays are the nodes over which the routes lead its packets to others.
 	relays []relay
+	// astray are the frames of its flannel link that do not go where they should, by the gateway's address.
+	astray func() map[netip.Addr]frame
 
 	findings []detectors.Finding
 	doubts   []detectors.Line
@@ -215,6 +221,7 @@ func (n *node) judge(net *network) {
 	n.report(leaving, arriving)
 	if len(n.findings) == 0 {
 		n.reportServices()
+		n.reportIPVS()
 	}
 	n.doubtUnknown(n, "", slices.Concat(leaving, arriving))
 	net.follow(n)

@@ -82,15 +82,23 @@ type hop struct {
 }
 
 // followRoute follows packets that have passed some nodes and leave the last of them by a route, to where they arrive, and returns
-// what they pass on the way. Of those that go in a circle none arrives, and nobody sees that they were rewritten.
+// what they pass on the way. Of those that go in a circle or get lost none arrives, and nobody sees that they were rewritten.
 func (net *network) followRoute(n *node, l leg, r flannel.Route, passed []*node) (hops []hop, arrives bool) {
-	name := net.next(r)
+	for _, name := range net.next(passed[len(passed)-1], r) {
+		more, ok := net.followTo(n, l, name, passed)
+		hops, arrives = append(hops, more...), arrives || ok
+	}
+	return hops, arrives
+}
+
+// followTo follows packets that come to the node with a name.
+func (net *network) followTo(n *node, l leg, name string, passed []*node) (hops []hop, arrives bool) {
 	if name == "" || name == l.peer.Node {
 		return nil, true
 	}
 	at := net.byName[name]
 	if slices.Contains(passed, at) {
-		n.doubtLeg(l, "goes in a circle, and does not arrive: "+circle(append(passed, at)))
+		n.doubtLeg(l, "goes in a circle, and does not arrive: "+circle(append(slices.Clone(passed), at)))
 		return nil, false
 	}
 	if at == nil || at.paths.table == nil {
@@ -229,7 +237,7 @@ func (net *network) detourFinding(n *node) *detectors.Finding {
 		f.Summary += fmt.Sprintf("; their answers to %s do, too, and get lost there", podsOf(lost, len(n.paths.peers)))
 	}
 	f.Evidence = net.detourLines(n, hit[0], len(hit)-1, by)
-	f.Remedy = n.direct(hit, by)
+	f.Remedy = net.direct(n, hit, by)
 	return f
 }
 
@@ -253,11 +261,14 @@ func (net *network) lostAnswers(n *node, peer string) (kinds []string) {
 
 // detourLines quote the way of the first leg, and the rules that rewrite.
 func (net *network) detourLines(n *node, l leg, more int, by []*relay) []detectors.Line {
-	text := fmt.Sprintf("%s: leads to %s", l.first.Text(), net.next(l.first))
+	text := fmt.Sprintf("%s: leads to %s", l.first.Text(), strings.Join(net.next(n, l.first), ", "))
 	if more > 0 {
 		text += fmt.Sprintf(" (and %d more)", more)
 	}
 	lines := []detectors.Line{{File: evidence.NodeFile(n.name(), evidence.RouteFile), At: l.first.Pos, Text: text}}
+	if f, astray := n.frameOf(l.first); astray {
+		lines = append(lines, f.lines...)
+	}
 	for i, r := range by {
 		if slices.Contains(by[:i], r) {
 			continue
@@ -271,9 +282,9 @@ func (net *network) detourLines(n *node, l leg, more int, by []*relay) []detecto
 	return append(lines, flannel.PodLeaseLine(l.peer))
 }
 
-// direct leads a node's packets straight to the peers by the routes that flannel makes with VXLAN (vxlan_network.go:
+// direct leads a node's packets straight to the peers by the routes and entries that flannel makes with VXLAN (vxlan_network.go:
 // handleSubnetEvents). A detour by another device may be wanted: there the relays let the packets pass as they are.
-func (n *node) direct(hit []leg, by []*relay) []detectors.Command {
+func (net *network) direct(n *node, hit []leg, by []*relay) []detectors.Command {
 	var commands []detectors.Command
 	for i, l := range hit {
 		cidr := netip.MustParsePrefix(l.peer.PodCIDR)
@@ -284,6 +295,13 @@ func (n *node) direct(hit []leg, by []*relay) []detectors.Command {
 				return nil
 			}
 			commands = detectors.AddCommands(commands, shields...)
+		case l.first.Gateway == cidr.Addr().String():
+			// The route is right, so the entries are not.
+			entries := net.tunnel.entriesFor(n.name(), l.peer.Node)
+			if entries == nil {
+				return nil
+			}
+			commands = detectors.AddCommands(commands, entries...)
 		case l.first.Dst.Bits() > cidr.Bits():
 			commands = detectors.AddCommands(commands, n.on("the other routes lead to these pods as well", "ip", "route", "del", l.first.Dst.String(), "via", l.first.Gateway, "dev", l.first.Dev))
 		default:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -60,8 +61,17 @@ func runOnRules(t *testing.T, files fstest.MapFS, command detectors.Command) {
 		insertNative(t, files, command)
 		return
 	}
-	if argv[0] == "ip" {
+	switch {
+	case argv[0] == "ip" && argv[1] == "route":
 		changeRoute(t, files, command)
+		return
+	case argv[0] == "ip" && argv[1] == "neigh":
+		replaceRow(files, evidence.NodeFile(command.Node, evidence.NeighFile), `{"dst":`+strconv.Quote(argv[3])+`,"dev":"flannel.1",`,
+			`"lladdr":`+strconv.Quote(argv[5])+`,"state":["PERMANENT"]}`)
+		return
+	case argv[0] == "bridge":
+		replaceRow(files, evidence.NodeFile(command.Node, evidence.FDBFile), `{"mac":`+strconv.Quote(argv[3])+`,"ifname":"flannel.1",`,
+			`"dst":`+strconv.Quote(argv[7])+`,"flags":["self"],"state":"permanent"}`)
 		return
 	}
 	if !strings.HasPrefix(argv[0], "iptables") {
@@ -113,6 +123,17 @@ func insertNative(t *testing.T, files fstest.MapFS, command detectors.Command) {
 	lines := strings.Split(string(files[file].Data), "\n")
 	first := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, `{"rule": {`+of) })
 	files[file] = &fstest.MapFile{Data: []byte(strings.Join(slices.Insert(lines, first, rule), "\n"))}
+}
+
+// replaceRow puts a row, of its beginning and its end, in the place of those of a file that begin like it.
+func replaceRow(files fstest.MapFS, file, begins, ends string) {
+	rows := []string{begins + ends}
+	for line := range strings.Lines(string(files[file].Data)) {
+		if line = strings.Trim(line, "[],\n"); line != "" && !strings.HasPrefix(line, begins) {
+			rows = append(rows, line)
+		}
+	}
+	files[file] = &fstest.MapFile{Data: []byte("[\n" + strings.Join(rows, ",\n") + "\n]\n")}
 }
 
 // changeRoute does with what ip printed what `ip route replace` and `ip route del` do in the kernel.

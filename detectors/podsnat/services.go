@@ -41,10 +41,13 @@ func (n *node) reportServices() {
 			}
 		}
 	}
-	if len(caught) == 0 {
-		return
+	if len(caught) > 0 {
+		n.reportService(fmt.Sprintf("%s:%d", of.Addr, of.Port), caught, []*iptables.Rule{of.Marks, of.Rule}).Remedy = n.shieldServices(caught, telling)
 	}
-	to := fmt.Sprintf("%s:%d", of.Addr, of.Port)
+}
+
+// reportService adds the finding on what goes through a Service, which some rules mark or send to its endpoints, and returns it.
+func (n *node) reportService(to string, caught []iptables.Outcome, by []*iptables.Rule) *detectors.Finding {
 	f := detectors.Finding{
 		Verdict: detectors.Problem, Severity: detectors.Critical, Case: Service, Node: n.name(),
 		Summary: fmt.Sprintf("%s hides its pods' addresses (%s) from the pods behind Services: what goes through %s to other nodes leaves with %s (%s)",
@@ -55,20 +58,26 @@ func (n *node) reportServices() {
 			Kinds: []string{evidence.ProbeService, evidence.ProbeDNS}, Effect: detectors.Changed, From: n.name(), To: detectors.AnyOther,
 		}},
 	}
-	if of.Marks != nil {
-		f.Evidence = append(f.Evidence, rules.Quote(n.name(), of.Marks, fmt.Sprintf("%s %s: %s", of.Marks.Table(), of.Marks.Chain(), of.Marks.Text)))
+	for _, r := range by {
+		if r != nil {
+			f.Evidence = append(f.Evidence, rules.Quote(n.name(), r, fmt.Sprintf("%s %s: %s", r.Table(), r.Chain(), r.Text)))
+		}
 	}
-	f.Evidence = append(f.Evidence, rules.Quote(n.name(), of.Rule, fmt.Sprintf("%s %s: %s", of.Rule.Table(), of.Rule.Chain(), of.Rule.Text)))
 	for _, o := range caught {
 		f.Evidence = append(f.Evidence, rules.Quote(n.name(), o.Rule, fmt.Sprintf("%s %s: %s (rewrites it)", o.Rule.Table(), o.Rule.Chain(), o.Rule.Text)))
 	}
+	f.Evidence = append(f.Evidence, n.pathLines(n.everyPeer())...)
+	n.findings = append(n.findings, f)
+	return &n.findings[len(n.findings)-1]
+}
+
+// everyPeer are the indices of all peers.
+func (n *node) everyPeer() []int {
 	every := make([]int, len(n.paths.peers))
 	for i := range every {
 		every[i] = i
 	}
-	f.Evidence = append(f.Evidence, n.pathLines(every)...)
-	f.Remedy = n.shieldServices(caught, every, telling)
-	n.findings = append(n.findings, f)
+	return every
 }
 
 // throughService returns the outcomes of packets to a Service that leave for other nodes' pods with another source; tells is false
@@ -102,8 +111,8 @@ func (n *node) throughService(s iptables.Service, worlds []*iptables.Rules) (cau
 }
 
 // shieldServices is shield for what goes through Services.
-func (n *node) shieldServices(caught []iptables.Outcome, every []int, telling []iptables.Service) []detectors.Command {
-	specs, tops := n.shields(every, nil), n.topsOf(caught)
+func (n *node) shieldServices(caught []iptables.Outcome, telling []iptables.Service) []detectors.Command {
+	specs, tops := n.shields(n.everyPeer(), nil), n.topsOf(caught)
 	healed, err := n.withShields(tops, specs)
 	if err != nil {
 		return nil

@@ -32,6 +32,7 @@ var clusterFiles = map[string]treatment{
 		"cluster":     text(func(*Names, string) string { return "re-keyed" }),
 		"tool":        text((*Names).tool),
 		"nodes":       list1(nodeOf),
+		"standIns":    list1(text((*Names).standIn)),
 	}))},
 	evidence.LeasesFile: {rewrite: rewriteJSON(list1(object(map[string]shape{
 		"node": nodeOf, "podCIDR": addressOf, "publicIP": addressOf, "backendType": keywordOf, "vni": number, "vtepMAC": addressOf,

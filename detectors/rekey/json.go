@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -309,4 +310,14 @@ func (n *Names) tool(s string) string {
 		return s
 	}
 	return "netfault"
+}
+
+// standInOf is what netfault writes of a stand-in.
+var standInOf = regexp.MustCompile(`^(a stand-in for flanneld v[0-9.]+|recorded rules for dockerd)$`)
+
+func (n *Names) standIn(s string) string {
+	if standInOf.MatchString(s) {
+		return s
+	}
+	return "a stand-in"
 }

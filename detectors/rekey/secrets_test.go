@@ -20,7 +20,7 @@ func acme(t *testing.T) fstest.MapFS {
 	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 	node := "nodes/acme-1.example/"
 	return fstest.MapFS{
-		"bundle.json": file(`{"version": 1, "collectedAt": "2026-03-01T12:00:00Z", "cluster": "kind:acme", "tool": "acme tool", "acme": "acme"}` + "\n"),
+		"bundle.json": file(`{"version": 1, "collectedAt": "2026-03-01T12:00:00Z", "cluster": "kind:acme", "tool": "acme tool", "standIns": ["acme"], "acme": "acme"}` + "\n"),
 		"cluster/leases.json": file(`[{"node": "acme-1.example", "podCIDR": "10.244.1.0/24", "publicIP": "acme", "backendType": "acme", "vni": 1,
   "vtepMAC": "acme", "source": "acme", "acme": {"acme": ["acme"]}}]`),
 		"cluster/probes.json": file(`[{"kind": "acme", "from": "acme-1.example", "to": "acme-2", "source": "acme", "target": "acme:80", "ok": false,

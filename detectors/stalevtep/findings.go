@@ -120,13 +120,16 @@ func (c *comparison) pairFinding(o *flannel.VTEP, s suspect) detectors.Finding {
 		}},
 	}
 	pods := fmt.Sprintf("%s's pods (%s)", peer.Node(), peer.Lease.PodCIDR)
-	neigh, fdb := setNeighbour(o, peer), setFDB(o, peer)
+	neigh, fdb := o.SetNeighbour(peer), o.SetFDB(peer)
 	switch s.kind {
 	case ObserverStale:
 		f.Expected, f.Actual = peer.Announced.String(), s.neighbour.mac.String()
 		is := fmt.Sprintf("%s is %s: %s drops them", peer.Dev, peer.Announced, peer.Node())
 		if peer.State == flannel.LinkMissing || peer.Unseen() {
 			is = "lease announces " + peer.Announced.String()
+		}
+		if other := first(c.byMAC, s.neighbour.mac); other >= 0 {
+			is = fmt.Sprintf("%s is %s: the other address is that of %s", peer.Dev, peer.Announced, c.vteps[other].Node())
 		}
 		f.Summary = fmt.Sprintf("%s sends packets for %s to %s, but %s's %s", o.Node(), pods, s.neighbour.mac, peer.Node(), is)
 		f.Remedy = []detectors.Command{neigh, fdb}
@@ -190,24 +193,6 @@ func (c *comparison) observerWide(i int) detectors.Finding {
 		Breaks:   detectors.LostAround(o.Node()),
 		Evidence: slices.Concat([]detectors.Line{{File: one.Evidence[0].File, At: one.Evidence[0].At, Text: "the first of them: " + one.Summary}}, one.Evidence),
 		Remedy:   []detectors.Command{c.writeAnew(o)},
-	}
-}
-
-// setNeighbour is the command that makes o send packets for peer's pods to the address that peer has.
-func setNeighbour(o, peer *flannel.VTEP) detectors.Command {
-	return detectors.Command{
-		Node: o.Node(),
-		Argv: []string{"ip", "neigh", "replace", peer.Addr.String(), "lladdr", peer.Announced.String(), "dev", o.Dev, "nud", "permanent"},
-		Why:  fmt.Sprintf("%s sends packets for %s's pods to the address that %s's %s has", o.Node(), peer.Node(), peer.Node(), peer.Dev),
-	}
-}
-
-// setFDB is the command that makes o forward frames for peer to peer's node.
-func setFDB(o, peer *flannel.VTEP) detectors.Command {
-	return detectors.Command{
-		Node: o.Node(),
-		Argv: []string{"bridge", "fdb", "replace", peer.Announced.String(), "dev", o.Dev, "dst", peer.PublicIP.String(), "self", "permanent"},
-		Why:  fmt.Sprintf("%s forwards frames for that address to %s (%s)", o.Node(), peer.Node(), peer.PublicIP),
 	}
 }
 

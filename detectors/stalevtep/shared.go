@@ -184,7 +184,7 @@ func (c *comparison) settleMAC(f *detectors.Finding, nodes []int) {
 			f.Evidence = append(f.Evidence, r.line(&c.vteps[r.observer], &c.vteps[keeper]))
 		}
 		if !r.leadsTo(&c.vteps[keeper]) {
-			f.Remedy = append(f.Remedy, setFDB(&c.vteps[r.observer], &c.vteps[keeper]))
+			f.Remedy = append(f.Remedy, c.vteps[r.observer].SetFDB(&c.vteps[keeper]))
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/iptables"
 )
 
 // fake is a node that streams what the test says.
@@ -205,11 +206,12 @@ func TestGatherSelf(t *testing.T) {
 	for _, err := range bundle.ConntrackStats("n1", evidence.ConntrackStatsFile) {
 		check(t, count, evidence.ConntrackStatsFile, err)
 	}
-	for _, err := range bundle.RuleCounters("n1", evidence.NFTFile) {
-		check(t, count, evidence.NFTFile, err)
-	}
-	for _, err := range bundle.RuleCounters("n1", evidence.LegacyFile) {
-		check(t, count, evidence.LegacyFile, err)
+	for file, world := range map[string]iptables.World{evidence.NFTFile: iptables.NFT, evidence.LegacyFile: iptables.Legacy} {
+		text, err := bundle.RuleFile("n1", file)
+		if err == nil {
+			_, err = iptables.Parse(world, text)
+		}
+		check(t, count, file, err)
 	}
 	if len(count) != 10 {
 		t.Errorf("rows read by file: %v, want some of ten files", count)
@@ -225,8 +227,8 @@ func TestGatherSelf(t *testing.T) {
 	for _, err := range bundle.Modules("n1") {
 		check(t, count, evidence.ModulesFile, err)
 	}
-	for r, err := range bundle.NFTRules("n1", evidence.NFTRulesetFile) {
-		t.Errorf("%s has %+v, %v, though iptables-nft-save printed it all", evidence.NFTRulesetFile, r, err)
+	if text, err := bundle.RuleFile("n1", evidence.NFTRulesetFile); err != nil || len(rulesIn(t, []byte(text))) > 0 {
+		t.Errorf("%s has %s, %v, though iptables-nft-save printed it all", evidence.NFTRulesetFile, text, err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/nftables"
 	"github.com/netfault/netfault/framework/internal/rtnl"
 	"github.com/netfault/netfault/framework/internal/scratchns"
 	"golang.org/x/sys/unix"
@@ -84,13 +85,23 @@ func TestFeaturesOfNoLinks(t *testing.T) {
 // rulesIn reads nft-ruleset.json as detectors do.
 func rulesIn(t testing.TB, file []byte) (rules []string) {
 	t.Helper()
-	b := evidence.New(fstest.MapFS{evidence.NodeFile("n1", evidence.NFTRulesetFile): &fstest.MapFile{Data: file}})
-	for r, err := range b.NFTRules("n1", evidence.NFTRulesetFile) {
-		if err != nil {
-			t.Fatalf("%v\n%s", err, file)
+	set, err := nftables.Parse(string(file))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, file)
+	}
+	for _, table := range set.Tables {
+		for _, c := range table.Chains {
+			for _, r := range c.Rules {
+				drops, packets, counts := false, any(0), false
+				for _, s := range r.Statements {
+					counter, ok := s.Arg.(map[string]any)
+					if drops = drops || s.Name == "drop"; s.Name == "counter" && ok {
+						packets, counts = counter["packets"], true
+					}
+				}
+				rules = append(rules, fmt.Sprintf("%s %s %t %v %t", table, c.Name, drops, packets, counts))
+			}
 		}
-		packets, _, ok := r.Counter()
-		rules = append(rules, fmt.Sprintf("%s %s %s %t %d %t", r.Family, r.Table, r.Chain, r.Has("drop"), packets, ok))
 	}
 	return rules
 }

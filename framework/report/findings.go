@@ -23,10 +23,13 @@ func FindingsJSON(w io.Writer, r detectors.Report) error {
 	return enc.Encode(r)
 }
 
-// FindingsTable writes what nothing explains, first of all; then one row for each finding, of which those that a cause explains
+// FindingsTable writes what is not real where the evidence comes from; what nothing explains; then one row for each finding, of which those that a cause explains
 // are counted with it; then the evidence and the remedy of each cause.
 func FindingsTable(w io.Writer, r detectors.Report) {
 	c := NewConsole(w)
+	if len(r.StandIns) > 0 {
+		fmt.Fprintf(w, "not all is real where this comes from: %s\n\n", strings.Join(r.StandIns, "; "))
+	}
 	c.unexplained(r)
 	t := NewTable(w, "detector", "verdict", "where", "what")
 	t.SetColumnConfigs([]table.ColumnConfig{{Number: 4, WidthMax: textWidth(w), WidthMaxEnforcer: text.WrapSoft}})

@@ -55,6 +55,18 @@ func TestFindingsTableShowsDoubts(t *testing.T) {
 	}
 }
 
+// Whoever reads a verdict must know that it is not of a real cluster.
+func TestFindingsTableTellsStandIns(t *testing.T) {
+	r := detectors.Report{Findings: []detectors.Finding{{Detector: "quiet", Verdict: detectors.Clean, Summary: "fine"}}}
+	var real, out bytes.Buffer
+	FindingsTable(&real, r)
+	r.StandIns = []string{"a stand-in for flanneld v0.7.1", "tcp_tw_recycle, emulated"}
+	FindingsTable(&out, r)
+	if want := "not all is real where this comes from: a stand-in for flanneld v0.7.1; tcp_tw_recycle, emulated\n\n" + real.String(); out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
 // Colour is for terminals only.
 func TestNoEscapesInAFile(t *testing.T) {
 	var out bytes.Buffer

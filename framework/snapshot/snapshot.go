@@ -13,6 +13,7 @@ import (
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/probe"
+	"github.com/netfault/netfault/framework/tools"
 	"github.com/netfault/netfault/framework/wait"
 )
 
@@ -36,7 +37,7 @@ func Take(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, e
 	}
 	// What plays flannel's part is told with it: it may be a stand-in.
 	tool = fmt.Sprintf("%s, on a lab with %s and kube-proxy's %s rules", tool, l.Flannel(), l.KubeProxy())
-	info := evidence.Info{Version: evidence.LayoutVersion, CollectedAt: time.Now().UTC(), Cluster: l.Name(), Tool: tool}
+	info := evidence.Info{Version: evidence.LayoutVersion, CollectedAt: time.Now().UTC(), Cluster: l.Name(), Tool: tool, StandIns: standIns(l)}
 	err := collect.Gather(ctx, dir, info, sources,
 		func(dir string) error {
 			return collect.WriteLeases(dir, func() (leases []evidence.Lease, err error) {
@@ -61,6 +62,17 @@ func Take(ctx context.Context, l lab.Lab, tool, dir string) ([]evidence.Probe, e
 		func(dir string) error { return collect.GatherLater(ctx, dir, sources) },
 	)
 	return probes, err
+}
+
+// standIns says what plays the part of a real program on the lab. An emulated tcp_tw_recycle is in the nodes' own evidence.
+func standIns(l lab.Lab) (all []string) {
+	if tools.HasStandIn(l.Flannel().Version()) {
+		all = append(all, l.Flannel().String())
+	}
+	if l.Pods() == lab.DockerBridge && l.Docker() == lab.DockerRecorded {
+		all = append(all, lab.DockerRecorded+" for dockerd")
+	}
+	return all
 }
 
 // source runs the collector on a node.
