@@ -6,27 +6,25 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/all"
 )
 
-// part is code that is broken, and the detectors that are asked whether they notice: a detector's own, or what several share.
+// part is code that is broken: a detector's own, or what several share.
 type part struct {
-	name      string
-	folders   []string
-	detectors []detectors.Detector
+	name    string
+	folders []string
 }
 
 // parts are all that can be broken.
 func parts() []part {
 	var list []part
 	for _, d := range all.Detectors() {
-		list = append(list, part{d.Name, []string{strings.ReplaceAll(d.Name, "-", "")}, []detectors.Detector{d}})
+		list = append(list, part{d.Name, []string{folderOf(d)}})
 	}
 	return append(list,
-		part{"evaluator", []string{"iptables", "nftables"}, all.Detectors()},
-		part{"readers", []string{"evidence"}, all.Detectors()},
-		part{"shared", []string{"internal/flannel", "internal/rules", "internal/probes"}, all.Detectors()},
+		part{"evaluator", []string{"iptables", "nftables"}},
+		part{"readers", []string{"evidence"}},
+		part{"shared", []string{"internal/flannel", "internal/rules", "internal/probes"}},
 	)
 }
 
@@ -60,17 +58,4 @@ func (p part) sources(top string) ([]string, error) {
 		}
 	}
 	return files, nil
-}
-
-// cases are the paths of the cases of the part's detectors.
-func (p part) cases() ([]string, error) {
-	var paths []string
-	for _, d := range p.detectors {
-		found, err := filepath.Glob(filepath.Join("detectors", strings.ReplaceAll(d.Name, "-", ""), "testdata", "*.txtar"))
-		if err != nil {
-			return nil, err
-		}
-		paths = append(paths, found...)
-	}
-	return paths, nil
 }
