@@ -70,13 +70,17 @@ type worker struct {
 	killers []int
 }
 
-// fate is what becomes of the mutant that is active, in these trials. What only a text tells is looked for on, for a cell.
+// fate is what becomes of the mutant that is active, in these trials. Where a text tells, a cell may as well: those are asked on, but not
+// those of bundles that were made for another detector.
 func (w *worker) fate(ctx context.Context, where []int) (string, error) {
 	first := slices.DeleteFunc(slices.Clone(w.killers), func(i int) bool { return !slices.Contains(where, i) })
 	rest := slices.DeleteFunc(slices.Clone(where), func(i int) bool { return slices.Contains(first, i) })
 	worst := survived
 	for _, i := range slices.Concat(first, rest) {
 		t := w.trials[i]
+		if worst == byText && t.Rank == anothersCase {
+			continue
+		}
 		stop := endless()
 		end, err := w.bundles[t.Bundle].fate(ctx, all.Detectors()[t.Detector])
 		stop()
