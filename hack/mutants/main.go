@@ -57,7 +57,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := runner{program: filepath.Join(dir, "mutants"), trials: filepath.Join(dir, "trials.json"), sites: sites}
+	r := runner{program: filepath.Join(dir, "mutants"), trials: filepath.Join(dir, "trials.json"), overlay: filepath.Join(dir, overlayName), sites: sites}
 	if err := r.reach(ctx); err != nil {
 		return err
 	}
@@ -95,6 +95,9 @@ func child(ctx context.Context, todo string) error {
 	return errors.Join(reach(ctx, to+1, out), out.Close())
 }
 
+// overlayName is the file that says what is in the place of which source.
+const overlayName = "overlay.json"
+
 // build writes this program with all mutants of all detectors into the folder.
 func build(ctx context.Context, dir string) ([]site, error) {
 	var sites []site
@@ -124,7 +127,7 @@ func build(ctx context.Context, dir string) ([]site, error) {
 	if err != nil {
 		return nil, err
 	}
-	overlayFile := filepath.Join(dir, "overlay.json")
+	overlayFile := filepath.Join(dir, overlayName)
 	if err := os.WriteFile(overlayFile, overlay, 0o644); err != nil {
 		return nil, err
 	}

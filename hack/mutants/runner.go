@@ -22,7 +22,9 @@ type runner struct {
 	program string
 	// trials is the file that says where mutants could make a difference.
 	trials string
-	sites  []site
+	// overlay is the file for go build -overlay.
+	overlay string
+	sites   []site
 }
 
 // command is the program, told what to do.
@@ -52,6 +54,11 @@ func (r runner) judge(ctx context.Context, p part, why map[string]string) (int, 
 	if err != nil {
 		return 0, err
 	}
+	if p.tested {
+		if err := r.test(ctx, mine, fates); err != nil {
+			return 0, err
+		}
+	}
 	count := map[string]int{}
 	var survivors, wrong []string
 	for _, s := range mine {
@@ -70,9 +77,9 @@ func (r runner) judge(ctx context.Context, p part, why map[string]string) (int, 
 			wrong = append(wrong, fmt.Sprintf("  %s:%d is killed, and explained: %s", s.file, s.line, s))
 		}
 	}
-	killed := len(mine) - count[byText] - count[survived]
-	fmt.Printf("%s: %d mutants, %d killed by the recorded gate (%d %%), %d more by the texts of its cases (%d %% in all), %d survive, %d of them for a known reason\n",
-		p.name, len(mine), killed, 100*killed/len(mine), count[byText], 100*(killed+count[byText])/len(mine), count[survived], len(survivors))
+	killed := len(mine) - count[survived]
+	fmt.Printf("%s: %d mutants, %d killed by the recorded gate, %d more by texts of cases, %d more by unit tests (%d %% in all), %d survive, %d of them for a known reason\n",
+		p.name, len(mine), killed-count[byText]-count[byTest], count[byText], count[byTest], 100*killed/len(mine), count[survived], len(survivors))
 	for _, line := range wrong {
 		fmt.Println(line)
 	}
