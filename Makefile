@@ -100,7 +100,7 @@ gate: build ## hold every detector against every recorded bundle, or with LAB=ne
 	@$(if $(ON_LABS),$(MAKE) --no-print-directory tools LAB=$(LAB))
 	@$(if $(ON_LABS),$(WAIT_FOR) $(SUDO) $(ENV)) bin/netfault gate --kind=$(LAB) --rounds=$(N) --out=$(OUT) $(if $(DETECTOR_CMD),--detector-cmd='$(DETECTOR_CMD)') $(if $(MAP),--map='$(MAP)') $(if $(filter-out 0,$(PAIRS)),--pairs) $(if $(filter-out 0,$(RUN_REMEDIES)),--run-remedies) $(if $(ON_LABS),$(GIVE_OUT))
 
-mutants: ## break every detector in every way that hack/mutants knows, and say which breaks the recorded gate does not notice (FOCUS=stale-vtep: of that one)
+mutants: ## break every detector, and what they share, in every way that hack/mutants knows, and say which breaks the recorded gate does not notice (FOCUS=stale-vtep, of that one; evaluator, readers or shared)
 	@go run ./hack/mutants $(FOCUS)
 
 test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no root needed

@@ -36,7 +36,7 @@ func (n *node) reportServices() {
 				continue
 			}
 			telling = append(telling, s)
-			if len(caught) == 0 && len(hit) > 0 {
+			if len(caught) == 0 {
 				caught, of = hit, s
 			}
 		}

@@ -288,7 +288,7 @@ func (c *comparison) readFDB(ctx context.Context, v *flannel.VTEP, table []forwa
 			switch f := &table[p]; {
 			case right:
 				f.right = true
-			case f.elsewhere.dst == "" && len(row.Dst) > 0:
+			case f.elsewhere.dst == "":
 				f.elsewhere = fdbRow{mac, string(row.Dst), row.Pos}
 			}
 		}

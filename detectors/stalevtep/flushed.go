@@ -50,9 +50,12 @@ func (c *comparison) flushed(i int, t *table) *flush {
 			f.forwards++
 		}
 	}
-	f.address = len(f.peers) > 0 && c.lostAddress(v)
+	if len(f.peers) == 0 {
+		return nil
+	}
+	f.address = c.lostAddress(v)
 	all := f.neighbours == len(f.peers)
-	if len(f.peers) > 0 && (f.address || all && f.forwards > 0 || !all && len(f.peers) > 1) {
+	if f.address || all && f.forwards > 0 || !all && len(f.peers) > 1 {
 		return f
 	}
 	return nil

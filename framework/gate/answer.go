@@ -39,8 +39,8 @@ func (a Answers) add(detector string, v detectors.Verdict, s fault.Subject, reme
 	a[detector] = answer
 }
 
-// of are the answers that a report holds.
-func of(r detectors.Report) Answers {
+// AnswersIn are the answers that a report holds.
+func AnswersIn(r detectors.Report) Answers {
 	all := Answers{}
 	for _, f := range r.Findings {
 		all.add(f.Detector, f.Verdict, fault.Subject{Case: f.Case, Node: f.Node, Peer: f.Peer}, f.Remedy...)

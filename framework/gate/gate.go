@@ -44,7 +44,7 @@ type Judge func(context.Context, Given) (Answers, error)
 // Ours judges by detectors in this process.
 func Ours(dets []detectors.Detector) Judge {
 	return func(ctx context.Context, g Given) (Answers, error) {
-		return of(detectors.Run(ctx, evidence.New(g.Files), dets)), ctx.Err()
+		return AnswersIn(detectors.Run(ctx, evidence.New(g.Files), dets)), ctx.Err()
 	}
 }
 

@@ -11,16 +11,19 @@ import (
 	"strings"
 )
 
-// site is a place where a detector can be broken, and how.
+// site is a place where a part can be broken, and how.
 type site struct {
-	number   int
-	detector string
-	file     string
-	line     int
-	how      string
-	// text is the line.
+	number int
+	part   string
+	file   string
+	line   int
+	how    string
+	// text is what is broken: a condition, a comparison, a statement.
 	text string
 }
+
+// String is without the line's number, which every change of the file above it would change.
+func (s site) String() string { return fmt.Sprintf("%s: %s: %s", s.file, s.how, s.text) }
 
 // edit puts text into a file in the place of what stands between two offsets.
 type edit struct {
@@ -30,23 +33,25 @@ type edit struct {
 
 // mutator writes into one file the questions whether to be broken.
 type mutator struct {
-	detector string
-	path     string
-	source   []byte
-	set      *token.FileSet
-	edits    []edit
-	sites    *[]site
+	part   string
+	path   string
+	source []byte
+	set    *token.FileSet
+	edits  []edit
+	sites  *[]site
+	// headers are statements in the head of another, where no other statement can stand.
+	headers []ast.Stmt
 }
 
 const importMutant = `; import "github.com/netfault/netfault/hack/mutants/mutant"`
 
 // mutate returns the file with every mutant in it, and adds these to sites. The lines keep their numbers.
-func mutate(detector, path string, sites *[]site) ([]byte, error) {
+func mutate(part, path string, sites *[]site) ([]byte, error) {
 	source, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	m := mutator{detector: detector, path: path, source: source, set: token.NewFileSet(), sites: sites}
+	m := mutator{part: part, path: path, source: source, set: token.NewFileSet(), sites: sites}
 	file, err := parser.ParseFile(m.set, path, source, parser.SkipObjectResolution)
 	if err != nil {
 		return nil, err
@@ -67,8 +72,12 @@ func mutate(detector, path string, sites *[]site) ([]byte, error) {
 func (m *mutator) visit(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.IfStmt:
+		m.headers = append(m.headers, n.Init)
 		m.condition(n.Cond)
+	case *ast.ForStmt:
+		m.headers = append(m.headers, n.Init, n.Post)
 	case *ast.SwitchStmt:
+		m.headers = append(m.headers, n.Init)
 		if n.Tag == nil {
 			for _, clause := range n.Body.List {
 				for _, c := range clause.(*ast.CaseClause).List {
@@ -120,11 +129,15 @@ func (m *mutator) binary(b *ast.BinaryExpr) {
 
 func (m *mutator) invert(e ast.Expr) {
 	n := m.site(e, "inverted")
-	m.insert(e.Pos(), "((")
+	// A condition may have a type of its own, which is no bool.
+	m.insert(e.Pos(), "(bool(")
 	m.insert(e.End(), fmt.Sprintf(") != mutant.On(%d))", n))
 }
 
 func (m *mutator) drop(s ast.Stmt) {
+	if slices.Contains(m.headers, s) {
+		return
+	}
 	n := m.site(s, "dropped")
 	m.insert(s.Pos(), fmt.Sprintf("if !mutant.On(%d) { ", n))
 	m.insert(s.End(), " }")
@@ -132,9 +145,8 @@ func (m *mutator) drop(s ast.Stmt) {
 
 // site notes a mutant and returns its number.
 func (m *mutator) site(n ast.Node, how string) int {
-	at := m.set.Position(n.Pos())
-	lines := strings.Split(string(m.source), "\n")
-	s := site{len(*m.sites) + 1, m.detector, m.path, at.Line, how, strings.TrimSpace(lines[at.Line-1])}
+	text := strings.Join(strings.Fields(string(m.source[m.offset(n.Pos()):m.offset(n.End())])), " ")
+	s := site{len(*m.sites) + 1, m.part, m.path, m.set.Position(n.Pos()).Line, how, text}
 	*m.sites = append(*m.sites, s)
 	return s.number
 }

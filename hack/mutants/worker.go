@@ -2,45 +2,60 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
-	"testing/fstest"
+	"syscall"
 	"time"
 
-	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/all"
-	"github.com/netfault/netfault/detectors/cases"
-	"github.com/netfault/netfault/detectors/detectortest"
-	"github.com/netfault/netfault/detectors/evidence"
-	"github.com/netfault/netfault/framework/gate"
 	"github.com/netfault/netfault/hack/mutants/mutant"
 )
 
-// patience is how long a mutant may take for all bundles: one that never ends is found out by that.
-const patience = 60 * time.Second
+const (
+	// patience is how much of a processor's time a detector may take for one bundle, of which it needs milliseconds: a mutant that never
+	// ends is found out by that. It is no time by the clock, which runs on while others use the processor.
+	patience = 3 * time.Second
+	// memory is how many bytes of data a mutant may have: one that collects without end ends by that.
+	memory = 3 << 30
+	// remembered is how many of the trials that killed last are tried first: what kills a mutant often kills the next line's as well.
+	remembered = 12
+)
 
-// work breaks a detector by one mutant after another, and says of each on standard output that it begins, and what became of it.
-func work(ctx context.Context, name string, from, to int) error {
-	d, bundles, err := load(name)
+// work breaks what is to be broken by one mutant after another, and says of each on standard output that it begins, and what became of
+// it. Where trying it is of use stands in the file.
+func work(ctx context.Context, file string, from, to int) error {
+	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: memory, Max: memory}); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	paths, err := filepath.Glob(filepath.Join("detectors", strings.ReplaceAll(name, "-", ""), "testdata", "*.txtar"))
-	if err != nil {
+	w := worker{}
+	if err := json.Unmarshal(text, &w.trials); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if w.bundles, err = bundles(); err != nil {
 		return err
+	}
+	of := map[int][]int{}
+	for i, t := range w.trials {
+		for _, n := range t.Reached {
+			if from <= n && n <= to {
+				of[n] = append(of[n], i)
+			}
+		}
 	}
 	for n := from; n <= to; n++ {
 		fmt.Printf("%d begins\n", n)
-		watchdog := time.AfterFunc(patience, func() { os.Exit(1) })
 		mutant.Set(n)
-		end, err := fate(ctx, d, bundles, paths)
+		end, err := w.fate(ctx, of[n])
 		mutant.Set(0)
-		watchdog.Stop()
 		if err != nil {
+			// No number begins this line, so that it is no mutant's end.
+			fmt.Println(err)
 			return err
 		}
 		fmt.Printf("%d %s\n", n, end)
@@ -48,89 +63,61 @@ func work(ctx context.Context, name string, from, to int) error {
 	return nil
 }
 
-// What becomes of a mutant.
-const (
-	byGate   = "killed by a cell"
-	byText   = "killed by a text"
-	survived = "survived"
-)
+type worker struct {
+	bundles []*bundle
+	trials  []trial
+	// killers are the trials that killed last, the last one first.
+	killers []int
+}
 
-// fate is what becomes of the mutant that is active: a cell of the gate is not as it should be, or else what is said of a case of the
-// detector's own differs from its part "want", which has the evidence and the remedies as well.
-func fate(ctx context.Context, d detectors.Detector, bundles []bundle, paths []string) (string, error) {
-	judge := gate.Ours([]detectors.Detector{d})
-	for _, b := range bundles {
-		answers, err := judge(ctx, gate.Given{Files: b.files})
+// fate is what becomes of the mutant that is active, in these trials. Where a text tells, a cell may as well: those are asked on, but not
+// those of bundles that were made for another detector.
+func (w *worker) fate(ctx context.Context, where []int) (string, error) {
+	first := slices.DeleteFunc(slices.Clone(w.killers), func(i int) bool { return !slices.Contains(where, i) })
+	rest := slices.DeleteFunc(slices.Clone(where), func(i int) bool { return slices.Contains(first, i) })
+	worst := survived
+	for _, i := range slices.Concat(first, rest) {
+		t := w.trials[i]
+		if worst == byText && t.Rank == anothersCase {
+			continue
+		}
+		stop := endless()
+		end, err := w.bundles[t.Bundle].fate(ctx, all.Detectors()[t.Detector])
+		stop()
 		if err != nil {
 			return "", err
 		}
-		if !gate.Compare(b.Source, d.Name, answers[d.Name]).Right {
+		if end == byGate {
+			others := slices.DeleteFunc(w.killers, func(k int) bool { return k == i })
+			w.killers = slices.Insert(others, 0, i)
+			w.killers = w.killers[:min(len(w.killers), remembered)]
 			return byGate, nil
 		}
-	}
-	for _, path := range paths {
-		c, err := cases.Read(path)
-		if err != nil {
-			return "", err
-		}
-		if detectortest.Render(detectors.Run(ctx, evidence.New(c.Files), []detectors.Detector{d}).Findings) != c.Want {
-			return byText, nil
+		if end == byText {
+			worst = byText
 		}
 	}
-	return survived, nil
+	return worst, nil
 }
 
-// bundle is one of the gate's, in memory.
-type bundle struct {
-	gate.Source
-	files fstest.MapFS
-}
-
-// load reads the recorded bundles, the detector's own cases first: they kill most.
-func load(name string) (detectors.Detector, []bundle, error) {
-	dets := all.Detectors()
-	i := slices.IndexFunc(dets, func(d detectors.Detector) bool { return d.Name == name })
-	if i < 0 {
-		return detectors.Detector{}, nil, fmt.Errorf("there is no detector %q", name)
-	}
-	sources, _, err := gate.Recorded(".")
-	if err != nil {
-		return detectors.Detector{}, nil, err
-	}
-	folder := strings.ReplaceAll(name, "-", "") + "/"
-	slices.SortStableFunc(sources, func(a, b gate.Source) int {
-		own := func(s gate.Source) int {
-			if strings.HasPrefix(s.Name, folder) {
-				return 0
-			}
-			return 1
+// endless ends this process when it has used up its patience from now on, until what it returns is called.
+func endless() func() {
+	begun := processor()
+	var timer *time.Timer
+	timer = time.AfterFunc(patience, func() {
+		if processor()-begun > patience {
+			os.Exit(1)
 		}
-		return own(a) - own(b)
+		timer.Reset(patience)
 	})
-	var bundles []bundle
-	for _, s := range sources {
-		files, err := inMemory(s)
-		if err != nil {
-			return detectors.Detector{}, nil, fmt.Errorf("%s: %w", s, err)
-		}
-		bundles = append(bundles, bundle{s, files})
-	}
-	return dets[i], bundles, nil
+	return func() { timer.Stop() }
 }
 
-func inMemory(s gate.Source) (fstest.MapFS, error) {
-	source, err := s.Open()
-	if err != nil {
-		return nil, err
+// processor is how long this process has had a processor.
+func processor() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
 	}
-	files := fstest.MapFS{}
-	err = fs.WalkDir(source, ".", func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(source, path)
-		files[path] = &fstest.MapFile{Data: data}
-		return err
-	})
-	return files, err
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netfault/netfault/hack/mutants/mutant"
+)
+
+// skipped are tests that only root can run, so that everybody has the same survivors, and one that takes seconds.
+const skipped = "Kernel|TooManyCases"
+
+// test looks among those that survive for such as the tests of their own folder notice.
+func (r runner) test(ctx context.Context, mine []site, fates map[int]string) error {
+	byFolder := map[string][]site{}
+	for _, s := range mine {
+		if fates[s.number] == survived {
+			folder := filepath.Dir(s.file)
+			byFolder[folder] = append(byFolder[folder], s)
+		}
+	}
+	for folder, survivors := range byFolder {
+		program, err := r.buildTests(ctx, folder)
+		if err != nil {
+			return err
+		}
+		if program == "" {
+			continue
+		}
+		if killed, err := fails(ctx, program, folder, 0); err != nil || killed {
+			return fmt.Errorf("the tests of %s fail already when nothing is broken: %w", folder, err)
+		}
+		var mu sync.Mutex
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(runtime.NumCPU())
+		for _, s := range survivors {
+			group.Go(func() error {
+				killed, err := fails(ctx, program, folder, s.number)
+				mu.Lock()
+				defer mu.Unlock()
+				if killed {
+					fates[s.number] = byTest
+				}
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildTests returns the program of a folder's tests with all mutants, "" if it has none.
+func (r runner) buildTests(ctx context.Context, folder string) (string, error) {
+	found, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	program, err := filepath.Abs(filepath.Join(filepath.Dir(r.program), strings.ReplaceAll(folder, string(filepath.Separator), "-")+".test"))
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay="+r.overlay, "-o", program, "./"+filepath.ToSlash(folder))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the tests of %s cannot be built: %w\n%s", folder, err, out)
+	}
+	return program, nil
+}
+
+// fails reports whether a folder's tests fail with a mutant.
+func fails(ctx context.Context, program, folder string, number int) (bool, error) {
+	cmd := exec.CommandContext(ctx, program, "-test.failfast", "-test.short", "-test.timeout=60s", "-test.skip="+skipped)
+	cmd.Dir = folder
+	cmd.Env = append(slices.Clone(os.Environ()), fmt.Sprintf("%s=%d", mutant.Variable, number))
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if ctx.Err() == nil && errors.As(err, &exit) {
+		return true, nil
+	}
+	return false, err
+}
