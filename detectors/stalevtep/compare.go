@@ -346,11 +346,16 @@ func (c *comparison) judge(i int, t *table, haveFDB bool) {
 				continue
 			}
 			s.kind = ObserverStale
-		case !haveFDB || !s.judgeForward(t.forwards[p]):
+		case !haveFDB || c.sharesMAC(p) || !s.judgeForward(t.forwards[p]):
 			continue
 		}
 		t.suspects = append(t.suspects, s)
 	}
+}
+
+// sharesMAC reports whether another lease announces the same MAC: where its one FDB row is to lead belongs to that finding.
+func (c *comparison) sharesMAC(p int) bool {
+	return c.nextMAC[first(c.byMAC, c.vteps[p].Announced)] >= 0
 }
 
 // announcedAt reports whether any lease of that VTEP IP announces mac.
