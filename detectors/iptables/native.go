@@ -20,6 +20,7 @@ func FromNFT(set *nftables.Ruleset, printed func(table, chain string) bool) (*Ru
 		if err := out.addTable(t, func(chain string) bool { return t.Family == "ip" && printed(t.Name, chain) }); err != nil {
 			return nil, err
 		}
+		out.services = append(out.services, out.servicesOf(t)...)
 	}
 	if at := out.findLoop(); at != nil {
 		return nil, &nftables.SyntaxError{Reason: fmt.Sprintf("rule %d of table %s: %s", at.Handle, clip(at.Table()), at.loopText())}

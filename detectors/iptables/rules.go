@@ -26,6 +26,8 @@ type Rules struct {
 	// bases are the chains of Native that the kernel hands packets of IPv4 to, and native names its tables.
 	bases  []*chain
 	native map[string]bool
+	// services are those of kube-proxy's nftables mode.
+	services []Service
 }
 
 // World returns the world to which the rules belong.

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Service is an address and port of a Service, as kube-proxy's iptables mode has it.
+// Service is an address and port of a Service, as kube-proxy's iptables and nftables modes have it.
 type Service struct {
 	Addr  netip.Addr
 	Proto uint8
@@ -26,6 +26,9 @@ const (
 
 // Services returns the Services of kube-proxy's rules that have endpoints, in their order, most of them at most.
 func (r *Rules) Services(most int) []Service {
+	if r.world == Native {
+		return r.services[:min(len(r.services), most)]
+	}
 	nat := r.tables["nat"]
 	if nat == nil || nat.chains[servicesChain] == nil {
 		return nil

@@ -25,6 +25,11 @@ func (n *Names) Text(s string) string {
 			i++
 			continue
 		}
+		if to, used := n.withSlashes(s[i:]); used > 0 {
+			out.WriteString(to)
+			i += used
+			continue
+		}
 		run, rest := s[i:end], s[end:]
 		if rewrite := freeText(run); rewrite != nil {
 			value, used := quotedValue(rest)
@@ -40,6 +45,24 @@ func (n *Names) Text(s string) string {
 		i = end + n.run(&out, run, rest)
 	}
 	return out.String()
+}
+
+// withSlashes re-keys a name with slashes in it at the beginning of s, such as kube-proxy's nftables mode gives to the chain of a Service;
+// used is 0 if there is none.
+func (n *Names) withSlashes(s string) (to string, used int) {
+	end := 0
+	for end < len(s) && (inRun[s[end]] || s[end] == '/' || s[end] == '_') {
+		end++
+	}
+	name := strings.TrimRight(s[:end], ".:-")
+	if !strings.Contains(name, "/") {
+		return "", 0
+	}
+	to, ok := n.words[name]
+	if !ok {
+		return "", 0
+	}
+	return to, len(name)
 }
 
 // inRun marks the bytes of which names and addresses consist.
