@@ -25,6 +25,10 @@ var _ = casesOf(staledetector.Detector,
 		stalevtep.Scenario.MustFail, commands(1, "ip neigh del 10.244.1.0 dev flannel.1"),
 	},
 	setCase{
+		"route missing", fault.Subject{Case: staledetector.RouteMissing, Node: "n2", Peer: "n1"},
+		stalevtep.Scenario.MustFail, commands(1, "ip route del 10.244.1.0/24"),
+	},
+	setCase{
 		"flannel.1 down", fault.Subject{Case: staledetector.VTEPDown, Node: "n1"},
 		withNode1, commands(0, "ip link set dev flannel.1 down"),
 	},
