@@ -53,6 +53,10 @@ func collection() *ebpf.CollectionSpec {
 //
 // Registers: R6 the context, R7 the offset of the TCP header, R8 that of the value to change.
 func egress() asm.Instructions {
+	latch := asm.CmpXchg.Mem(asm.R1, asm.R3, asm.DWord, int16(unsafe.Offsetof(state{}.Latched)))
+	// cilium/ebpf v0.22.0 does not write the kind of an atomic operation into the instruction, which is an addition without
+	// (Instruction.Marshal): two first SYNs at once added their offsets.
+	latch.Constant = int64(asm.CmpXchg >> 8)
 	var b tcbpf.Builder
 	b.Do(asm.Mov.Reg(asm.R6, asm.R1))
 	b.Headers("pass")
@@ -73,7 +77,7 @@ func egress() asm.Instructions {
 		asm.LoadImm(asm.R2, latched, asm.DWord),
 		asm.Or.Reg(asm.R3, asm.R2),
 		asm.Mov.Reg(asm.R5, asm.R3),
-		asm.CmpXchg.Mem(asm.R1, asm.R3, asm.DWord, int16(unsafe.Offsetof(state{}.Latched))),
+		latch,
 		asm.JNE.Imm(asm.R0, 0, "apply"), // another SYN was first
 		asm.Mov.Reg(asm.R0, asm.R5),
 	)
