@@ -17,7 +17,7 @@ func TestFirstSYNsAtOnce(t *testing.T) {
 	w := testwire.New(t, 1)
 	w.Listen("tcp4", 80)
 	arrived := capture(t, w)
-	server := &unix.SockaddrInet4{Port: 80, Addr: [4]byte(net.ParseIP(testwire.Server).To4())}
+	address := [4]byte(net.ParseIP(testwire.Server).To4())
 	for range 200 {
 		w.InClient(func() { testwire.Check(t, tcpskew.Attach(w.ClientIndex, first)) })
 		var sockets []int
@@ -35,7 +35,7 @@ func TestFirstSYNsAtOnce(t *testing.T) {
 			done.Go(func() {
 				ready.Done()
 				ready.Wait()
-				_ = unix.Connect(fd, server) // which goes on by itself
+				_ = unix.Connect(fd, &unix.SockaddrInet4{Port: 80, Addr: address}) // which goes on by itself
 			})
 		}
 		done.Wait()
