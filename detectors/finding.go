@@ -1,6 +1,7 @@
 package detectors
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -125,6 +126,12 @@ func (c Command) String() string {
 	}
 	return strings.Join(quoted, " ")
 }
+
+// Where is the machine to run it on: the node, or any from which kubectl reaches the cluster.
+func (c Command) Where() string { return cmp.Or(c.Node, "kubectl") }
+
+// Typed is the command as a person types it there, behind a prompt that says where.
+func (c Command) Typed() string { return c.Where() + "# " + c.String() }
 
 // AddCommands adds to commands those that are not among them: what several things are to be healed by is run once.
 func AddCommands(commands []Command, more ...Command) []Command {

@@ -1,7 +1,6 @@
 package detectortest
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,16 +37,14 @@ func Render(found []detectors.Finding) string {
 			line("evidence", where+": "+e.Text)
 		}
 		for _, c := range f.Remedy {
-			line("remedy", place(c))
+			line("remedy", c.Typed())
 		}
 		for _, a := range f.Alternatives {
 			line("or", a.Name)
 			for _, c := range a.Remedy {
-				line("", place(c))
+				line("", c.Typed())
 			}
 		}
 	}
 	return b.String()
 }
-
-func place(c detectors.Command) string { return cmp.Or(c.Node, "kubectl") + "# " + c.String() }

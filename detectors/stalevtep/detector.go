@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
@@ -109,10 +108,7 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 		return instead
 	}
 	c := newComparison(b, cluster, vteps)
-	c.observeAll(ctx)
-
-	found := slices.Concat(c.sharedFindings(), c.judgeUnleased(cluster, &why), c.nodeFindings(), c.pairFindings())
-	c.addDoubts(ctx, &why)
+	found := c.findings(ctx, &why)
 	ipv6 := newComparison(b, cluster, cluster.VTEPsIPv6())
 	found = withIPv6(found, ipv6.judgeIPv6(ctx, c, &why))
 	found = append(found, why.Findings()...)

@@ -1,6 +1,7 @@
 package stalevtep
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -106,6 +107,14 @@ func (c *comparison) pairFindings() []detectors.Finding {
 			}
 		}
 	}
+	return found
+}
+
+// findings are what is wrong with the VTEPs; what could not be judged is added to why.
+func (c *comparison) findings(ctx context.Context, why *detectors.Doubts) []detectors.Finding {
+	c.observeAll(ctx)
+	found := slices.Concat(c.sharedFindings(), c.judgeUnleased(c.cluster, why), c.nodeFindings(), c.pairFindings())
+	c.addDoubts(ctx, why)
 	return found
 }
 

@@ -97,9 +97,7 @@ func detectIPv6Only(ctx context.Context, b *evidence.Bundle, cluster *flannel.Cl
 		return instead
 	}
 	c := newComparison(b, cluster, vteps)
-	c.observeAll(ctx)
-	found := slices.Concat(c.sharedFindings(), c.judgeUnleased(cluster, &why), c.nodeFindings(), c.pairFindings())
-	c.addDoubts(ctx, &why)
+	found := c.findings(ctx, &why)
 	if found = append(found, why.Findings()...); len(found) > 0 {
 		return found
 	}

@@ -1,7 +1,6 @@
 package fault
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -61,7 +60,7 @@ func (l *Life) runInOrder(ctx context.Context, commands []detectors.Command) err
 		if err != nil {
 			return err
 		}
-		l.say(fmt.Sprintf("%s# %s", cmp.Or(c.Node, "kubectl"), c))
+		l.say(c.Typed())
 		if _, err := machine.Output(ctx, m, c.Argv...); err != nil {
 			return err
 		}

@@ -73,13 +73,17 @@ type DropsOf struct {
 	Lost []string `json:"lost"`
 }
 
+// Place is where packets died, for people.
+func (d DropsOf) Place() string {
+	if d.Interface == "" {
+		return d.Machine
+	}
+	return d.Machine + " at " + d.Interface
+}
+
 // String is a line for people.
 func (d DropsOf) String() string {
-	at := d.Machine
-	if d.Interface != "" {
-		at += " at " + d.Interface
-	}
-	return fmt.Sprintf("the kernel of %s drops what comes from %s to %s: %s (%s), %d packets", at, d.From, d.To, d.Class, d.Reason, d.Packets)
+	return fmt.Sprintf("the kernel of %s drops what comes from %s to %s: %s (%s), %d packets", d.Place(), d.From, d.To, d.Class, d.Reason, d.Packets)
 }
 
 // lostProbes are the probes that nobody answered. Those that were answered in a wrong way have lost nothing.
@@ -89,7 +93,7 @@ func lostProbes(l lab.Lab, results []evidence.Probe) []Lost {
 		if p.OK || p.Untried || probe.Failure(l, p) == "" {
 			continue
 		}
-		lost := Lost{From: p.From, To: p.To, What: fmt.Sprintf("%s %s → %s", p.Kind, p.From, p.To), Ports: []uint16{lab.PodPort}}
+		lost := Lost{From: p.From, To: p.To, What: probe.Name(p), Ports: []uint16{lab.PodPort}}
 		if p.Kind == evidence.ProbeNodePort && p.From == p.To {
 			lost.From = l.Outside().Name()
 		}

@@ -148,6 +148,17 @@ func subjects(all []Subject) string {
 	return strings.Join(texts, ", ")
 }
 
+// After is the fault as it shows after an attempt.
+func (s Scenario) After(a Attempt) Scenario {
+	if a.MustFail != nil {
+		s.MustFail = a.MustFail
+	}
+	if a.Want != nil {
+		s.Want = a.Want
+	}
+	return s
+}
+
 // Attempt is a remedy that does not heal.
 type Attempt struct {
 	// Name is one line, such as "the incident's own remedy".

@@ -99,7 +99,7 @@ func (l *Life) tellDeaths() {
 func (l *Life) asExpected(results []evidence.Probe, mustFail Which) ([]string, error) {
 	var broken, wrong []string
 	for _, p := range results {
-		what := fmt.Sprintf("%s %s → %s", p.Kind, p.From, p.To)
+		what := probe.Name(p)
 		failure := probe.Failure(l.Lab, p)
 		switch must := mustFail != nil && mustFail(l.Lab, p); {
 		case must && failure == "":

@@ -27,10 +27,7 @@ func (l *Life) tried(ctx context.Context) error {
 // stays returns what fails after an attempt, a line each: probes, or the scenario's own traffic. Probes must go on failing for a
 // while, since a remedy may take a moment to act. The evidence of it goes into a bundle.
 func (l *Life) stays(ctx context.Context, a Attempt, bundle string) ([]string, error) {
-	mustFail := a.MustFail
-	if mustFail == nil {
-		mustFail = l.Scenario.MustFail
-	}
+	mustFail := l.Scenario.After(a).MustFail
 	pace := time.NewTicker(holdPace)
 	defer pace.Stop()
 	for deadline := time.Now().Add(holdFor); ; <-pace.C {

@@ -154,7 +154,7 @@ func (l leaks) check(t *testing.T, s Source, g Given) {
 // sameDays holds that no day of the original is in what is given.
 func sameDays(t *testing.T, s Source, original fs.FS, g Given) {
 	old := map[string]bool{}
-	err := eachFile(original, func(_ string, data []byte) {
+	err := EachFile(original, func(_ string, data []byte) {
 		for _, day := range daysOf(data) {
 			old[day] = true
 		}

@@ -70,7 +70,7 @@ func fixture(kind, dir string) ([]Source, error) {
 		}
 		all = append(all, Source{
 			Kind: kind, Name: filepath.Base(dir), Phase: phase, Want: AnswersOf(wanted[phase]),
-			Open: func() (fs.FS, error) { return os.DirFS(bundle), nil },
+			Open: Folder(bundle),
 		})
 	}
 	return all, nil

@@ -55,7 +55,7 @@ func AsItIs(s Source) (Given, error) {
 		return Given{}, fmt.Errorf("%s: %w", s, err)
 	}
 	g := Given{Files: fstest.MapFS{}}
-	err = eachFile(original, func(file string, data []byte) {
+	err = EachFile(original, func(file string, data []byte) {
 		if file == evidence.InfoFile {
 			data = neutral(data)
 		}
@@ -64,8 +64,8 @@ func AsItIs(s Source) (Given, error) {
 	return g, err
 }
 
-// eachFile calls do with each file of a bundle.
-func eachFile(bundle fs.FS, do func(file string, data []byte)) error {
+// EachFile calls do with each file of a bundle.
+func EachFile(bundle fs.FS, do func(file string, data []byte)) error {
 	return fs.WalkDir(bundle, ".", func(file string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err

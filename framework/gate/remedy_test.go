@@ -44,7 +44,7 @@ func TestAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := 0
-	err = eachFile(original, func(file string, data []byte) {
+	err = EachFile(original, func(file string, data []byte) {
 		if files++; file != evidence.InfoFile && !bytes.Equal(data, g.Files[file].Data) {
 			t.Errorf("%s is another", file)
 		}

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"io/fs"
+	"os"
 	"strings"
 )
 
@@ -23,6 +24,11 @@ type Source struct {
 type Absence struct {
 	Bundle Source `json:"bundle"`
 	Why    string `json:"why"`
+}
+
+// Folder opens a bundle that is a folder: what Open is for most.
+func Folder(dir string) func() (fs.FS, error) {
+	return func() (fs.FS, error) { return os.DirFS(dir), nil }
 }
 
 // String is what people call it, such as "scenario stale-vtep healed".

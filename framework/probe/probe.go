@@ -174,6 +174,9 @@ func Failure(l lab.Lab, p evidence.Probe) string {
 	return FailureFrom(address, p)
 }
 
+// Name is what people call a probe, such as "pod n1 → n2".
+func Name(p evidence.Probe) string { return p.Kind + " " + p.From + " → " + p.To }
+
 // FailureFrom is Failure of a probe from a node with this address; where the address is not known, it is not asked for.
 func FailureFrom(node string, p evidence.Probe) string {
 	want := ""

@@ -187,7 +187,7 @@ func (c *Console) evidence(f detectors.Finding) {
 // remedy writes commands under a heading.
 func (c *Console) remedy(heading string, commands []detectors.Command) {
 	for _, r := range commands {
-		fmt.Fprintf(c.w, "  %-9s %s# %s\n            %s\n", heading, cmp.Or(r.Node, "kubectl"), c.paint(bold, r.String()), c.paint(dim, r.Why))
+		fmt.Fprintf(c.w, "  %-9s %s# %s\n            %s\n", heading, r.Where(), c.paint(bold, r.String()), c.paint(dim, r.Why))
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -79,14 +78,7 @@ func (b *bundle) open() error {
 		return err
 	}
 	b.files = fstest.MapFS{}
-	return fs.WalkDir(source, ".", func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(source, path)
-		b.files[path] = &fstest.MapFile{Data: data}
-		return err
-	})
+	return gate.EachFile(source, func(path string, data []byte) { b.files[path] = &fstest.MapFile{Data: data} })
 }
 
 // What becomes of a mutant.

@@ -17,8 +17,6 @@ const (
 	// patience is how much of a processor's time a detector may take for one bundle, of which it needs milliseconds: a mutant that never
 	// ends is found out by that. It is no time by the clock, which runs on while others use the processor.
 	patience = 3 * time.Second
-	// memory is how many bytes of data a mutant may have: one that collects without end ends by that.
-	memory = 3 << 30
 	// remembered is how many of the trials that killed last are tried first: what kills a mutant often kills the next line's as well.
 	remembered = 12
 )
@@ -26,7 +24,7 @@ const (
 // work breaks what is to be broken by one mutant after another, and says of each on standard output that it begins, and what became of
 // it. Where trying it is of use stands in the file.
 func work(ctx context.Context, file string, from, to int) error {
-	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: memory, Max: memory}); err != nil {
+	if err := mutant.LimitMemory(); err != nil {
 		return err
 	}
 	text, err := os.ReadFile(file)

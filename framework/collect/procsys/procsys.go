@@ -45,7 +45,7 @@ func Read(ctx context.Context) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s/%s: %w", root, subdir, err)
 	}
-	r := reader{ctx: ctx, buf: make([]byte, 16<<10), writable: map[string]bool{}}
+	r := reader{ctx: ctx, buf: make([]byte, 16<<10)}
 	if err := r.dir(fd, subdir); err != nil {
 		return nil, err
 	}
@@ -56,8 +56,6 @@ type reader struct {
 	ctx     context.Context
 	buf     []byte
 	entries []Entry
-	// writable is by the path with links' names left out: a setting has the same mode for every link, and there are fifty settings for each.
-	writable map[string]bool
 }
 
 // dir reads the folder behind fd, which it closes. Names are opened relative to it: there are thousands.
@@ -109,8 +107,8 @@ func (r *reader) file(dir int, name, key string) error {
 		return err
 	}
 	defer unix.Close(fd)
-	writable, err := r.isWritable(fd, name, key)
-	if err != nil {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
 	n, err := readAll(fd, &r.buf)
@@ -123,26 +121,9 @@ func (r *reader) file(dir int, name, key string) error {
 	r.entries = append(r.entries, Entry{
 		Key:      key,
 		Value:    strings.TrimRight(string(r.buf[:n]), "\n"),
-		Writable: writable,
+		Writable: st.Mode&unix.S_IWUSR != 0,
 	})
 	return nil
-}
-
-// isWritable says it of the open file.
-func (r *reader) isWritable(fd int, name, key string) (bool, error) {
-	setting := key
-	if parts := strings.Split(key, "."); len(parts) == 5 && (parts[2] == "conf" || parts[2] == "neigh") {
-		setting = strings.Join(parts[:3], ".") + ".." + name
-	}
-	if writable, known := r.writable[setting]; known {
-		return writable, nil
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return false, err
-	}
-	r.writable[setting] = st.Mode&unix.S_IWUSR != 0
-	return r.writable[setting], nil
 }
 
 // readAll reads until less comes than there is room for, growing buf as needed: the kernel gives a sysctl whole, or as much of it as

@@ -3,8 +3,6 @@ package live
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -53,11 +51,8 @@ func (l *life) run(ctx context.Context, held *lock.Held, task *progress.Task) (T
 		t.Skipped = append(t.Skipped, gate.Absence{Bundle: l.source(""), Why: "the finding's other remedies are for flanneld and Docker as services of a host"})
 		return t, nil
 	}
-	run := &fault.Life{
-		Lab: held, Scenario: l.scenario, Remedy: l.remedy, Bundles: l.bundles(), Tool: l.labs.Tool, Reporter: teller{task},
-		// Its remedies are run. The others would only end the life where they are wrong.
-		Detectors: []detectors.Detector{l.scenario.Detector},
-	}
+	run := l.labs.lifeOf(l.scenario, held, l.bundles(), task)
+	run.Remedy = l.remedy
 	passed, ended := throughSteps(ctx, run, run.Plan())
 	if ctx.Err() != nil {
 		return t, ctx.Err()
@@ -88,10 +83,18 @@ func (l *life) run(ctx context.Context, held *lock.Held, task *progress.Task) (T
 		}
 		s.Want = gate.AnswersOf(said)
 		dir := filepath.Join(l.bundles(), l.scenario.Name, p.bundle)
-		s.Open = func() (fs.FS, error) { return os.DirFS(dir), nil }
+		s.Open = gate.Folder(dir)
 		t.Sources = append(t.Sources, s)
 	}
 	return t, nil
+}
+
+// lifeOf is a life of a fault whose bundles are in a folder. Its own detector judges alone: its remedies are run, and the others would
+// only end the life where they are wrong.
+func (l Labs) lifeOf(s fault.Scenario, held *lock.Held, bundles string, task *progress.Task) *fault.Life {
+	return &fault.Life{
+		Lab: held, Scenario: s, Bundles: bundles, Tool: l.Tool, Reporter: teller{task}, Detectors: []detectors.Detector{s.Detector},
+	}
 }
 
 // throughSteps runs steps until one fails, and returns which have passed. One at which only the detector is wrong has.
@@ -135,14 +138,8 @@ func (l *life) phases(held *lock.Held) []phase {
 	}
 	if s.Attempts != nil && l.remedy == "" {
 		for i, a := range s.Attempts(held) {
-			want, mustFail := s.Want, s.MustFail
-			if a.Want != nil {
-				want = a.Want
-			}
-			if a.MustFail != nil {
-				mustFail = a.MustFail
-			}
-			all = append(all, phase{"tried: " + a.Name, fault.TriedBundle(i), "tried", broken(fault.TriedBundle(i), want(held), mustFail)})
+			after := s.After(a)
+			all = append(all, phase{"tried: " + a.Name, fault.TriedBundle(i), "tried", broken(fault.TriedBundle(i), after.Want(held), after.MustFail)})
 		}
 	}
 	return append(all,

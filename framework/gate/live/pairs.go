@@ -2,8 +2,6 @@ package live
 
 import (
 	"context"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/netfault/netfault/detectors"
@@ -52,10 +50,7 @@ func (p *pair) run(ctx context.Context, held *lock.Held, task *progress.Task) (t
 		t.Skipped = append(t.Skipped, gate.Absence{Bundle: p.labs.sourceOf(p.both, ""), Why: why})
 		return t, nil
 	}
-	run := &fault.Life{
-		Lab: held, Scenario: p.scenario, Bundles: filepath.Join(p.labs.Dir, "pairs"), Tool: p.labs.Tool, Reporter: teller{task},
-		Detectors: []detectors.Detector{p.scenario.Detector},
-	}
+	run := p.labs.lifeOf(p.scenario, held, filepath.Join(p.labs.Dir, "pairs"), task)
 	// The last of the steps, at which the fault is recognised as if it were the only one, is not for pairs.
 	steps := run.Inject()
 	_, ended := throughSteps(ctx, run, steps[:len(steps)-1])
@@ -73,7 +68,7 @@ func (p *pair) run(ctx context.Context, held *lock.Held, task *progress.Task) (t
 		return t, err
 	}
 	source.Want = gate.AnswersOf(said)
-	source.Open = func() (fs.FS, error) { return os.DirFS(dir), nil }
+	source.Open = gate.Folder(dir)
 	t.Sources = append(t.Sources, source)
 	return t, undo.Undo(ctx, held)
 }

@@ -3,9 +3,6 @@ package live
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/netfault/netfault/detectors"
@@ -45,10 +42,7 @@ func (t *trial) run(ctx context.Context, held *lock.Held, task *progress.Task) (
 	unreached := func(err error) {
 		taken.Unreached = append(taken.Unreached, gate.Absence{Bundle: source, Why: detectors.OneLine(err.Error())})
 	}
-	run := &fault.Life{
-		Lab: held, Scenario: t.scenario, Bundles: filepath.Join(t.labs.Dir, "remedies"), Tool: t.labs.Tool, Reporter: teller{task},
-		Detectors: []detectors.Detector{t.scenario.Detector},
-	}
+	run := t.labs.lifeOf(t.scenario, held, filepath.Join(t.labs.Dir, "remedies"), task)
 	defer func() {
 		if ctx.Err() == nil {
 			// A stranger's remedy may have done what cannot be undone: the lab is of no use any more.
@@ -87,7 +81,7 @@ func (e *lostError) Unwrap() error { return e.error }
 // remedy shows the lab with the fault to the detector, and runs what it says.
 func (t *trial) remedy(ctx context.Context, held *lock.Held, run *fault.Life) (became gate.Remedied, err error) {
 	dir := filepath.Join(run.Bundles, t.scenario.Name, fault.FaultyBundle)
-	given, err := gate.AsItIs(gate.Source{Open: func() (fs.FS, error) { return os.DirFS(dir), nil }})
+	given, err := gate.AsItIs(gate.Source{Open: gate.Folder(dir)})
 	if err != nil {
 		return became, err
 	}
@@ -101,11 +95,7 @@ func (t *trial) remedy(ctx context.Context, held *lock.Held, run *fault.Life) (b
 		return became, nil
 	}
 	for _, c := range remedy {
-		where := c.Node
-		if where == "" {
-			where = "kubectl"
-		}
-		became.Commands = append(became.Commands, fmt.Sprintf("%s# %s", where, c))
+		became.Commands = append(became.Commands, c.Typed())
 	}
 	j, err := undo.Read(held)
 	if err != nil {

@@ -95,12 +95,7 @@ const (
 
 // excerpts reads the files around the lines that problems quote, but for those that follow from others.
 func excerpts(dir string, r detectors.Report) []Excerpt {
-	follows := map[string]bool{}
-	for _, f := range r.Findings {
-		for _, id := range f.Explains {
-			follows[id] = true
-		}
-	}
+	follows := explainedIn(r)
 	quoted := map[string][]int{}
 	var order []string
 	for _, f := range r.Findings {
@@ -129,6 +124,17 @@ func excerpts(dir string, r detectors.Report) []Excerpt {
 		}
 	}
 	return all
+}
+
+// explainedIn are the IDs of the findings that follow from others.
+func explainedIn(r detectors.Report) map[string]bool {
+	explained := map[string]bool{}
+	for _, f := range r.Findings {
+		for _, id := range f.Explains {
+			explained[id] = true
+		}
+	}
+	return explained
 }
 
 func excerpt(root *os.Root, file string, quoted []int) ([]ExcerptLine, error) {

@@ -118,7 +118,7 @@ type end struct {
 func endsOfDrops(all []fault.DropsOf) []end {
 	var ends []end
 	for _, d := range all {
-		text := fmt.Sprintf("%s → %s: %s drops them, %s (%s), %d packets", d.From, d.To, place(d), d.Class, d.Reason, d.Packets)
+		text := fmt.Sprintf("%s → %s: %s drops them, %s (%s), %d packets", d.From, d.To, d.Place(), d.Class, d.Reason, d.Packets)
 		ends = append(ends, end{d.From, d.To, d.Machine, d.Interface, "✕", text})
 	}
 	return ends

@@ -88,7 +88,7 @@ func compare(l Life) comparison {
 		}
 		c.Times = append(c.Times, at.name)
 		for _, p := range at.judged.Probes {
-			what := whatOf(p)
+			what := probe.Name(p)
 			if rows[what] == nil {
 				rows[what] = &probeRow{What: what}
 				order = append(order, what)
@@ -113,7 +113,7 @@ func compare(l Life) comparison {
 		if d := l.Deaths(); d != nil {
 			for _, s := range d.Drops {
 				if slices.Contains(s.Lost, what) {
-					row.Died = append(row.Died, fmt.Sprintf("%s: %s (%s), sent by %s", place(s), s.Class, s.Reason, s.From))
+					row.Died = append(row.Died, fmt.Sprintf("%s: %s (%s), sent by %s", s.Place(), s.Class, s.Reason, s.From))
 				}
 			}
 		}
@@ -121,8 +121,6 @@ func compare(l Life) comparison {
 	}
 	return c
 }
-
-func whatOf(p evidence.Probe) string { return fmt.Sprintf("%s %s → %s", p.Kind, p.From, p.To) }
 
 func cellOf(nodes []Node, p evidence.Probe) probeCell {
 	if why := failure(nodes, p); why != "" {
@@ -142,14 +140,6 @@ func failure(nodes []Node, p evidence.Probe) string {
 	return probe.FailureFrom(address, p)
 }
 
-// place is where packets died.
-func place(d fault.DropsOf) string {
-	if d.Interface == "" {
-		return d.Machine
-	}
-	return d.Machine + " at " + d.Interface
-}
-
 // findings are those of a report, in the order in which they are shown.
 type findings struct {
 	Unexplained, Causes, Symptoms, Unknowns, Suppressed []detectors.Finding
@@ -158,12 +148,7 @@ type findings struct {
 
 // reportsOf sorts a report's findings: what no cause explains stands first, as everywhere.
 func reportsOf(r detectors.Report) findings {
-	explained := map[string]bool{}
-	for _, f := range r.Findings {
-		for _, id := range f.Explains {
-			explained[id] = true
-		}
-	}
+	explained := explainedIn(r)
 	var s findings
 	for _, f := range r.Findings {
 		switch {

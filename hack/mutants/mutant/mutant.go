@@ -15,14 +15,18 @@ const Variable = "NETFAULT_MUTANT"
 // active is the number of the mutant that is to be broken; 0 for none.
 var active, _ = strconv.Atoi(os.Getenv(Variable))
 
-// memory is how many bytes of data a test may have: a mutant that collects without end ends by that.
+// memory is how many bytes of data a mutant may have: one that collects without end ends by that.
 const memory = 3 << 30
 
 func init() {
 	if active != 0 {
-		// Where it cannot be limited, the test's time ends it.
-		_ = syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: memory, Max: memory})
+		_ = LimitMemory() // where it cannot be limited, the test's time ends it
 	}
+}
+
+// LimitMemory limits this process.
+func LimitMemory() error {
+	return syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: memory, Max: memory})
 }
 
 // asked are the mutants that asked whether it is them, while that is noted.
