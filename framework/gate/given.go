@@ -64,6 +64,7 @@ func neutral(info []byte) []byte {
 		return info
 	}
 	members["cluster"], members["tool"] = json.RawMessage(`"cluster"`), json.RawMessage(`"collector"`)
+	delete(members, "standIns") // they tell which fault it is
 	changed, err := json.Marshal(members)
 	if err != nil {
 		return info
