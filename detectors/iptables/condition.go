@@ -60,6 +60,8 @@ type condition struct {
 	fields []field
 	any    [][]operand
 	not    bool
+	// merged is the condition that it may be merged with, of the other port.
+	merged *condition
 	// unclear says what is not known of the alternatives, "" if nothing.
 	unclear string
 }
@@ -109,6 +111,11 @@ func (w *walker) meet(r *Rule, c *condition, flows []flow) (matched, rest []flow
 	matched = slices.Concat(each...)
 	if c.not {
 		matched, others = others, matched
+	}
+	if c.merged != nil {
+		matched, others = orMerged(r, matched, others, func(f *flow) (yes, no []flow) {
+			return w.splitAlternative(r, c.merged, c.merged.any[0], f)
+		})
 	}
 	return matched, append(rest, others...)
 }

@@ -3,6 +3,7 @@ package iptables
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -117,8 +118,18 @@ func (g *ruleMaker) nftRule(hook, kind, base string, i, users int) string {
 			add("%s", cmp.Or(action, "counter"))
 		}
 	}
-	return strings.Join(parts, " ")
+	text := strings.Join(parts, " ")
+	if negatedPort("sport").MatchString(text) && negatedPort("dport").MatchString(text) {
+		if !g.mayBeVague {
+			return "counter"
+		}
+		g.vague = true // mergedPorts
+	}
+	return text
 }
+
+// negatedPort finds a condition that a packet does not have one port.
+func negatedPort(which string) *regexp.Regexp { return regexp.MustCompile(which + ` != \d+( |$)`) }
 
 // nftCondition writes one condition, in a rule that is for a protocol already if proto is not "", and returns the protocol that the
 // rule is for then.
@@ -153,6 +164,10 @@ func (g *ruleMaker) nftCondition(add func(string, ...any), hook, proto string) s
 	case 8, 9, 10:
 		proto = cmp.Or(proto, g.oneOf("tcp", "udp", "tcp"))
 		if proto == "some" {
+			return proto
+		}
+		if g.chance(5) {
+			add("%s sport != %s %s dport != %s", proto, g.oneOf("53", "30000", "30007"), proto, g.oneOf("53", "80"))
 			return proto
 		}
 		add("%s %s %s%s", proto, g.oneOf("dport", "dport", "sport"), not(), g.oneOf("80", "53", "1000-1999", "{ 53, 80, 443 }", "{ 80-443, 8080 }", "@ports"))

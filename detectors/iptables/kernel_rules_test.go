@@ -204,8 +204,11 @@ func (g *ruleMaker) ports(add func(string, ...any), proto string) {
 	if g.chance(30) {
 		add("-m %s %s--dport %s", proto, g.not(25), ports())
 		if g.chance(20) {
-			add("%s--sport %s", g.not(25), ports())
+			add("%s", g.oneOf("--sport 53", "--sport 30000", "--sport 443:8080", "! --sport 80:443", "! --sport 30000:40000"))
 		}
+	} else if g.mayBeVague && g.chance(5) {
+		g.vague = true // mergedPorts
+		add("-m %s ! --sport %s ! --dport %s", proto, g.oneOf("53", "80", "30000", "30007"), g.oneOf("53", "80"))
 	} else if g.chance(15) {
 		add("-m %s %s--sport %s", proto, g.not(25), ports())
 	}

@@ -79,6 +79,9 @@ func overRuleSets(t *testing.T, try func(k *kernelNet, r *rand.Rand, number uint
 		})
 	}
 	wg.Wait()
+	if t.Failed() {
+		return // counts would bury what failed
+	}
 	for _, what := range slices.Sorted(maps.Keys(total)) {
 		t.Logf("%7d %s", total[what], what)
 	}

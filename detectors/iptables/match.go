@@ -106,9 +106,17 @@ func (w *walker) matchIn(r *Rule, f *flow) (yes, no []flow) {
 func (w *walker) matchOne(r *Rule, m *match, f *flow) (yes, no []flow) {
 	switch m.kind {
 	case matchSport:
-		return f.restrictSport(r, m.ports, m.not)
+		yes, no = f.restrictSport(r, m.ports, m.not)
+		if m.merged == nil {
+			return yes, no
+		}
+		return orMerged(r, yes, no, func(f *flow) (yes, no []flow) { return f.restrictDport(m.merged, false) })
 	case matchDport:
-		return f.restrictDport(m.ports, m.not)
+		yes, no = f.restrictDport(m.ports, m.not)
+		if m.merged == nil {
+			return yes, no
+		}
+		return orMerged(r, yes, no, func(f *flow) (yes, no []flow) { return f.restrictSport(r, m.merged, false) })
 	case matchEitherPort:
 		either, rest := f.restrictSport(r, m.ports, false)
 		for i := range rest {

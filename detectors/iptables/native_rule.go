@@ -23,6 +23,7 @@ func (b *builder) steps(rule *nftables.Rule) ([]step, error) {
 		}
 		out = append(out, steps...)
 	}
+	mergePorts(out)
 	return out, nil
 }
 

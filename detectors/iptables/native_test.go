@@ -65,9 +65,11 @@ func TestNative(t *testing.T) {
 		rules              []string
 		rewritten, unknown string
 	}{
-		"all":                                 {[]string{post, "post " + masquerade}, "all traffic", ""},
-		"a port of tcp":                       {[]string{post, "post " + compare(payload("tcp", "dport"), "==", "80") + "," + masquerade}, "tcp to port 80", ""},
-		"all but a port of tcp":               {[]string{post, "post " + compare(payload("tcp", "dport"), "!=", "80") + "," + masquerade}, "tcp to ports 0-79, 81-65535", ""},
+		"all":                   {[]string{post, "post " + masquerade}, "all traffic", ""},
+		"a port of tcp":         {[]string{post, "post " + compare(payload("tcp", "dport"), "==", "80") + "," + masquerade}, "tcp to port 80", ""},
+		"all but a port of tcp": {[]string{post, "post " + compare(payload("tcp", "dport"), "!=", "80") + "," + masquerade}, "tcp to ports 0-79, 81-65535", ""},
+		"neither of two ports, by themselves or merged": {[]string{post, "post " + compare(payload("tcp", "sport"), "!=", "443") + "," + compare(payload("tcp", "dport"), "!=", "80") + "," + masquerade},
+			"tcp from ports 0-442, 444-65535 to ports 0-79, 81-65535", mergedPorts},
 		"a port, of whatever has":             {[]string{post, "post " + compare(payload("th", "dport"), "==", "80") + "," + masquerade}, "tcp, udp, protocol 33, sctp, protocol 136 to port 80", "place of a port"},
 		"another interface":                   {[]string{post, "post " + compare(meta("oifname"), "==", `"eth*"`) + "," + masquerade}, "", ""},
 		"by the interface":                    {[]string{post, "post " + compare(meta("oifname"), "==", `{"set":["eth9","flannel*"]}`) + "," + masquerade}, "all traffic", ""},

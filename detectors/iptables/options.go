@@ -107,9 +107,9 @@ func (p *parser) readMatch(r *Rule, module, option string, not bool) bool {
 		_, ok := p.next()
 		return ok
 	case "tcp --sport", "udp --sport", "sctp --sport", "dccp --sport":
-		return p.readPort(r, matchSport, not)
+		return p.readPort(r, module, matchSport, not)
 	case "tcp --dport", "udp --dport", "sctp --dport", "dccp --dport":
-		return p.readPort(r, matchDport, not)
+		return p.readPort(r, module, matchDport, not)
 	case "multiport --sports":
 		return p.readPorts(r, matchSport, not)
 	case "multiport --dports":
@@ -144,13 +144,18 @@ func (p *parser) readMatch(r *Rule, module, option string, not bool) bool {
 // portsOf reports whether a rule is for one protocol that has ports: the kernel has no rule with ports otherwise.
 func (r *Rule) portsOf() bool { return r.proto.used && !r.proto.not && hasPorts(r.proto.number) }
 
-func (p *parser) readPort(r *Rule, kind matchKind, not bool) bool {
+func (p *parser) readPort(r *Rule, module string, kind matchKind, not bool) bool {
 	word, _ := p.next()
-	ports, ok := parseRange(word, ':')
+	span, ok := parseRange(word, ':')
 	if !ok || !r.portsOf() {
 		return false
 	}
-	r.matches = append(r.matches, match{kind: kind, not: not, ports: set{ports}})
+	m := match{kind: kind, not: not, ports: set{span}}
+	m.mergeable = mayMerge(r.World(), module, m.ports, not)
+	if i := len(r.matches) - 1; m.mergeable && i >= 0 && r.matches[i].mergeable {
+		m.merged, r.matches[i].merged = r.matches[i].ports, m.ports
+	}
+	r.matches = append(r.matches, m)
 	return true
 }
 

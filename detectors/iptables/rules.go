@@ -194,6 +194,9 @@ type match struct {
 	not  bool
 	// ports are those of matchSport, matchDport and matchEitherPort.
 	ports set
+	// mergeable says of matchSport and matchDport that it may be merged with the other, and merged is the other's port if there is one.
+	mergeable bool
+	merged    set
 	// addrs are those of matchSrcRange and matchDstRange.
 	addrs set
 	// value and mask are those of marks, and of matchFlags the TCP flags that must be set among those looked at.

@@ -1,0 +1,46 @@
+package iptables
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What becomes of TCP that must have neither of two ports to be dropped.
+func TestNeitherPort(t *testing.T) {
+	const drop = "INPUT -p tcp -m tcp ! --sport 443 ! --dport 80 -j DROP"
+	for _, c := range []struct {
+		name    string
+		world   World
+		rule    string
+		unknown string
+	}{
+		{"by iptables-nft", NFT, drop, "tcp from port 443 to ports 0-79, 81-65535; tcp from ports 0-442, 444-65535 to port 80"},
+		{"by who knows what", Only, drop, "tcp from port 443 to ports 0-79, 81-65535; tcp from ports 0-442, 444-65535 to port 80"},
+		{"by iptables-legacy", Legacy, drop, ""},
+		{"one negated", NFT, "INPUT -p tcp -m tcp --sport 443 ! --dport 80 -j DROP", ""},
+		{"a range", NFT, "INPUT -p tcp -m tcp ! --sport 443:444 ! --dport 80 -j DROP", ""},
+		{"another extension", NFT, "INPUT -p tcp -m multiport ! --sports 443 -m tcp ! --dport 80 -j DROP", ""},
+		{"another protocol", NFT, "INPUT -p sctp -m sctp ! --sport 443 ! --dport 80 -j DROP", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			query := toNode()
+			query.To = query.To[:1]
+			var unknown []string
+			for _, o := range Filter(query, mustParse(t, c.world, ruleSet("*filter", c.rule))) {
+				if o.Verdict != Unknown {
+					continue
+				}
+				unknown = append(unknown, o.Traffic.String())
+				if !strings.Contains(fmt.Sprint(o.Doubts), mergedPorts) {
+					t.Errorf("for another reason: %v", o.Doubts)
+				}
+			}
+			slices.Sort(unknown)
+			if got := strings.Join(unknown, "; "); got != c.unknown {
+				t.Errorf("unknown: %q, want %q", got, c.unknown)
+			}
+		})
+	}
+}
