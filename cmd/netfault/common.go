@@ -94,6 +94,24 @@ func machines(l lab.Lab) []machine.Machine {
 	return all
 }
 
+// ofLab is what is said of a lab among several. Many errors say themselves which lab they are about.
+func ofLab(name, text string) string {
+	prefix := "lab " + name
+	if strings.HasPrefix(text, prefix+" ") || strings.HasPrefix(text, prefix+":") {
+		return text
+	}
+	return prefix + ": " + text
+}
+
+// labError is an error of a lab among several: it says which, once.
+type labError struct {
+	name string
+	err  error
+}
+
+func (e *labError) Error() string { return ofLab(e.name, e.err.Error()) }
+func (e *labError) Unwrap() error { return e.err }
+
 func outputFlag(cmd *cobra.Command, output *string) {
 	cmd.Flags().StringVarP(output, "output", "o", "table", "table or json")
 	// The flag was registered in the line above.

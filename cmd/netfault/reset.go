@@ -63,7 +63,7 @@ func resetAll(ctx context.Context, out io.Writer, all []labs.Found, many bool) e
 	var failed []error
 	fail := func(f labs.Found, err error) {
 		if err != nil {
-			failed = append(failed, fmt.Errorf("lab %s: %w", f.Name, err))
+			failed = append(failed, &labError{f.Name, err})
 		}
 	}
 	var resets []reset
