@@ -263,7 +263,7 @@ func newLabStatus() *cobra.Command {
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			if err := needRoot(); err != nil {
+			if err := netns.NeedRoot(); err != nil {
 				return err
 			}
 			found, missing, err := labs.Look(cmd.Context())

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/lock"
@@ -35,7 +36,7 @@ stay, healthy again; what another process is working on is left alone. It may be
 				}
 				return resetAll(cmd.Context(), cmd.OutOrStdout(), []labs.Found{found}, false)
 			}
-			if err := needRoot(); err != nil {
+			if err := netns.NeedRoot(); err != nil {
 				return err
 			}
 			all, missing, err := labs.Look(cmd.Context())

@@ -143,8 +143,8 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if !slices.Contains(lab.Attachments, o.Pods) {
 		return nil, fmt.Errorf("pods cannot hang on %q: want one of %v", o.Pods, lab.Attachments)
 	}
-	if os.Geteuid() != 0 {
-		return nil, errors.New("a lab needs root, for network namespaces: run it with sudo")
+	if err := NeedRoot(); err != nil {
+		return nil, err
 	}
 	programs, err := findPrograms(o.Flannel)
 	if err != nil {
