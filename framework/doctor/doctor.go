@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/tools"
 )
@@ -61,6 +62,7 @@ func embeddedChecks(ctx context.Context) []Check {
 	checks = append(checks,
 		Check{Name: "C library headers", Why: "flanneld is linked with them", Packages: []string{"libc6-dev"}, Missing: readable(libcHeader)},
 		Check{Name: "kernel", Why: "the lab needs network namespaces, veth, bridges, VXLAN and bridge netfilter", Missing: kernel()},
+		Check{Name: "open files", Why: "what runs in a lab has the limit of who makes the lab", Missing: netns.Files()},
 		Check{Name: "neighbour table", Why: "all network namespaces of a machine share the kernel's, a lab's among them", Missing: neighbourTable(ctx)},
 	)
 	return append(append(checks, toolChecks()...), dockerCheck())

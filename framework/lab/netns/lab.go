@@ -146,6 +146,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := NeedRoot(); err != nil {
 		return nil, err
 	}
+	if err := Files(); err != nil {
+		return nil, err
+	}
 	programs, err := findPrograms(o.Flannel)
 	if err != nil {
 		return nil, err
