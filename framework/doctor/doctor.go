@@ -63,6 +63,7 @@ func embeddedChecks(ctx context.Context) []Check {
 		Check{Name: "C library headers", Why: "flanneld is linked with them", Packages: []string{"libc6-dev"}, Missing: readable(libcHeader)},
 		Check{Name: "kernel", Why: "the lab needs network namespaces, veth, bridges, VXLAN and bridge netfilter", Missing: kernel()},
 		Check{Name: "open files", Why: "what runs in a lab has the limit of who makes the lab", Missing: netns.Files()},
+		Check{Name: "cgroup limits", Why: "a lab's processes are in the cgroup of who makes the lab", Missing: netns.Limits(os.DirFS("/"), usualNodes)},
 		Check{Name: "neighbour table", Why: "all network namespaces of a machine share the kernel's, a lab's among them", Missing: neighbourTable(ctx)},
 	)
 	return append(append(checks, toolChecks()...), dockerCheck())

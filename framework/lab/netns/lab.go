@@ -149,6 +149,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := Files(); err != nil {
 		return nil, err
 	}
+	if err := Limits(os.DirFS("/"), o.Nodes); err != nil {
+		return nil, err
+	}
 	programs, err := findPrograms(o.Flannel)
 	if err != nil {
 		return nil, err
