@@ -47,17 +47,14 @@ func Run(ctx context.Context, lab labs.Kind) []Check {
 
 func embeddedChecks(ctx context.Context) []Check {
 	var checks []Check
-	for _, p := range []struct{ program, pkg, why string }{
-		{"ip", "iproute2", "remedies and people read and change links, neighbours and routes with it"},
-		{"bridge", "iproute2", "remedies and people read and change forwarding entries with it"},
-		{"iptables", "iptables", "flanneld and the lab's Service rules use it"},
-		{"iptables-restore", "iptables", "the lab's Service rules are loaded with it"},
-		{"conntrack", "conntrack", "connection tracking is looked into with it"},
-		{"sysctl", "procps", "settings are read and changed with it"},
-		{"gcc", "gcc", "flanneld has C code, in its UDP backend"},
-		{"git", "git", "go fetches and stamps versions with it"},
+	for _, p := range netns.Programs {
+		checks = append(checks, Check{Name: p.Name, Why: p.Why, Packages: []string{p.Package}, Missing: onPath(p.Name)})
+	}
+	for _, p := range []struct{ program, why string }{
+		{"gcc", "flanneld has C code, in its UDP backend"},
+		{"git", "go fetches and stamps versions with it"},
 	} {
-		checks = append(checks, Check{Name: p.program, Why: p.why, Packages: []string{p.pkg}, Missing: onPath(p.program)})
+		checks = append(checks, Check{Name: p.program, Why: p.why, Packages: []string{p.program}, Missing: onPath(p.program)})
 	}
 	checks = append(checks,
 		Check{Name: "C library headers", Why: "flanneld is linked with them", Packages: []string{"libc6-dev"}, Missing: readable(libcHeader)},
