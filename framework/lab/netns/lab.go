@@ -239,7 +239,7 @@ func (l *Lab) build(ctx context.Context, p programs, o Options) error {
 	}
 	// A round of probes takes longer than that in a large lab: there are some for each pair of nodes.
 	limit := startLimit + time.Duration(l.record.Nodes)*time.Second
-	return wait.Until(ctx, limit, "every probe to pass", func(ctx context.Context) error { return o.Ready(ctx, l) })
+	return l.whileAllRuns(ctx, limit, "every probe to pass", func(ctx context.Context) error { return o.Ready(ctx, l) })
 }
 
 // Open returns the lab of that name, which must be up.

@@ -79,8 +79,10 @@ func findPrograms(flannelVersion string) (programs, error) {
 		}
 		*path = found
 	}
-	if p.dockerOptions, err = flanneld.FindScript(); err != nil {
-		failed = append(failed, err)
+	if p.flanneld[0] != "" { // else it was said that it is not built
+		if p.dockerOptions, err = flanneld.FindScript(); err != nil {
+			failed = append(failed, err)
+		}
 	}
 	if tools.HasStandIn(flannelVersion) {
 		p.flanneld = []string{p.agent, "flanneld"}
