@@ -41,7 +41,7 @@ GO_TEST := CGO_ENABLED=0 go test -trimpath -c
 AS_BUILT = CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath"
 
 .DEFAULT_GOAL := help
-.PHONY: help build tools test-page gate mutants node-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
+.PHONY: help may-sudo build tools test-page gate mutants node-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -56,8 +56,13 @@ check-lab:
 	@case "$(LAB)" in netns|kind|auto) ;; *) echo "LAB=$(LAB): want netns, kind or auto" >&2; exit 2;; esac
 	@[ -z "$(NO_ROOT)" ] || [ "$(LAB)" = netns -a -z "$(filter-out 0,$(KEEP))" ] || { echo "without root there are embedded labs alone, which end with the run: LAB=netns, without KEEP" >&2; exit 2; }
 
+# sudo alone would say why not, and not what there is without it.
+may-sudo:
+	@[ "$(SUDO)" != sudo ] || sudo -n true 2>/dev/null || sudo true || \
+	  { echo "this needs sudo; but with ROOTLESS=1 make e2e runs embedded labs without root, in a user namespace" >&2; exit 2; }
+
 # The machine's own root.
-root:
+root: may-sudo
 	@[ -z "$(NO_ROOT)" ] || { echo "this needs the machine's own root: run make as root, or with sudo installed and without ROOTLESS" >&2; exit 2; }
 
 node-image: root ## build a kind node image without a container registry, for LAB=kind (10 to 15 minutes from nothing)
@@ -65,7 +70,7 @@ node-image: root ## build a kind node image without a container registry, for LA
 	@$(GO_BUILD) -o bin/ ./hack/node-image
 	@$(ENV) bin/node-image
 
-e2e: check-lab build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KUBE_PROXY=nftables and FLANNEL_RULES=nftables have kube-proxy and flanneld of a kind cluster write such rules; PROCS=1 runs one spec after the other, on one lab; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
+e2e: check-lab may-sudo build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KUBE_PROXY=nftables and FLANNEL_RULES=nftables have kube-proxy and flanneld of a kind cluster write such rules; PROCS=1 runs one spec after the other, on one lab; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
 	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && exec $(MAKE) --no-print-directory suite LAB=$$lab
 
 # What makes labs is executed in place of its shell, so that make waits for it when a signal ends the run: it clears up.
@@ -77,13 +82,13 @@ ifeq ($(FOCUS),)
 	@$(GO_TEST) -o bin/ ./framework/lab/$(LAB)
 	@exec $(SUDO) $(ENV) bin/$(LAB).test -test.v > >(grep -E '^(---|ok|PASS|FAIL|    )')
 endif
-	@color=; [ -t 1 ] && [ -z "$$NO_COLOR" ] && [ "$$TERM" != dumb ] || color=--ginkgo.no-color; \
+	@color=; case "$$TERM" in ""|dumb|unknown) false;; esac && [ -t 1 ] && [ -z "$$NO_COLOR" ] || color=--ginkgo.no-color; \
 	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) $(if $(filter netns,$(LAB)),-procs=$(PROCS)) -out=$(CURDIR)/$(OUT) $(RULES) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
 	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml $(GIVE_OUT)
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json $(OUT)/report.html"
 
 chaos: LAB := $(if $(filter auto,$(LAB)),netns,$(LAB))
-chaos: check-lab tools ## end netfault N times in random ways at random moments, and reset once each time (LAB=netns or kind; SEED=... repeats the choices)
+chaos: check-lab may-sudo tools ## end netfault N times in random ways at random moments, and reset once each time (LAB=netns or kind; SEED=... repeats the choices)
 	@$(GO_TEST) -o bin/e2e.test ./scenarios
 	@mkdir -p out/chaos
 	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=5h -lab=$(LAB) -out=$(CURDIR)/out/chaos -rounds=$(N) $(if $(SEED),--ginkgo.seed=$(SEED)) $(QUIET) --ginkgo.no-color --ginkgo.label-filter=chaos --ginkgo.junit-report=$(CURDIR)/out/chaos/junit.xml $(GIVE_OUT)
@@ -97,7 +102,7 @@ gate: OUT = out/gate$(addprefix -,$(ON_LABS))
 gate: build ## hold every detector against every recorded bundle, or with LAB=netns or kind against every phase of every fault on labs (N=20 rounds in other orders and under other names; DETECTOR_CMD='my-detector {bundle}' judges another team's, with MAP=FILE for its names; with LAB=netns, PAIRS=1 also brings every two faults about at once, and RUN_REMEDIES=1 runs the remedies of what is found); reports in out/gate/, or out/gate-LAB/
 	@case "$(LAB)" in recorded|netns|kind) ;; *) echo "LAB=$(LAB): want recorded, netns or kind" >&2; exit 2;; esac
 	@mkdir -p $(OUT)
-	@$(if $(ON_LABS),$(MAKE) --no-print-directory tools LAB=$(LAB))
+	@$(if $(ON_LABS),$(MAKE) --no-print-directory may-sudo tools LAB=$(LAB))
 	@$(if $(ON_LABS),$(WAIT_FOR) $(SUDO) $(ENV)) bin/netfault gate --kind=$(LAB) --rounds=$(N) --out=$(OUT) $(if $(DETECTOR_CMD),--detector-cmd='$(DETECTOR_CMD)') $(if $(MAP),--map='$(MAP)') $(if $(filter-out 0,$(PAIRS)),--pairs) $(if $(filter-out 0,$(RUN_REMEDIES)),--run-remedies) $(if $(ON_LABS),$(GIVE_OUT))
 
 mutants: ## break every detector, and what they share, in every way that hack/mutants knows, and say which breaks the recorded gate does not notice (FOCUS=stale-vtep, of that one; evaluator, readers or shared)
@@ -120,7 +125,7 @@ conformance: root ## hold the emulated tcp_tw_recycle against measurements of re
 	@$(GO_BUILD) -o bin/ ./hack/conformance
 	@$(SUDO) $(ENV) bin/conformance $(VECTORS)
 
-evaluator: ## hold the evaluator of iptables' and nft's rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
+evaluator: may-sudo ## hold the evaluator of iptables' and nft's rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
 	@$(GO_TEST) -o bin/iptables.test ./detectors/iptables
 	@$(SUDO) $(ENV) NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
 
@@ -146,7 +151,7 @@ bench-kind: root tools ## time a bare kind cluster beside the whole suite on one
 	@$(GO_BUILD) -o bin/ ./hack/bench-kind
 	@$(SUDO) $(ENV) bin/bench-kind bin/e2e.test -test.run=TestScenarios -lab=kind $(RULES) --ginkgo.label-filter=fault $(QUIET) --ginkgo.no-color
 
-fixtures: tools ## record fixtures/bundles anew, from real runs of every scenario (FOCUS=stale-vtep: of that one, and no other's)
+fixtures: may-sudo tools ## record fixtures/bundles anew, from real runs of every scenario (FOCUS=stale-vtep: of that one, and no other's)
 	@$(GO_TEST) -o bin/e2e.test ./scenarios
 	@rm -rf out/fixtures && mkdir -p out/fixtures/bundles
 	@$(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -out=$(CURDIR)/out/fixtures -record $(QUIET) --ginkgo.label-filter='fault$(if $(FOCUS), && ($(FOCUS)))' $(GIVE_OUT)

@@ -4,25 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/scenarios"
 )
-
-func needRoot() error {
-	if os.Geteuid() != 0 {
-		return errors.New("embedded labs are reached as root only: run it with sudo")
-	}
-	return nil
-}
 
 // find returns the lab of that name, if this user can reach it.
 func find(ctx context.Context, name string) (labs.Found, error) {
@@ -32,7 +25,7 @@ func find(ctx context.Context, name string) (labs.Found, error) {
 // reachable is a lab that was looked for, unless this user cannot reach it.
 func reachable(found labs.Found, err error) (labs.Found, error) {
 	if err == nil && found.Kind == labs.Netns {
-		err = needRoot()
+		err = netns.NeedRoot()
 	}
 	return found, err
 }
@@ -93,6 +86,24 @@ func machines(l lab.Lab) []machine.Machine {
 	}
 	return all
 }
+
+// ofLab is what is said of a lab among several. Many errors say themselves which lab they are about.
+func ofLab(name, text string) string {
+	prefix := "lab " + name
+	if strings.HasPrefix(text, prefix+" ") || strings.HasPrefix(text, prefix+":") {
+		return text
+	}
+	return prefix + ": " + text
+}
+
+// labError is an error of a lab among several: it says which, once.
+type labError struct {
+	name string
+	err  error
+}
+
+func (e *labError) Error() string { return ofLab(e.name, e.err.Error()) }
+func (e *labError) Unwrap() error { return e.err }
 
 func outputFlag(cmd *cobra.Command, output *string) {
 	cmd.Flags().StringVarP(output, "output", "o", "table", "table or json")

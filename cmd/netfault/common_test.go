@@ -36,3 +36,22 @@ func TestOnlyLab(t *testing.T) {
 		}
 	}
 }
+
+// What an error says of its lab is not said twice, and another lab's name is not its own.
+func TestErrorsNameTheirLabOnce(t *testing.T) {
+	broken := &lab.BrokenError{Name: "one", What: []string{"n2 does not run"}}
+	for name, want := range map[string]string{
+		"one": broken.Error(),
+		"on":  "lab on: " + broken.Error(),
+	} {
+		if got := (&labError{name, broken}).Error(); got != want {
+			t.Errorf("of lab %s: %q, want %q", name, got, want)
+		}
+	}
+	if got, want := (&labError{"one", errors.New("no /proc")}).Error(), "lab one: no /proc"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if !errors.Is(&labError{"one", lab.ErrBeingMade}, lab.ErrBeingMade) {
+		t.Error("what is wrong is lost")
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,12 +47,16 @@ Exit codes: 0 nothing is lacking that labs cannot do without, 1 something is, 2 
 					fmt.Fprintf(out, "unknown  %s: %v\n         %s\n", c.Name, c.Missing, c.Why)
 					continue
 				}
+				bring := ""
+				if len(c.Packages) > 0 {
+					bring = "; Debian's " + strings.Join(c.Packages, ", ")
+				}
 				if c.Optional != "" {
-					fmt.Fprintf(out, "optional %s: %v\n         %s; without it, %s\n", c.Name, c.Missing, c.Why, c.Optional)
+					fmt.Fprintf(out, "optional %s: %v%s\n         %s; without it, %s\n", c.Name, c.Missing, bring, c.Why, c.Optional)
 					continue
 				}
 				lacking++
-				fmt.Fprintf(out, "missing  %s: %v\n         %s\n", c.Name, c.Missing, c.Why)
+				fmt.Fprintf(out, "missing  %s: %v%s\n         %s\n", c.Name, c.Missing, bring, c.Why)
 			}
 			if lacking == 0 {
 				return nil

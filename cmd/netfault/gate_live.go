@@ -10,6 +10,7 @@ import (
 
 	"github.com/netfault/netfault/framework/gate"
 	"github.com/netfault/netfault/framework/gate/live"
+	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/progress"
 	"github.com/netfault/netfault/scenarios"
@@ -25,7 +26,7 @@ var gateKinds = []string{recordedKind, string(labs.Netns), string(labs.KIND)}
 // what must not stay.
 func (f *gateFlags) fromLabs(cmd *cobra.Command, g *gate.Gate) (end func(), err error) {
 	if labs.Kind(f.kind) == labs.Netns {
-		if err := needRoot(); err != nil {
+		if err := netns.NeedRoot(); err != nil {
 			return nil, err
 		}
 	}

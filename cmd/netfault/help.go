@@ -26,3 +26,18 @@ func newHelp() *cobra.Command {
 		},
 	}
 }
+
+// checkHelp makes --help of words that are no command an error, which cobra takes for --help of the command before them. The error
+// is that of noArgs, and is to be had once the command was executed.
+func checkHelp(root *cobra.Command) func() error {
+	var wrong error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+			wrong = usage(noArgs(cmd, words))
+			return
+		}
+		help(cmd, args)
+	})
+	return func() error { return wrong }
+}

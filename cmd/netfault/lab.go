@@ -263,7 +263,7 @@ func newLabStatus() *cobra.Command {
 			if err := checkOutput(output); err != nil {
 				return err
 			}
-			if err := needRoot(); err != nil {
+			if err := netns.NeedRoot(); err != nil {
 				return err
 			}
 			found, missing, err := labs.Look(cmd.Context())
@@ -411,8 +411,7 @@ func statusOf(ctx context.Context, l lab.Lab, name string) status {
 func writeStatus(w io.Writer, all []status) {
 	for _, s := range all {
 		if s.Error != "" {
-			prefix := "lab " + s.Lab
-			fmt.Fprintln(w, prefix+strings.TrimPrefix(": "+s.Error, ": "+prefix))
+			fmt.Fprintln(w, ofLab(s.Lab, s.Error))
 		}
 		if s.Nodes == nil {
 			continue

@@ -28,7 +28,11 @@ func execute() int {
 	ctx, interrupted := withInterruption(context.Background())
 	root, begun := newRoot(), false
 	tellUsageErrors(root, &begun)
+	helped := checkHelp(root)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = helped()
+	}
 	code, told := errors.AsType[exitCode](err)
 	if err != nil && !told {
 		fmt.Fprintln(os.Stderr, "netfault:", err)
@@ -60,6 +64,7 @@ func version() string {
 }
 
 func newRoot() *cobra.Command {
+	var printVersion bool
 	root := &cobra.Command{
 		Use:   "netfault",
 		Short: "Break a real flannel network, recognise what is broken, and heal it",
@@ -71,7 +76,6 @@ commands that heal it.`,
   sudo netfault detect                       see what is broken, and the remedy
   sudo netfault fault heal                   run the remedy, and undo what is left
   sudo netfault lab down                     remove the lab`,
-		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArgs,
@@ -80,13 +84,24 @@ commands that heal it.`,
 				interruptionOf(cmd.Context()).about(flag.Value.String())
 			}
 		},
-		RunE: helpOf,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !printVersion {
+				return helpOf(cmd, args)
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "netfault version", version())
+			return err
+		},
 	}
+	// Cobra's own would not look at what else is on the line.
+	root.Flags().BoolVarP(&printVersion, "version", "v", false, "version for netfault")
 	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newExplain(), newAnonymise(), newCapture(), newGate(), newReset(), newDoctor())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		completion.Args, completion.RunE = noArgs, helpOf
+		for _, shell := range completion.Commands() {
+			shell.Args = noArgs
+		}
 	}
 	checkValues(root)
 	watchOutput(root)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/lock"
@@ -35,7 +36,7 @@ stay, healthy again; what another process is working on is left alone. It may be
 				}
 				return resetAll(cmd.Context(), cmd.OutOrStdout(), []labs.Found{found}, false)
 			}
-			if err := needRoot(); err != nil {
+			if err := netns.NeedRoot(); err != nil {
 				return err
 			}
 			all, missing, err := labs.Look(cmd.Context())
@@ -63,7 +64,7 @@ func resetAll(ctx context.Context, out io.Writer, all []labs.Found, many bool) e
 	var failed []error
 	fail := func(f labs.Found, err error) {
 		if err != nil {
-			failed = append(failed, fmt.Errorf("lab %s: %w", f.Name, err))
+			failed = append(failed, &labError{f.Name, err})
 		}
 	}
 	var resets []reset

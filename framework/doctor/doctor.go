@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/tools"
 )
@@ -46,21 +47,20 @@ func Run(ctx context.Context, lab labs.Kind) []Check {
 
 func embeddedChecks(ctx context.Context) []Check {
 	var checks []Check
-	for _, p := range []struct{ program, pkg, why string }{
-		{"ip", "iproute2", "remedies and people read and change links, neighbours and routes with it"},
-		{"bridge", "iproute2", "remedies and people read and change forwarding entries with it"},
-		{"iptables", "iptables", "flanneld and the lab's Service rules use it"},
-		{"iptables-restore", "iptables", "the lab's Service rules are loaded with it"},
-		{"conntrack", "conntrack", "connection tracking is looked into with it"},
-		{"sysctl", "procps", "settings are read and changed with it"},
-		{"gcc", "gcc", "flanneld has C code, in its UDP backend"},
-		{"git", "git", "go fetches and stamps versions with it"},
+	for _, p := range netns.Programs {
+		checks = append(checks, Check{Name: p.Name, Why: p.Why, Packages: []string{p.Package}, Missing: onPath(p.Name)})
+	}
+	for _, p := range []struct{ program, why string }{
+		{"gcc", "flanneld has C code, in its UDP backend"},
+		{"git", "go fetches and stamps versions with it"},
 	} {
-		checks = append(checks, Check{Name: p.program, Why: p.why, Packages: []string{p.pkg}, Missing: onPath(p.program)})
+		checks = append(checks, Check{Name: p.program, Why: p.why, Packages: []string{p.program}, Missing: onPath(p.program)})
 	}
 	checks = append(checks,
 		Check{Name: "C library headers", Why: "flanneld is linked with them", Packages: []string{"libc6-dev"}, Missing: readable(libcHeader)},
 		Check{Name: "kernel", Why: "the lab needs network namespaces, veth, bridges, VXLAN and bridge netfilter", Missing: kernel()},
+		Check{Name: "open files", Why: "what runs in a lab has the limit of who makes the lab", Missing: netns.Files()},
+		Check{Name: "cgroup limits", Why: "a lab's processes are in the cgroup of who makes the lab", Missing: netns.Limits(os.DirFS("/"), usualNodes)},
 		Check{Name: "neighbour table", Why: "all network namespaces of a machine share the kernel's, a lab's among them", Missing: neighbourTable(ctx)},
 	)
 	return append(append(checks, toolChecks()...), dockerCheck())

@@ -5,12 +5,13 @@ package progress
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/netfault/netfault/framework/internal/terminal"
 )
 
 // How often the line is written anew.
@@ -47,7 +48,7 @@ type Task struct {
 func Start(out io.Writer) (b *Board, stop func()) {
 	b = &Board{out: out, begin: time.Now()}
 	every := elsewhere
-	if f, ok := out.(interface{ Fd() uintptr }); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+	if f, ok := out.(interface{ Fd() uintptr }); ok && terminal.Controllable(f.Fd()) {
 		every, b.width = onTerminal, func() int {
 			width, _, err := term.GetSize(int(f.Fd()))
 			if err != nil {

@@ -7,9 +7,8 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/internal/terminal"
 )
 
 // Console writes steps as they happen, one line for the begin and one for the end of each. It implements
@@ -21,19 +20,12 @@ type Console struct {
 
 // NewConsole writes to w, in colour only if w is a terminal that has colours and NO_COLOR is not set (no-color.org).
 func NewConsole(w io.Writer) *Console {
-	return &Console{w: w, color: isTerminal(w) && hasColor()}
+	f, ok := w.(file)
+	return &Console{w: w, color: ok && terminal.Controllable(f.Fd()) && os.Getenv("NO_COLOR") == ""}
 }
 
 // file is what may be a terminal: an *os.File, or what writes to one.
 type file interface{ Fd() uintptr }
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(file)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// hasColor says that the terminal of this process takes colours and its user wants them. Editors and logs set TERM=dumb.
-func hasColor() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }
 
 const (
 	red   = "31"

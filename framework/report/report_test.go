@@ -3,11 +3,13 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/framework/fault"
+	"golang.org/x/sys/unix"
 )
 
 var problem = detectors.Finding{
@@ -86,14 +88,24 @@ func TestNoEscapesInAFile(t *testing.T) {
 }
 
 func TestColorIsForTerminalsThatHaveIt(t *testing.T) {
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no terminal to be had: %v", err)
+	}
+	defer terminal.Close()
 	for _, c := range []struct {
 		term, noColor string
 		want          bool
-	}{{"xterm", "", true}, {"dumb", "", false}, {"xterm", "1", false}, {"", "", true}} {
+	}{{"xterm", "", true}, {"dumb", "", false}, {"xterm", "1", false}, {"", "", false}} {
 		t.Setenv("TERM", c.term)
 		t.Setenv("NO_COLOR", c.noColor)
-		if got := hasColor(); got != c.want {
+		if got := NewConsole(terminal).color; got != c.want {
 			t.Errorf("TERM=%q NO_COLOR=%q: %v", c.term, c.noColor, got)
 		}
+	}
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "")
+	if NewConsole(&bytes.Buffer{}).color {
+		t.Error("colours in what is no terminal")
 	}
 }

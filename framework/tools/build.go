@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/netfault/netfault/framework/progress"
@@ -51,6 +52,15 @@ func (t Tool) Build(ctx context.Context, log io.Writer, source string) error {
 
 // BuildBeside is Build where other work is on the board, too. It returns nil if nothing was to be done.
 func (t Tool) BuildBeside(ctx context.Context, board *progress.Board, source string) (*Took, error) {
+	took, err := t.build(ctx, board, source)
+	// The go command's own errors are text.
+	if err != nil && strings.Contains(err.Error(), syscall.ENOSPC.Error()) {
+		err = fmt.Errorf("%w\nmake room there, or name another folder: %s for what is built, GOCACHE and TMPDIR for what Go works with", err, cacheVariable)
+	}
+	return took, err
+}
+
+func (t Tool) build(ctx context.Context, board *progress.Board, source string) (*Took, error) {
 	cache, err := OwnCache()
 	if err != nil {
 		return nil, err
@@ -98,7 +108,7 @@ func (t Tool) BuildBeside(ctx context.Context, board *progress.Board, source str
 	}
 	took := &Took{Name: t.Name + " " + t.Version, Wall: time.Since(begin), CPU: b.cpu, Packages: b.packages}
 	fmt.Fprintf(board, "%s: built in %s\n", took.Name, took.Wall.Round(time.Second))
-	return took, os.WriteFile(binary+".stamp", []byte(want), 0o644)
+	return took, writeWhole(binary+".stamp", want, 0o644)
 }
 
 func (t Tool) goBuild(module string, task *progress.Task) *goBuild {
@@ -124,7 +134,17 @@ func (t Tool) copyScript(ctx context.Context, module, path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, content, 0o755)
+	return writeWhole(path, string(content), 0o755)
+}
+
+// writeWhole writes a file that is there whole or not at all, also on a full disk: it is written beside and renamed.
+func writeWhole(path, content string, mode os.FileMode) error {
+	partial := path + ".partial"
+	if err := os.WriteFile(partial, []byte(content), mode); err != nil {
+		_ = os.Remove(partial) // it need not be there
+		return err
+	}
+	return os.Rename(partial, path)
 }
 
 // stamp is equal for builds that give the same program.

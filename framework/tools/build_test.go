@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,6 +78,39 @@ esac`)
 	err := Etcd().Build(t.Context(), &bytes.Buffer{}, dir)
 	if err == nil || !strings.Contains(err.Error(), "a.go:1:1: wrong") || !strings.Contains(err.Error(), "etcd") {
 		t.Errorf("%v; want which tool, and what the go command says", err)
+	}
+}
+
+// What a full disk left of a build is no tool, and says what to do.
+func TestBuildOnFullDisk(t *testing.T) {
+	dir := source(t, `
+case $command in
+list) echo example.com/etcd ;;
+build) echo half >"$output"; echo "write $output: no space left on device" >&2; exit 1 ;;
+esac`)
+	err := Etcd().Build(t.Context(), &bytes.Buffer{}, dir)
+	if err == nil || !strings.Contains(err.Error(), "make room there") || !strings.Contains(err.Error(), "NETFAULT_CACHE") {
+		t.Errorf("%v; want what to do", err)
+	}
+	if _, err := Etcd().Find(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v; want no tool", err)
+	}
+}
+
+func TestWriteWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "version")
+	// Whoever writes there has a full disk.
+	if err := os.Symlink("/dev/full", path+".partial"); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeWhole(path, "x", 0o644); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("%v; want that the disk is full", err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if err := writeWhole(path, "x", 0o644); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -68,6 +68,13 @@ func FetchDocker(ctx context.Context, log io.Writer) error {
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
 		return err
 	}
+	if err := fetchInto(ctx, dir); err != nil {
+		return errors.Join(err, os.RemoveAll(dir)) // a full disk needs the room
+	}
+	return nil
+}
+
+func fetchInto(ctx context.Context, dir string) error {
 	if err := unpack(ctx, dir, dockerPackages...); err != nil {
 		return err
 	}
@@ -83,7 +90,7 @@ func FetchDocker(ctx context.Context, log io.Writer) error {
 	}
 	// "Docker version 20.10.24+dfsg1, build 5d6db84"
 	version, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(string(out)), "Docker version "), ",")
-	return os.WriteFile(filepath.Join(dir, "version"), []byte(version+"\n"), 0o644)
+	return writeWhole(filepath.Join(dir, "version"), version+"\n", 0o644)
 }
 
 func (d Docker) run(ctx context.Context, args ...string) ([]byte, error) {

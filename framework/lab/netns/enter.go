@@ -26,6 +26,14 @@ type place struct {
 
 func (p *place) Name() string { return p.name }
 
+// NeedRoot returns an error, with what to do, for whoever is not root: only root can make, enter and remove an embedded lab.
+func NeedRoot() error {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	return errors.New("embedded labs are root's: run this with sudo, or without root in the shell of `hack/rootless bash`, from netfault's checkout")
+}
+
 // enter moves the calling thread into the place, for good: the thread must be locked and is lost afterwards.
 func (p *place) enter(withPID bool) error {
 	type step struct {

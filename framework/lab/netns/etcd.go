@@ -18,7 +18,6 @@ import (
 
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/agent"
-	"github.com/netfault/netfault/framework/wait"
 )
 
 // etcdPrefix is flannel's default --etcd-prefix.
@@ -45,7 +44,7 @@ func (e *etcd) start(ctx context.Context, program string) error {
 		return err
 	}
 	config := fmt.Sprintf(`{"Network":%q,"SubnetLen":24,"Backend":{"Type":"vxlan"}}`, podNetwork)
-	return wait.Until(ctx, startLimit, "etcd", func(ctx context.Context) error {
+	return e.lab.whileAllRuns(ctx, startLimit, "etcd", func(ctx context.Context) error {
 		return e.put(ctx, etcdPrefix+"/config", config)
 	})
 }

@@ -143,8 +143,14 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if !slices.Contains(lab.Attachments, o.Pods) {
 		return nil, fmt.Errorf("pods cannot hang on %q: want one of %v", o.Pods, lab.Attachments)
 	}
-	if os.Geteuid() != 0 {
-		return nil, errors.New("a lab needs root, for network namespaces: run it with sudo")
+	if err := NeedRoot(); err != nil {
+		return nil, err
+	}
+	if err := Files(); err != nil {
+		return nil, err
+	}
+	if err := Limits(os.DirFS("/"), o.Nodes); err != nil {
+		return nil, err
 	}
 	programs, err := findPrograms(o.Flannel)
 	if err != nil {
@@ -233,7 +239,7 @@ func (l *Lab) build(ctx context.Context, p programs, o Options) error {
 	}
 	// A round of probes takes longer than that in a large lab: there are some for each pair of nodes.
 	limit := startLimit + time.Duration(l.record.Nodes)*time.Second
-	return wait.Until(ctx, limit, "every probe to pass", func(ctx context.Context) error { return o.Ready(ctx, l) })
+	return l.whileAllRuns(ctx, limit, "every probe to pass", func(ctx context.Context) error { return o.Ready(ctx, l) })
 }
 
 // Open returns the lab of that name, which must be up.

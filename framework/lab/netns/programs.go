@@ -2,7 +2,10 @@ package netns
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/tools"
@@ -26,13 +29,47 @@ func (p programs) dockerName() string {
 	return p.docker.Version()
 }
 
+// Program is one of this machine's that a lab's machines run.
+type Program struct {
+	Name string
+	// Package is Debian's that brings it, and Why is what it is needed for.
+	Package, Why string
+}
+
+// Programs are all of them. A lab comes up without some, and could be neither broken nor healed.
+var Programs = []Program{
+	{"ip", "iproute2", "remedies and people read and change links, neighbours and routes with it"},
+	{"bridge", "iproute2", "remedies and people read and change forwarding entries with it"},
+	{"iptables", "iptables", "flanneld and the lab's Service rules use it"},
+	{"iptables-restore", "iptables", "the lab's Service rules are loaded with it"},
+	{"conntrack", "conntrack", "connection tracking is looked into with it"},
+	{"sysctl", "procps", "settings are read and changed with it"},
+}
+
+// missingPrograms returns an error that names the packages to install, for those that are not where the lab's machines look.
+func missingPrograms() error {
+	var missing, packages []string
+	for _, p := range Programs {
+		if _, err := lookPath(p.Name); err != nil {
+			missing = append(missing, p.Name)
+			if !slices.Contains(packages, p.Package) {
+				packages = append(packages, p.Package)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: not installed; `apt-get install %s` brings what is missing, as `make tools` does", strings.Join(missing, ", "), strings.Join(packages, " "))
+}
+
 func findPrograms(flannelVersion string) (programs, error) {
 	flanneld, err := tools.Flanneld(tools.BuiltFlannel(flannelVersion))
 	if err != nil {
 		return programs{}, err
 	}
 	p := programs{flanneld: []string{""}}
-	var failed []error
+	failed := []error{missingPrograms()}
 	for path, find := range map[*string]func() (string, error){
 		&p.agent: tools.Agent, &p.etcd: tools.Etcd().Find, &p.flanneld[0]: flanneld.Find, &p.coredns: tools.CoreDNS().Find,
 	} {
@@ -42,8 +79,10 @@ func findPrograms(flannelVersion string) (programs, error) {
 		}
 		*path = found
 	}
-	if p.dockerOptions, err = flanneld.FindScript(); err != nil {
-		failed = append(failed, err)
+	if p.flanneld[0] != "" { // else it was said that it is not built
+		if p.dockerOptions, err = flanneld.FindScript(); err != nil {
+			failed = append(failed, err)
+		}
 	}
 	if tools.HasStandIn(flannelVersion) {
 		p.flanneld = []string{p.agent, "flanneld"}

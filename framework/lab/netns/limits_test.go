@@ -1,0 +1,57 @@
+package netns
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// What cgroups leave is refused before anything is made: a lab without threads or memory ends where the kernel likes, and netfault
+// with it.
+func TestLimits(t *testing.T) {
+	system := func(files ...string) fstest.MapFS {
+		m := fstest.MapFS{}
+		for i := 0; i < len(files); i += 2 {
+			m[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
+		}
+		return m
+	}
+	v1 := "0::/\n4:memory:/a/b\n8:pids:/a\n"
+	for what, c := range map[string]struct {
+		sys  fstest.MapFS
+		want string
+	}{
+		"no cgroups":          {system(), ""},
+		"version 2, no limit": {system("proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/pids.max", "max\n", "sys/fs/cgroup/a/memory.max", "max\n"), ""},
+		"version 2, threads": {
+			system("proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/pids.max", "60\n", "sys/fs/cgroup/a/pids.current", "3\n"),
+			"takes up to 250 threads, and only 57 more may be had here (/sys/fs/cgroup/a/pids.max)",
+		},
+		"version 2, enough threads": {system("proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/pids.max", "253\n", "sys/fs/cgroup/a/pids.current", "3\n"), ""},
+		"version 2, memory of the cgroup above": {
+			system("proc/self/cgroup", "0::/a/b\n", "sys/fs/cgroup/a/memory.max", "157286400\n", "sys/fs/cgroup/a/memory.current", "52428800\n",
+				"sys/fs/cgroup/a/memory.stat", "anon 1\ninactive_file 10485760\nactive_file 10485760\n", "sys/fs/cgroup/a/b/memory.max", "max\n"),
+			"takes up to 250 MB of memory, and only 120 are to be had here (/sys/fs/cgroup/a/memory.max)",
+		},
+		"version 1, memory": {
+			system("proc/self/cgroup", v1, "sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "157286400\n", "sys/fs/cgroup/memory/a/b/memory.usage_in_bytes", "0\n",
+				"sys/fs/cgroup/memory/a/b/memory.stat", ""),
+			"only 150 are to be had here (/sys/fs/cgroup/memory/a/b/memory.limit_in_bytes)",
+		},
+		"version 1, memory that is all files' copies": {
+			system("proc/self/cgroup", v1, "sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "314572800\n", "sys/fs/cgroup/memory/a/b/memory.usage_in_bytes", "314572800\n",
+				"sys/fs/cgroup/memory/a/b/memory.stat", "inactive_file 1\ntotal_inactive_file 300000000\ntotal_active_file 10485760\n"),
+			"",
+		},
+		"a container sees its own cgroup as the root": {
+			system("proc/self/cgroup", "8:pids:/docker/0123\n", "sys/fs/cgroup/pids/pids.max", "100\n", "sys/fs/cgroup/pids/pids.current", "10\n"),
+			"only 90 more may be had here (/sys/fs/cgroup/pids/pids.max)",
+		},
+		"what cannot be read": {system("proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/pids.max", "many\n"), "/sys/fs/cgroup/a/pids.max: "},
+	} {
+		err := Limits(c.sys, 3)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", what, err, c.want)
+		}
+	}
+}
