@@ -69,8 +69,11 @@ func (c *comparison) withoutRoute(nodes []flannel.Unleased, why *detectors.Doubt
 func (c *comparison) leaseMissing(cluster *flannel.Cluster, u *flannel.Unleased, without []string, looked int) detectors.Finding {
 	cidr := detectors.OneLine(u.PodCIDR)
 	what, comesBack := u.Node+" has no lease, since its Node lacks flannel's annotations", "writes the annotations anew"
-	if u.Source == evidence.FromEtcd {
+	switch {
+	case u.Source == evidence.FromEtcd:
 		what, comesBack = u.Node+" has lost its lease in etcd", "asks etcd for its lease again"
+	case u.Kube.Name == "": // Kubernetes's nodes are not in the bundle
+		what = u.Node + " has no lease, which would be annotations of its Node"
 	}
 	f := detectors.Finding{
 		Verdict: detectors.Problem, Severity: detectors.Critical, Case: LeaseMissing, Node: u.Node,
