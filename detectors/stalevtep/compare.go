@@ -213,18 +213,14 @@ func parseAddr(s []byte) (netip.Addr, bool) {
 	return a, err == nil
 }
 
-// ctxEvery is after how many rows of a file a reader looks whether it should stop.
-const ctxEvery = 4096
-
 // readNeighbours reads an observer's entries for the VTEPs into table.
 func (c *comparison) readNeighbours(ctx context.Context, v *flannel.VTEP, table []neighbour) error {
 	clear(table)
-	rows := 0
 	for row, err := range c.b.Neighbours(v.Node()) {
 		if err != nil {
 			return err
 		}
-		if rows++; rows%ctxEvery == 0 && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if string(row.Dev) != v.Dev {
@@ -255,13 +251,12 @@ func (c *comparison) readNeighbours(ctx context.Context, v *flannel.VTEP, table 
 // drivers/net/vxlan/vxlan_core.c).
 func (c *comparison) readFDB(ctx context.Context, v *flannel.VTEP, table []forward) error {
 	clear(table)
-	rows := 0
 	var defaults []fdbRow
 	for row, err := range c.b.FDB(v.Node()) {
 		if err != nil {
 			return err
 		}
-		if rows++; rows%ctxEvery == 0 && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if string(row.Dev) != v.Dev {
@@ -437,7 +432,7 @@ func (c *comparison) waysTo(v *flannel.VTEP, suspects []suspect) (map[string]way
 			return nil, err
 		}
 		w, wanted := ways[r.Dst]
-		if !wanted || r.Dev == "" || r.Type != "" && r.Type != "unicast" || r.Table != "" && r.Table != "main" {
+		if !wanted || r.Dev == "" || !r.IsUnicast() || !r.InMain() {
 			continue
 		}
 		if v.IsLikeDev(r.Dev) {

@@ -96,7 +96,7 @@ func readRoutes(b *evidence.Bundle, node string, ipv6 bool) (*RouteTable, []ipta
 			continue
 		}
 		route := Route{
-			Dst: dst, Dev: r.Dev, Gateway: r.Gateway, Metric: r.Metric, Pos: r.Pos, Unicast: r.Type == "" || r.Type == "unicast",
+			Dst: dst, Dev: r.Dev, Gateway: r.Gateway, Metric: r.Metric, Pos: r.Pos, Unicast: r.IsUnicast(),
 		}
 		switch r.Table {
 		case "local":
