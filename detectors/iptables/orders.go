@@ -241,7 +241,7 @@ func (w *walker) ordered(stops []stop, flows []flow) (passed []flow, done []fina
 
 // eitherOrder returns what passes and what ends in either of two orders. What is the same in both is in no doubt.
 func eitherOrder(why Doubt, passed1, passed2 []flow, done1, done2 []final) ([]flow, []final) {
-	passed := union(passed1, passed2, why, func(f flow) string { return f.key(-1) }, func(f *flow) *[]Doubt { return &f.doubts })
+	passed := union(passed1, passed2, why, func(f flow) flowKey { return f.key(-1) }, func(f *flow) *[]Doubt { return &f.doubts })
 	return passed, union(done1, done2, why, final.key, func(e *final) *[]Doubt { return &e.doubts })
 }
 
@@ -273,8 +273,8 @@ func (w *walker) sameEnds(why Doubt, first, second []final) (out []final) {
 }
 
 // union returns what is in a or b; what is in only one of them is in doubt.
-func union[T any](a, b []T, why Doubt, key func(T) string, doubts func(*T) *[]Doubt) (out []T) {
-	inA := map[string]int{}
+func union[T any, K comparable](a, b []T, why Doubt, key func(T) K, doubts func(*T) *[]Doubt) (out []T) {
+	inA := map[K]int{}
 	for i, v := range a {
 		inA[key(v)] = i
 		*doubts(&v) = with(*doubts(&v), why)
