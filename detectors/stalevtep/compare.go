@@ -233,7 +233,7 @@ func (c *comparison) readNeighbours(ctx context.Context, v *flannel.VTEP, table 
 		n := neighbour{state: row.State, found: true, pos: row.Pos}
 		if len(row.LLAddr) > 0 {
 			if n.mac, err = evidence.ParseMAC(row.LLAddr); err != nil {
-				return c.badRow(v, evidence.NeighFile, "%s: %w", addr, err)
+				return c.badRow(v, evidence.NeighFile, "of %s, %w", addr, err)
 			}
 		}
 		for p := first(c.byAddr, addr); p >= 0; p = c.nextAddr[p] {
