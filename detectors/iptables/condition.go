@@ -270,7 +270,7 @@ func (w *walker) splitType(r *Rule, fd *field, o *operand, f *flow) (yes, no []f
 	}
 	var mask typeMask
 	for _, p := range o.nums {
-		for n := p.lo; n <= p.hi && n < 16; n++ {
+		for n := p.lo; n <= p.hi; n++ {
 			mask |= 1 << n
 		}
 	}

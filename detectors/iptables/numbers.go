@@ -47,14 +47,13 @@ func parseNumber(s string, most uint32) (n uint32, ok bool) {
 }
 
 // parseRange reads a port, or two with sep between them.
-func parseRange(s string, sep byte) (span, bool) {
-	i := strings.IndexByte(s, sep)
-	if i < 0 {
-		n, ok := parseNumber(s, 65535)
-		return span{n, n}, ok
+func parseRange(s, sep string) (span, bool) {
+	from, to, isRange := strings.Cut(s, sep)
+	if !isRange {
+		to = from
 	}
-	lo, ok1 := parseNumber(s[:i], 65535)
-	hi, ok2 := parseNumber(s[i+1:], 65535)
+	lo, ok1 := parseNumber(from, 65535)
+	hi, ok2 := parseNumber(to, 65535)
 	return span{lo, hi}, ok1 && ok2 && lo <= hi
 }
 
@@ -62,7 +61,7 @@ func parseRange(s string, sep byte) (span, bool) {
 func parsePortList(s string) (set, bool) {
 	var spans []span
 	for item := range strings.SplitSeq(s, ",") {
-		p, ok := parseRange(item, ':')
+		p, ok := parseRange(item, ":")
 		if !ok {
 			return nil, false
 		}

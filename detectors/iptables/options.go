@@ -146,7 +146,7 @@ func (r *Rule) portsOf() bool { return r.proto.used && !r.proto.not && hasPorts(
 
 func (p *parser) readPort(r *Rule, kind matchKind, not bool) bool {
 	word, _ := p.next()
-	ports, ok := parseRange(word, ':')
+	ports, ok := parseRange(word, ":")
 	if !ok || !r.portsOf() {
 		return false
 	}

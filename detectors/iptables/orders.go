@@ -175,28 +175,26 @@ func (w *walker) inAnyOrder(s stage, flows []flow) []flow {
 			w.endUnknown(Doubt{Why: s.why().Why + ", and they are too many to try all orders"}, flows...)
 			return nil
 		}
-		if len(s.orders) > 1 {
-			passed, done = w.compareOrders(s.why(), s.orders[1:], flows, passed, done)
-		}
+		passed, done = w.compareOrders(s, flows, passed, done)
 	}
 	w.done = append(w.done, done...)
 	return passed
 }
 
-// compareOrders tries other orders than the one in which flows have passed or were done.
-func (w *walker) compareOrders(why Doubt, orders [][]stop, flows, passed []flow, done []final) ([]flow, []final) {
+// compareOrders tries other orders than the first, in which flows have passed or were done.
+func (w *walker) compareOrders(s stage, flows, passed []flow, done []final) ([]flow, []final) {
 	var others []passage
-	for _, o := range orders {
+	for _, o := range s.orders[1:] {
 		p, d := w.ordered(o, flows)
 		others = append(others, passage{p, d})
 	}
 	for _, other := range others {
 		switch {
 		case w.changed:
-			passed, done = eitherOrder(why, passed, other.passed, done, other.done)
+			passed, done = eitherOrder(s.why(), passed, other.passed, done, other.done)
 		case w.filtering:
 			// The same packets pass, but what stops the others may not be the same.
-			done = w.sameEnds(why, done, other.done)
+			done = w.sameEnds(s.why(), done, other.done)
 		}
 	}
 	return passed, done

@@ -92,7 +92,7 @@ func (w *walker) chain(c *chain, flows []flow) (back []flow) {
 		on, returned := w.apply(r, &r.target, matched)
 		back = append(back, returned...)
 		flows = append(flows, on...)
-		if r.mayDoubt() && len(on) > 0 {
+		if r.mayDoubt() {
 			flows = dedupe(flows)
 		}
 		flows, many = joinMany(flows, many)

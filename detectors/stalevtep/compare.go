@@ -350,7 +350,7 @@ func (c *comparison) judge(i int, t *table, haveFDB bool) {
 
 // sharesMAC reports whether another lease announces the same MAC: where its one FDB row is to lead belongs to that finding.
 func (c *comparison) sharesMAC(p int) bool {
-	return c.nextMAC[first(c.byMAC, c.vteps[p].Announced)] >= 0
+	return c.nextMAC[first(c.byMAC, c.vteps[p].Announced)] != -1
 }
 
 // announcedAt reports whether any lease of that VTEP IP announces mac.
