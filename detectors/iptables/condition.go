@@ -151,7 +151,7 @@ func (w *walker) alternatives(r *Rule, c *condition, flows []flow) (each [][]flo
 	each, rest = make([][]flow, len(c.any)), flows
 	for i, alternative := range c.any {
 		w.steps += len(rest)
-		if len(rest) == 0 || w.steps >= maxSteps {
+		if len(rest) == 0 || w.tooMany(len(rest)) {
 			break
 		}
 		if !slices.ContainsFunc(rest, func(f flow) bool { return c.mayHave(alternative, &f) }) {

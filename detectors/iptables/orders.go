@@ -247,7 +247,7 @@ func eitherOrder(why Doubt, passed1, passed2 []flow, done1, done2 []final) ([]fl
 // the other order have both ends, in doubt.
 func (w *walker) sameEnds(why Doubt, first, second []final) (out []final) {
 	w.steps += len(first) * len(second)
-	if w.steps >= maxSteps {
+	if w.tooMany(0) {
 		return first
 	}
 	for _, a := range first {

@@ -36,7 +36,7 @@ type recording struct {
 var stateNames = map[State]string{New: "new", Established: "established", Stray: "stray"}
 
 // The evaluator says of each recording what it said when a kernel was asked, and still agrees with that kernel.
-func TestRecordedKernel(t *testing.T) {
+func TestRecordings(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "kernel", "*.txtar"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no recordings in testdata/kernel (%v)", err)
