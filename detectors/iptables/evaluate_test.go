@@ -169,6 +169,13 @@ func TestEvaluate(t *testing.T) {
 			[]string{"redirected: to 10.244.3.0/24"}},
 		{"its own network's destinations", []string{"*nat", "PREROUTING -d 10.244.3.0/24 -j NETMAP --to 10.244.3.0/24", "POSTROUTING -j MASQUERADE"},
 			[]string{"rewritten: all traffic"}},
+		{"neither of two ports", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --sport 80 ! --dport 443 -j MASQUERADE"}, []string{"unknown: tcp"}},
+		{"no port of two ranges", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --sport 80:81 ! --dport 443 -j MASQUERADE"},
+			[]string{"rewritten: tcp from ports 0-79, 82-65535 to ports 0-442, 444-65535"}},
+		{"one port, and not the other", []string{"*nat", "POSTROUTING -p tcp -m tcp --sport 80 ! --dport 443 -j MASQUERADE"},
+			[]string{"rewritten: tcp from port 80 to ports 0-442, 444-65535"}},
+		{"not one port, and the other", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --sport 80 --dport 443 -j MASQUERADE"},
+			[]string{"rewritten: tcp from ports 0-79, 81-65535 to port 443"}},
 		{"an input interface behind the routing", []string{"*nat", "POSTROUTING -i cni0 -p tcp -j MASQUERADE", "POSTROUTING -i eth9 -j MASQUERADE"}, []string{"unknown: tcp"}},
 		{"a time to live", []string{"*mangle", "FORWARD -j TTL --ttl-inc 1"}, nil},
 		{"addrtype", []string{"*nat", "POSTROUTING -m addrtype --dst-type LOCAL -j MASQUERADE", "POSTROUTING -m addrtype ! --src-type UNICAST -j MASQUERADE"},
@@ -255,6 +262,15 @@ func TestEvaluateBothWorlds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// iptables-legacy compares two ports one by one, and iptables-nft both at once.
+func TestNeitherOfTwoPortsInTheWorldOfLegacy(t *testing.T) {
+	rules := mustParse(t, Legacy, ruleSet("*nat", "POSTROUTING -p tcp -m tcp ! --sport 80 ! --dport 443 -j MASQUERADE"))
+	got := tell(Evaluate(podToPod(), rules), Rewritten, Unknown)
+	if want := []string{"rewritten: tcp from ports 0-79, 81-65535 to ports 0-442, 444-65535"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -202,9 +202,15 @@ func (g *ruleMaker) ports(add func(string, ...any), proto string) {
 		return g.oneOf("53", "80", "443", "80:443", "1000:1999", ":79", "8000:", "30000:40000", "443:8080", "2000:65535")
 	}
 	if g.chance(30) {
-		add("-m %s %s--dport %s", proto, g.not(25), ports())
+		not := g.not(25)
+		add("-m %s %s--dport %s", proto, not, ports())
 		if g.chance(20) {
-			add("%s--sport %s", g.not(25), ports())
+			if not == "" { // both are not judged (match.neither)
+				not = g.not(25)
+			} else {
+				not = ""
+			}
+			add("%s--sport %s", not, ports())
 		}
 	} else if g.chance(15) {
 		add("-m %s %s--sport %s", proto, g.not(25), ports())

@@ -1,6 +1,9 @@
 package iptables
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // readOptions reads what a rule asks of packets, up to its target.
 func (p *parser) readOptions(r *Rule) {
@@ -150,8 +153,23 @@ func (p *parser) readPort(r *Rule, kind matchKind, not bool) bool {
 	if !ok || !r.portsOf() {
 		return false
 	}
-	r.matches = append(r.matches, match{kind: kind, not: not, ports: set{ports}})
+	m := match{kind: kind, not: not, ports: set{ports}}
+	if i := slices.IndexFunc(r.matches, m.neither); i >= 0 && p.rules.world == NFT {
+		other := r.matches[i].ports
+		r.matches = slices.Delete(r.matches, i, i+1)
+		r.addUnclear("--sport "+portText(other), true)
+		return false
+	}
+	r.matches = append(r.matches, m)
 	return true
+}
+
+// neither reports whether two conditions are `! --sport 80 ! --dport 443`: iptables-nft has the kernel compare both at once, for which
+// it is enough that one differs (add_nft_tcpudp in iptables/nft-shared.c, measured with 1.8.9). What they mean depends on its version.
+func (m match) neither(o match) bool {
+	_, one := m.ports.single()
+	_, other := o.ports.single()
+	return m.kind == matchDport && o.kind == matchSport && m.not && o.not && one && other
 }
 
 func (p *parser) readAddrRange(r *Rule, kind matchKind, not bool) bool {
