@@ -37,6 +37,7 @@ func TestOperands(t *testing.T) {
 		{fieldSrc, `{"prefix":{"addr":"10.244.1.2","len":33}}`, ""},
 		{fieldState, `"new"`, "[{8 8}]"},
 		{fieldState, `"old"`, ""},
+		{fieldState, `["new"]`, "[{8 8}]"},
 		{fieldState, `["new","related"]`, "[{12 12}]"},
 		{fieldState, `{"|":["new","related"]}`, "[{12 12}]"},
 		{fieldState, `["new","old"]`, ""},

@@ -253,13 +253,11 @@ func (s Sides) Side(dev string) *iptables.Side {
 	return s[dev]
 }
 
-// list returns the Sides that have addresses, by the names of their interfaces.
+// List returns the sides by the names of their interfaces.
 func (s Sides) List() []iptables.Side {
 	var all []iptables.Side
 	for _, dev := range slices.Sorted(maps.Keys(s)) {
-		if len(s[dev].Addrs) > 0 {
-			all = append(all, *s[dev])
-		}
+		all = append(all, *s[dev])
 	}
 	return all
 }
