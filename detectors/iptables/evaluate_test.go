@@ -172,6 +172,8 @@ func TestEvaluate(t *testing.T) {
 		{"neither of two ports", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --sport 80 ! --dport 443 -j MASQUERADE"}, []string{"unknown: tcp"}},
 		{"no port of two ranges", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --sport 80:81 ! --dport 443 -j MASQUERADE"},
 			[]string{"rewritten: tcp from ports 0-79, 82-65535 to ports 0-442, 444-65535"}},
+		{"no port of one and of a range", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --sport 80 ! --dport 443:444 -j MASQUERADE"},
+			[]string{"rewritten: tcp from ports 0-79, 81-65535 to ports 0-442, 445-65535"}},
 		{"one port, and not the other", []string{"*nat", "POSTROUTING -p tcp -m tcp --sport 80 ! --dport 443 -j MASQUERADE"},
 			[]string{"rewritten: tcp from port 80 to ports 0-442, 444-65535"}},
 		{"not one port, and the other", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --sport 80 --dport 443 -j MASQUERADE"},
