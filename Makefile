@@ -125,9 +125,9 @@ conformance: root ## hold the emulated tcp_tw_recycle against measurements of re
 	@$(GO_BUILD) -o bin/ ./hack/conformance
 	@$(SUDO) $(ENV) bin/conformance $(VECTORS)
 
-evaluator: may-sudo ## hold the evaluator of iptables' and nft's rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run)
+evaluator: may-sudo ## hold the evaluator of iptables' and nft's rules against the kernel, over RULESETS random rule sets (NETFAULT_SEED=... repeats a run, NETFAULT_RECORD=DIR keeps what was seen)
 	@$(GO_TEST) -o bin/iptables.test ./detectors/iptables
-	@$(SUDO) $(ENV) NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
+	@$(SUDO) $(ENV) NETFAULT_RULESETS=$(RULESETS) NETFAULT_SEED=$(NETFAULT_SEED) NETFAULT_RECORD=$(abspath $(NETFAULT_RECORD)) bin/iptables.test -test.run=TestKernel -test.v -test.timeout=30m
 
 lint: ## gofmt, go vet, staticcheck, actionlint
 	@bad=$$(gofmt -l cmd detectors framework hack kind-configs scenarios); test -z "$$bad" || { echo "gofmt -w these: $$bad" >&2; exit 1; }

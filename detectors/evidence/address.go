@@ -36,11 +36,11 @@ func colonMAC[T string | []byte](s T) (m MAC, ok bool) {
 		return 0, false
 	}
 	bad := byte(0)
-	for i := 0; i < 17; i += 3 {
-		high, low := hexDigit[s[i]], hexDigit[s[i+1]]
+	for i := range 6 {
+		high, low := hexDigit[s[3*i]], hexDigit[s[3*i+1]]
 		bad |= high | low
 		m = m<<8 | MAC(high)<<4 | MAC(low)
-		if i < 15 && s[i+2] != ':' {
+		if i < 5 && s[3*i+2] != ':' {
 			return 0, false
 		}
 	}
@@ -85,7 +85,7 @@ func ParseIPv4[T string | []byte](s T) (a IPv4, ok bool) {
 			if part > 255 {
 				return 0, false
 			}
-		case c == '.' && digits > 0 && dots < 3:
+		case c == '.' && digits > 0:
 			a = a<<8 | IPv4(part)
 			part, digits = 0, 0
 			dots++

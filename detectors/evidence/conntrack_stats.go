@@ -54,7 +54,7 @@ func (b *Bundle) ConntrackStats(node, file string) iter.Seq2[ConntrackStat, erro
 			stat := ConntrackStat{Pos: at}
 			var err error
 			switch {
-			case len(fields) > 0 && strings.HasPrefix(fields[0], "cpu="):
+			case strings.HasPrefix(line, "cpu="):
 				err = stat.readNamed(fields)
 			case names == nil && slices.Contains(fields, "insert_failed"):
 				names = fields

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -84,8 +85,10 @@ func (b *Bundle) decode(file string, read func(*decoder) error) error {
 // isText reports whether something begins as a line of `ip` does without -j: with a word or an address.
 func isText(b []byte) bool {
 	b = bytes.TrimLeft(b, " \t\r\n")
-	return len(b) > 0 && (b[0] >= 'a' && b[0] <= 'z' || b[0] >= '0' && b[0] <= '9') && !bytes.HasPrefix(b, []byte("null"))
+	return wordOrAddress.Match(b) && !bytes.HasPrefix(b, []byte("null"))
 }
+
+var wordOrAddress = regexp.MustCompile(`^[a-z0-9]`)
 
 // end returns an error unless the file ends here.
 func (d *decoder) end() error {

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -123,9 +124,7 @@ func (b *Bundle) readNodesFile() nodesFile {
 func (n *kubeNode) node(at Pos) KubeNode {
 	k := KubeNode{Name: n.Metadata.Name, PodCIDR: n.podCIDR(), Leased: n.annotated() || n.annotatedIPv6(), Pos: at}
 	for _, label := range []string{"kubernetes.io/os", "beta.kubernetes.io/os"} {
-		if k.OS == "" {
-			k.OS = n.Metadata.Labels[label]
-		}
+		k.OS = cmp.Or(k.OS, n.Metadata.Labels[label])
 	}
 	if info := n.Status.NodeInfo; info != nil {
 		k.Kubelet = info.KubeletVersion

@@ -23,6 +23,12 @@ func (b *Bundle) Routes(node string) iter.Seq2[Route, error] {
 	}
 }
 
+// IsUnicast reports whether the route leads somewhere. `ip` does not name that type unless it is asked for details.
+func (r *Route) IsUnicast() bool { return r.Type == "" || r.Type == "unicast" }
+
+// InMain reports whether the route is one of table main, which `ip` does not name either.
+func (r *Route) InMain() bool { return r.Table == "" || r.Table == "main" }
+
 // families tells a default route's family by what stands before it, since "default" has none: the kernel lists all IPv4 routes
 // before those of IPv6, and of each family table main before table local.
 type families struct {
@@ -32,7 +38,7 @@ type families struct {
 // isIPv6 returns the family of the next route of the list. `ip` prints a preference for IPv6's since Linux 4.1.
 func (f *families) isIPv6(r *Route) bool {
 	colon := func(s string) bool { return strings.Contains(s, ":") }
-	main := r.Table == "" || r.Table == "main"
+	main := r.InMain()
 	switch {
 	case colon(r.Dst) || colon(r.PrefSrc) || r.Pref != "" || r.Dst == "default" && colon(r.Gateway):
 		f.ipv6 = true

@@ -131,7 +131,7 @@ func (s *scanner) peek() (byte, error) {
 // element reads the object at pos, from its start again each time that the buffer turned out to hold too little of it.
 func (s *scanner) element(cols []column) error {
 	for {
-		if next := s.object(s.pos, cols); next >= 0 {
+		if next := s.object(s.pos, cols); next != -1 {
 			s.pos = next
 			return nil
 		}
@@ -202,14 +202,14 @@ func (s *scanner) object(i int, cols []column) int {
 	}
 	for likely := 0; ; likely++ {
 		var col *column
-		if i, col = s.name(i, cols, likely); i < 0 {
+		if i, col = s.name(i, cols, likely); i == -1 {
 			return -1
 		}
-		if i = s.colon(i); i < 0 {
+		if i = s.colon(i); i == -1 {
 			return -1
 		}
 		value := i
-		if i = s.value(value, 2); i < 0 {
+		if i = s.value(value, 2); i == -1 {
 			return -1
 		}
 		if col != nil && !s.take(col, value, i) {
@@ -233,7 +233,7 @@ func (s *scanner) name(i int, cols []column, likely int) (next int, found *colum
 	if likely < len(cols) && s.starts(i, cols[likely].name) {
 		found, next = &cols[likely], i+len(cols[likely].name)
 	} else {
-		if next = s.str(i); next < 0 {
+		if next = s.str(i); next == -1 {
 			return -1, nil
 		}
 		name := s.buf[i:next]
@@ -320,14 +320,14 @@ func (s *scanner) nested(i, depth int) int {
 	}
 	for {
 		if object {
-			if i = s.str(i); i < 0 {
+			if i = s.str(i); i == -1 {
 				return -1
 			}
-			if i = s.colon(i); i < 0 {
+			if i = s.colon(i); i == -1 {
 				return -1
 			}
 		}
-		if i = s.value(i, depth); i < 0 {
+		if i = s.value(i, depth); i == -1 {
 			return -1
 		}
 		i = s.space(i)
@@ -358,11 +358,11 @@ func (s *scanner) number(i int) int {
 	}
 	if s.buf[i] == '0' {
 		i++
-	} else if i = s.digits(i); i < 0 {
+	} else if i = s.digits(i); i == -1 {
 		return -1
 	}
 	if s.buf[i] == '.' {
-		if i = s.digits(i + 1); i < 0 {
+		if i = s.digits(i + 1); i == -1 {
 			return -1
 		}
 	}
@@ -371,7 +371,7 @@ func (s *scanner) number(i int) int {
 		if s.buf[i] == '+' || s.buf[i] == '-' {
 			i++
 		}
-		if i = s.digits(i); i < 0 {
+		if i = s.digits(i); i == -1 {
 			return -1
 		}
 	}

@@ -74,7 +74,8 @@ func minusAll(boxes, others []box) []box {
 }
 
 // key writes all of b but the dimension skip, for comparison.
-func (b *box) key(buf []byte, skip int) []byte {
+func (b *box) key(skip int) string {
+	buf := make([]byte, 0, 128)
 	for d, s := range b {
 		if d == skip {
 			continue
@@ -85,7 +86,7 @@ func (b *box) key(buf []byte, skip int) []byte {
 			buf = binary.NativeEndian.AppendUint32(buf, p.hi)
 		}
 	}
-	return buf
+	return string(buf)
 }
 
 // joinBoxes puts boxes together that differ in one dimension only, so that a set that was split by rules which then came
@@ -97,7 +98,7 @@ func joinBoxes(boxes []box) []box {
 			byKey := make(map[string]int, len(boxes))
 			out := boxes[:0:0]
 			for _, b := range boxes {
-				key := string(b.key(nil, d))
+				key := b.key(d)
 				if i, ok := byKey[key]; ok {
 					out[i][d] = out[i][d].or(b[d])
 					changed = true

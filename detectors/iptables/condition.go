@@ -158,7 +158,7 @@ func (w *walker) alternatives(r *Rule, c *condition, flows []flow) (each [][]flo
 	each, rest = make([][]flow, len(c.any)), flows
 	for i, alternative := range c.any {
 		w.steps += len(rest)
-		if len(rest) == 0 || w.steps >= maxSteps {
+		if len(rest) == 0 || w.tooMany(len(rest)) {
 			break
 		}
 		if !slices.ContainsFunc(rest, func(f flow) bool { return c.mayHave(alternative, &f) }) {
@@ -277,7 +277,7 @@ func (w *walker) splitType(r *Rule, fd *field, o *operand, f *flow) (yes, no []f
 	}
 	var mask typeMask
 	for _, p := range o.nums {
-		for n := p.lo; n <= p.hi && n < 16; n++ {
+		for n := p.lo; n <= p.hi; n++ {
 			mask |= 1 << n
 		}
 	}

@@ -201,7 +201,7 @@ func (w *walker) ask(q Query) box {
 		return whole
 	}
 	w.carry(slices.Clone(flows))
-	if w.steps >= maxSteps {
+	if w.gaveUp {
 		w.done = nil
 		w.endUnknown(Doubt{Why: "the rules tell too many cases apart"}, flows...)
 	}

@@ -167,6 +167,20 @@ func TestEvaluate(t *testing.T) {
 		{"its own network's addresses", []string{"*nat", "POSTROUTING -j NETMAP --to 10.244.1.0/25"}, []string{"rewritten: from 10.244.1.128/25"}},
 		{"another network's destinations", []string{"*nat", "PREROUTING -d 10.244.3.0/24 -j NETMAP --to 10.245.1.0/24", "POSTROUTING -d 10.244.2.0/24 -j NETMAP --to 10.244.1.0/24"},
 			[]string{"redirected: to 10.244.3.0/24"}},
+		{"its own network's destinations", []string{"*nat", "PREROUTING -d 10.244.3.0/24 -j NETMAP --to 10.244.3.0/24", "POSTROUTING -j MASQUERADE"},
+			[]string{"rewritten: all traffic"}},
+		{"neither of two ports", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --sport 80 ! --dport 443 -j MASQUERADE"}, []string{
+			"rewritten: tcp from ports 0-79, 81-65535 to ports 0-442, 444-65535",
+			"unknown: tcp from ports 0-79, 81-65535 to port 443; tcp from port 80 to ports 0-442, 444-65535"}},
+		{"no port of two ranges", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --sport 80:81 ! --dport 443 -j MASQUERADE"},
+			[]string{"rewritten: tcp from ports 0-79, 82-65535 to ports 0-442, 444-65535"}},
+		{"no port of one and of a range", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --sport 80 ! --dport 443:444 -j MASQUERADE"},
+			[]string{"rewritten: tcp from ports 0-79, 81-65535 to ports 0-442, 445-65535"}},
+		{"one port, and not the other", []string{"*nat", "POSTROUTING -p tcp -m tcp --sport 80 ! --dport 443 -j MASQUERADE"},
+			[]string{"rewritten: tcp from port 80 to ports 0-442, 444-65535"}},
+		{"not one port, and the other", []string{"*nat", "POSTROUTING -p tcp -m tcp ! --sport 80 --dport 443 -j MASQUERADE"},
+			[]string{"rewritten: tcp from ports 0-79, 81-65535 to port 443"}},
+		{"an input interface behind the routing", []string{"*nat", "POSTROUTING -i cni0 -p tcp -j MASQUERADE", "POSTROUTING -i eth9 -j MASQUERADE"}, []string{"unknown: tcp"}},
 		{"a time to live", []string{"*mangle", "FORWARD -j TTL --ttl-inc 1"}, nil},
 		{"addrtype", []string{"*nat", "POSTROUTING -m addrtype --dst-type LOCAL -j MASQUERADE", "POSTROUTING -m addrtype ! --src-type UNICAST -j MASQUERADE"},
 			[]string{"rewritten: to 10.244.3.77", "rewritten: from 10.244.1.0/31, 10.244.1.255, to 10.244.2.0-10.244.3.76, 10.244.3.78-10.244.3.255"}},
@@ -252,6 +266,15 @@ func TestEvaluateBothWorlds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// iptables-legacy compares two ports one by one, and iptables-nft both at once.
+func TestNeitherOfTwoPortsInTheWorldOfLegacy(t *testing.T) {
+	rules := mustParse(t, Legacy, ruleSet("*nat", "POSTROUTING -p tcp -m tcp ! --sport 80 ! --dport 443 -j MASQUERADE"))
+	got := tell(Evaluate(podToPod(), rules), Rewritten, Unknown)
+	if want := []string{"rewritten: tcp from ports 0-79, 81-65535 to ports 0-442, 444-65535"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

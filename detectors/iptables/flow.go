@@ -1,8 +1,6 @@
 package iptables
 
 import (
-	"encoding/binary"
-	"fmt"
 	"slices"
 )
 
@@ -157,34 +155,36 @@ func (f *flow) restrictDport(s set, not bool) (fits, rest []flow) {
 	return f.restrict(dimDport, s, not)
 }
 
-// key writes everything but the doubts and the dimension skip.
-func (f *flow) key(skip int) string {
-	buf := make([]byte, 0, 128)
-	buf = append(buf, f.in...)
-	buf = append(buf, 0)
-	buf = append(buf, f.out...)
-	buf = append(buf, 0, byte(f.track))
-	for _, n := range []*uint32{&f.mark, &f.markUnknown, &f.connmark, &f.connmarkUnknown, f.newDst, f.newDport} {
+// flowKey is everything of a flow but its doubts and one dimension, for comparison.
+type flowKey struct {
+	in, out                                      string
+	mark, markUnknown, connmark, connmarkUnknown uint32
+	track                                        tracking
+	// newDst and newDport are -1 where the flow's are nil.
+	newDst, newDport int64
+	newSrc           *Rule
+	newSrcTo         string
+	bound            bool
+	box              string
+}
+
+// key leaves out the dimension skip.
+func (f *flow) key(skip int) flowKey {
+	number := func(n *uint32) int64 {
 		if n == nil {
-			buf = append(buf, 0)
-			continue
+			return -1
 		}
-		buf = append(buf, 1)
-		buf = binary.NativeEndian.AppendUint32(buf, *n)
+		return int64(*n)
 	}
-	if f.bound {
-		buf = append(buf, 1)
+	return flowKey{
+		f.in, f.out, f.mark, f.markUnknown, f.connmark, f.connmarkUnknown, f.track, number(f.newDst), number(f.newDport),
+		f.newSrc, f.newSrcTo, f.bound, f.box.key(skip),
 	}
-	if f.newSrc != nil {
-		buf = fmt.Appendf(buf, "%p%s", f.newSrc, f.newSrcTo)
-		buf = append(buf, 0)
-	}
-	return string(f.box.key(buf, skip))
 }
 
 // dedupe makes one of flows that are the same but for their doubts.
 func dedupe(flows []flow) []flow {
-	byKey := make(map[string]int, len(flows))
+	byKey := make(map[flowKey]int, len(flows))
 	out := flows[:0:0]
 	for _, f := range flows {
 		key := f.key(-1)
@@ -204,7 +204,7 @@ func join(flows []flow) []flow {
 	for changed := true; changed && len(flows) > 1; {
 		changed = false
 		for d := range dims {
-			byKey := make(map[string]int, len(flows))
+			byKey := make(map[flowKey]int, len(flows))
 			out := flows[:0:0]
 			for _, f := range flows {
 				key := f.key(d)

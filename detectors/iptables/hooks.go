@@ -80,7 +80,7 @@ func (w *walker) carry(flows []flow) {
 // aroundTracking carries flows through a hook at which connection tracking is asked, too.
 func (w *walker) aroundTracking(hook string, flows []flow) []flow {
 	flows = w.between(hook, prioFirst, prioConntrack-1, flows)
-	if at := w.stages(hook, prioConntrack, prioConntrack); len(at) > 0 && len(flows) > 0 {
+	if at := w.stages(hook, prioConntrack, prioConntrack); len(at) > 0 {
 		w.endUnknown(Doubt{Why: "whether " + at[0].orders[0][0].String() + " comes before connection tracking is not in the files"}, flows...)
 		return nil
 	}
@@ -222,8 +222,8 @@ func (w *walker) stages(hook string, first, last int) []stage {
 	var out []stage
 	for len(here) > 0 {
 		end := here[0].at.prio
-		if w.order == orderUnknown && end >= prioSecurity && end <= prioNFTSecurity && slices.ContainsFunc(here, stop.lateSecurity) {
-			end = prioNFTSecurity
+		if w.order == orderUnknown && end >= prioSecurity && slices.ContainsFunc(here, stop.lateSecurity) {
+			end = max(end, prioNFTSecurity)
 		}
 		n := 0
 		for n < len(here) && here[n].at.prio <= end {

@@ -86,6 +86,7 @@ func (k *kernelNet) tryFilter(g *ruleMaker, number uint64, counts map[string]int
 				counts["senders were told of a rejection"]++
 			}
 		}
+		k.record(g, &state, number, packets, saw)
 	}
 	counts["rule sets"]++
 }

@@ -23,10 +23,13 @@ var nativeHooks = []nativeHook{
 	{"postrouting", []string{"filter priority -150", "nat priority 100", "nat priority 100", "nat priority 95", "nat priority 110", "filter priority 0", "filter priority 100", "filter priority 300"}},
 }
 
+// nativeTables are the tables of nft's own that rule sets may have.
+var nativeTables = []string{"ip alpha", "inet beta"}
+
 // nftTables returns the input of nft that replaces the tables of nft's own.
 func (g *ruleMaker) nftTables() string {
 	var out strings.Builder
-	for _, table := range []string{"ip alpha", "inet beta"} {
+	for _, table := range nativeTables {
 		fmt.Fprintf(&out, "add table %s\ndelete table %s\ntable %s {\n", table, table, table)
 		g.sets(&out)
 		used := g.chance(75)

@@ -174,6 +174,7 @@ func (k *kernelNet) tryRuleSet(g *ruleMaker, number uint64, counts map[string]in
 		}
 	}
 	counts["rule sets"]++
+	k.record(g, nil, number, packets, saw)
 }
 
 // load loads random rules into both of iptables' worlds, or one, and into tables of nft's own if g has them. It returns them as

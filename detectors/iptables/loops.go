@@ -2,7 +2,6 @@ package iptables
 
 import (
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 )
@@ -38,7 +37,7 @@ func (c *chain) loop(depth int) *Rule {
 	}
 	c.mark = onTheWay
 	for _, rule := range c.rules {
-		for next := range rule.chains() {
+		for _, next := range rule.chains() {
 			if next.mark == noLoop {
 				continue
 			}
@@ -56,7 +55,7 @@ func (c *chain) loop(depth int) *Rule {
 
 // loopText says what is wrong with a rule that leads to a loop.
 func (r *Rule) loopText() string {
-	for next := range r.chains() {
+	for _, next := range r.chains() {
 		if next.mark == onTheWay {
 			return fmt.Sprintf("the chains that lead to %s come back to it, or are too deep", clip(next.name))
 		}
@@ -64,18 +63,17 @@ func (r *Rule) loopText() string {
 	return "chains are too deep"
 }
 
-// chains yields the chains that a rule leads to.
-func (r *Rule) chains() iter.Seq[*chain] {
-	return func(yield func(*chain) bool) {
-		if r.target.chain != nil && !yield(r.target.chain) {
-			return
-		}
-		for i := range r.steps {
-			for _, t := range r.steps[i].targets {
-				if t.chain != nil && !yield(t.chain) {
-					return
-				}
+// chains are those that a rule leads to.
+func (r *Rule) chains() (all []*chain) {
+	if r.target.chain != nil {
+		all = append(all, r.target.chain)
+	}
+	for i := range r.steps {
+		for _, t := range r.steps[i].targets {
+			if t.chain != nil {
+				all = append(all, t.chain)
 			}
 		}
 	}
+	return all
 }

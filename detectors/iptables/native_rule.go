@@ -3,6 +3,7 @@ package iptables
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/netfault/netfault/detectors/nftables"
 )
@@ -155,8 +156,9 @@ func (b *builder) lookUp(key, data any, text string, read func(value any) (targe
 
 // elements returns those of a set or map: one with a name, or what stands in the rule. why says what is not known of them.
 func (b *builder) elements(v any, isMap bool) (elems []nftables.Elem, why string) {
-	if name, ok := v.(string); ok && len(name) > 1 && name[0] == '@' {
-		s := b.table.Set(name[1:])
+	name, _ := v.(string)
+	if bare, ok := strings.CutPrefix(name, "@"); ok {
+		s := b.table.Set(bare)
 		switch {
 		case s == nil:
 			return nil, "not understood: " + name

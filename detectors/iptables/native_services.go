@@ -3,6 +3,7 @@ package iptables
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/netfault/netfault/detectors/nftables"
 )
@@ -30,11 +31,12 @@ func (r *Rules) servicesOf(from *nftables.Table) []Service {
 
 // serviceMap returns the named map that a statement looks up by address, protocol and port, nil if it is another statement.
 func serviceMap(table *nftables.Table, s nftables.Statement) *nftables.Set {
-	name, _ := member(s.Arg, "data").(string)
-	if s.Name != "vmap" || len(name) < 2 || name[0] != '@' {
+	text, _ := member(s.Arg, "data").(string)
+	name, isName := strings.CutPrefix(text, "@")
+	if s.Name != "vmap" || !isName {
 		return nil
 	}
-	set := table.Set(name[1:])
+	set := table.Set(name)
 	if set == nil || !slices.Equal(set.Type, []string{"ipv4_addr", "inet_proto", "inet_service"}) {
 		return nil
 	}

@@ -105,6 +105,14 @@ func TestNative(t *testing.T) {
 		"one of two":                {[]string{post, `post {"vmap":{"key":{"numgen":{"mode":"random","mod":2,"offset":0}},"data":{"set":[[0,{"accept":null}],[1,{"return":null}]]}}}`, "post " + masquerade}, "", ""},
 		"one of two, and it matters": {[]string{post, "chain sub", "sub " + masquerade, `post {"vmap":{"key":{"numgen":{"mode":"random","mod":2,"offset":0}},"data":{"set":[[0,{"accept":null}],[1,{"goto":{"target":"sub"}}]]}}}`},
 			"", "which of several"},
+		"by protocol and port of whatever has": {[]string{post, "post " + compare(`{"concat":[`+payload("th", "sport")+","+meta("l4proto")+`]}`, "==", `{"concat":[80,"tcp"]}`) + "," + masquerade}, "tcp from port 80", ""},
+		"all but a protocol's port": {[]string{post, "post " + compare(`{"concat":[`+payload("th", "sport")+","+meta("l4proto")+`]}`, "==", `{"concat":[80,"tcp"]}`) + `,{"accept":null}`, "post " + masquerade},
+			"all but tcp; tcp from ports 0-79, 81-65535", ""},
+		"where DNAT leads everything": {[]string{post, "chain raw prerouting filter -300", "raw " + compare(payload("ip", "daddr"), "==", `"10.244.2.2"`) + `,{"drop":null}`,
+			"chain pre prerouting nat -100", `pre {"dnat":{"addr":"10.244.2.2"}}`, "post " + compare(payload("ip", "daddr"), "==", `"10.244.2.2"`) + "," + masquerade},
+			"to 10.244.2.0/31, 10.244.2.3-10.244.3.255", ""},
+		"where DNAT leads": {[]string{post, "chain pre prerouting nat -100", "pre " + compare(payload("ip", "daddr"), "==", `"10.244.3.3"`) + `,{"dnat":{"addr":"10.244.2.2"}}`,
+			"post " + compare(payload("ip", "daddr"), "==", `"10.244.2.2"`) + "," + masquerade}, "to 10.244.2.2, 10.244.3.3", ""},
 		"a limit":                {[]string{post, `post {"limit":{"rate":5,"per":"second"}},` + masquerade}, "", "limit rate 5/second"},
 		"an unknown statement":   {[]string{post, `post {"queue":{"num":3}}`, "post " + masquerade}, "", "queue"},
 		"an unknown condition":   {[]string{post, "post " + compare(payload("tcp", "window"), "==", "5") + "," + masquerade}, "", "tcp window 5"},
@@ -154,15 +162,22 @@ func TestNativeVerdicts(t *testing.T) {
 	}
 }
 
-// Eight chains of one priority have more orders than are tried.
+// Eight chains of one priority have more orders than are tried, and four have not, even where iptables has a chain beside them that
+// holds nothing.
 func TestTooManyOrders(t *testing.T) {
-	rules := []string{post}
-	for i := range 8 {
-		rules = append(rules, fmt.Sprintf("chain f%d forward filter 0", i), fmt.Sprintf("f%d %s", i, setMark(fmt.Sprint(i))))
+	inChains := func(n int) []Outcome {
+		rules := []string{post, "post " + compare(meta("mark"), "==", "5") + "," + masquerade}
+		for i := range n {
+			rules = append(rules, fmt.Sprintf("chain f%d forward filter 0", i), fmt.Sprintf("f%d %s", i, setMark("5")))
+		}
+		return Evaluate(podToPod(), mustParse(t, NFT, ruleSet("*filter")), native(t, rules...))
 	}
-	outcomes := Evaluate(podToPod(), native(t, rules...))
+	if outcomes := inChains(4); len(outcomes) != 1 || outcomes[0].Verdict != Rewritten {
+		t.Errorf("of 24 orders: %v", outcomes)
+	}
+	outcomes := inChains(8)
 	if len(outcomes) != 1 || outcomes[0].Verdict != Unknown || !strings.Contains(outcomes[0].Doubts[0].Why, "too many to try") {
-		t.Errorf("outcomes %v", outcomes)
+		t.Errorf("of all orders of eight: %v", outcomes)
 	}
 }
 
@@ -184,5 +199,32 @@ func TestFromNFTLeavesOutWhatIsPrinted(t *testing.T) {
 		if outcomes := Evaluate(podToPod(), rules); len(outcomes) != 1 || outcomes[0].Verdict != want {
 			t.Errorf("printed %q: outcomes %v, want %s", printed, outcomes, want)
 		}
+	}
+}
+
+// What chains do not change is the same in whatever order they come, be there ever so many.
+func TestManyOrdersOfWhatChangesNothing(t *testing.T) {
+	rules := []string{post, "post " + masquerade}
+	for i := range 8 {
+		rules = append(rules, fmt.Sprintf("chain f%d forward filter 0", i), fmt.Sprintf("f%d {\"accept\":null}", i))
+	}
+	if outcomes := Evaluate(podToPod(), native(t, rules...)); len(outcomes) != 1 || outcomes[0].Verdict != Rewritten {
+		t.Errorf("outcomes %v", outcomes)
+	}
+}
+
+// A loop is found by whichever of a map's verdicts leads to it.
+func TestLoopsOfMaps(t *testing.T) {
+	const text = `{"nftables":[{"table":{"family":"ip","name":"t"}},
+{"chain":{"family":"ip","table":"t","name":"post","type":"nat","hook":"postrouting","prio":100}},
+{"chain":{"family":"ip","table":"t","name":"end"}},{"chain":{"family":"ip","table":"t","name":"again"}},
+{"rule":{"family":"ip","table":"t","chain":"post","handle":3,"expr":[{"vmap":{"key":{"meta":{"key":"mark"}},"data":{"set":[[1,{"jump":{"target":"end"}}],[2,{"jump":{"target":"again"}}]]}}}]}},
+{"rule":{"family":"ip","table":"t","chain":"again","handle":4,"expr":[{"jump":{"target":"again"}}]}}]}`
+	set, err := nftables.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FromNFT(set, func(string, string) bool { return false }); err == nil || !strings.Contains(err.Error(), "the chains that lead to again come back to it") {
+		t.Errorf("error %v", err)
 	}
 }

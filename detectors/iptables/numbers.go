@@ -9,21 +9,11 @@ import (
 
 // parseAddr reads an IPv4 address.
 func parseAddr(s string) (addr uint32, ok bool) {
-	part, digits, dots := 0, 0, 0
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= '0' && c <= '9' && digits < 3:
-			part = part*10 + int(c-'0')
-			digits++
-		case c == '.' && digits > 0 && dots < 3 && part <= 255:
-			addr = addr<<8 | uint32(part)
-			part, digits = 0, 0
-			dots++
-		default:
-			return 0, false
-		}
+	a, err := netip.ParseAddr(s)
+	if err != nil || !a.Is4() {
+		return 0, false
 	}
-	return addr<<8 | uint32(part), dots == 3 && digits > 0 && part <= 255
+	return number4(a), true
 }
 
 // parseNetwork reads an IPv4 address or network, with a mask of either form. A mask with holes is not understood.
@@ -52,28 +42,18 @@ func netmask(length uint32) uint32 { return ^uint32(0) << (32 - length) }
 
 // parseNumber reads a decimal number up to most.
 func parseNumber(s string, most uint32) (n uint32, ok bool) {
-	if s == "" || len(s) > 9 {
-		return 0, false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + uint32(c-'0')
-	}
-	return n, n <= most
+	long, err := strconv.ParseUint(s, 10, 32)
+	return uint32(long), err == nil && uint32(long) <= most
 }
 
 // parseRange reads a port, or two with sep between them.
-func parseRange(s string, sep byte) (span, bool) {
-	i := strings.IndexByte(s, sep)
-	if i < 0 {
-		n, ok := parseNumber(s, 65535)
-		return span{n, n}, ok
+func parseRange(s, sep string) (span, bool) {
+	from, to, isRange := strings.Cut(s, sep)
+	if !isRange {
+		to = from
 	}
-	lo, ok1 := parseNumber(s[:i], 65535)
-	hi, ok2 := parseNumber(s[i+1:], 65535)
+	lo, ok1 := parseNumber(from, 65535)
+	hi, ok2 := parseNumber(to, 65535)
 	return span{lo, hi}, ok1 && ok2 && lo <= hi
 }
 
@@ -81,7 +61,7 @@ func parseRange(s string, sep byte) (span, bool) {
 func parsePortList(s string) (set, bool) {
 	var spans []span
 	for item := range strings.SplitSeq(s, ",") {
-		p, ok := parseRange(item, ':')
+		p, ok := parseRange(item, ":")
 		if !ok {
 			return nil, false
 		}

@@ -1,6 +1,8 @@
 package iptables
 
-import "strings"
+import (
+	"strings"
+)
 
 // readOptions reads what a rule asks of packets, up to its target.
 func (p *parser) readOptions(r *Rule) {
@@ -146,7 +148,7 @@ func (r *Rule) portsOf() bool { return r.proto.used && !r.proto.not && hasPorts(
 
 func (p *parser) readPort(r *Rule, module string, kind matchKind, not bool) bool {
 	word, _ := p.next()
-	span, ok := parseRange(word, ':')
+	span, ok := parseRange(word, ":")
 	if !ok || !r.portsOf() {
 		return false
 	}

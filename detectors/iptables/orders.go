@@ -175,28 +175,26 @@ func (w *walker) inAnyOrder(s stage, flows []flow) []flow {
 			w.endUnknown(Doubt{Why: s.why().Why + ", and they are too many to try all orders"}, flows...)
 			return nil
 		}
-		if len(s.orders) > 1 {
-			passed, done = w.compareOrders(s.why(), s.orders[1:], flows, passed, done)
-		}
+		passed, done = w.compareOrders(s, flows, passed, done)
 	}
 	w.done = append(w.done, done...)
 	return passed
 }
 
-// compareOrders tries other orders than the one in which flows have passed or were done.
-func (w *walker) compareOrders(why Doubt, orders [][]stop, flows, passed []flow, done []final) ([]flow, []final) {
+// compareOrders tries other orders than the first, in which flows have passed or were done.
+func (w *walker) compareOrders(s stage, flows, passed []flow, done []final) ([]flow, []final) {
 	var others []passage
-	for _, o := range orders {
+	for _, o := range s.orders[1:] {
 		p, d := w.ordered(o, flows)
 		others = append(others, passage{p, d})
 	}
 	for _, other := range others {
 		switch {
 		case w.changed:
-			passed, done = eitherOrder(why, passed, other.passed, done, other.done)
+			passed, done = eitherOrder(s.why(), passed, other.passed, done, other.done)
 		case w.filtering:
 			// The same packets pass, but what stops the others may not be the same.
-			done = w.sameEnds(why, done, other.done)
+			done = w.sameEnds(s.why(), done, other.done)
 		}
 	}
 	return passed, done
@@ -241,7 +239,7 @@ func (w *walker) ordered(stops []stop, flows []flow) (passed []flow, done []fina
 
 // eitherOrder returns what passes and what ends in either of two orders. What is the same in both is in no doubt.
 func eitherOrder(why Doubt, passed1, passed2 []flow, done1, done2 []final) ([]flow, []final) {
-	passed := union(passed1, passed2, why, func(f flow) string { return f.key(-1) }, func(f *flow) *[]Doubt { return &f.doubts })
+	passed := union(passed1, passed2, why, func(f flow) flowKey { return f.key(-1) }, func(f *flow) *[]Doubt { return &f.doubts })
 	return passed, union(done1, done2, why, final.key, func(e *final) *[]Doubt { return &e.doubts })
 }
 
@@ -249,7 +247,7 @@ func eitherOrder(why Doubt, passed1, passed2 []flow, done1, done2 []final) ([]fl
 // the other order have both ends, in doubt.
 func (w *walker) sameEnds(why Doubt, first, second []final) (out []final) {
 	w.steps += len(first) * len(second)
-	if w.steps >= maxSteps {
+	if w.tooMany(0) {
 		return first
 	}
 	for _, a := range first {
@@ -273,8 +271,8 @@ func (w *walker) sameEnds(why Doubt, first, second []final) (out []final) {
 }
 
 // union returns what is in a or b; what is in only one of them is in doubt.
-func union[T any](a, b []T, why Doubt, key func(T) string, doubts func(*T) *[]Doubt) (out []T) {
-	inA := map[string]int{}
+func union[T any, K comparable](a, b []T, why Doubt, key func(T) K, doubts func(*T) *[]Doubt) (out []T) {
+	inA := map[K]int{}
 	for i, v := range a {
 		inA[key(v)] = i
 		*doubts(&v) = with(*doubts(&v), why)

@@ -16,7 +16,7 @@ type final struct {
 }
 
 func (e final) key() string {
-	return e.reason() + string(e.box.key(nil, -1))
+	return e.reason() + e.box.key(-1)
 }
 
 // reason writes what became of the packets, and by what.

@@ -1,6 +1,9 @@
 package iptables
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // World is one of the kernel's two places for iptables rules. Each has tables of its own, and packets meet both.
 type World string
@@ -161,7 +164,7 @@ type ifMatch struct {
 
 // matches reports whether an interface's name fits; the kernel compares with "" where a hook has none.
 func (m *ifMatch) matches(name string) bool {
-	fits := name == m.name || m.prefix && len(name) >= len(m.name) && name[:len(m.name)] == m.name
+	fits := name == m.name || m.prefix && strings.HasPrefix(name, m.name)
 	return fits != m.not
 }
 

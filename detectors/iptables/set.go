@@ -1,6 +1,7 @@
 package iptables
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 )
@@ -18,15 +19,7 @@ var all = set{{0, 1<<32 - 1}}
 // newSet returns the union of spans, in any order.
 func newSet(spans ...span) set {
 	spans = slices.Clone(spans)
-	slices.SortFunc(spans, func(a, b span) int {
-		switch {
-		case a.lo < b.lo:
-			return -1
-		case a.lo > b.lo:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.lo, b.lo) })
 	var s set
 	for _, p := range spans {
 		if n := len(s); n > 0 && (p.lo <= s[n-1].hi || p.lo == s[n-1].hi+1) {

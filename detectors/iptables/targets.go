@@ -159,7 +159,7 @@ func (p *parser) readNAT(t *target, kind targetKind) bool {
 		case "--persistent":
 		case "--to-ports":
 			word, _ := p.next()
-			ports, ok := parseRange(word, '-')
+			ports, ok := parseRange(word, "-")
 			if !ok {
 				return false
 			}
@@ -189,7 +189,7 @@ func (n *natTo) parse(s string) bool {
 	n.text = s
 	addrs, ports, hasPorts := strings.Cut(s, ":")
 	if hasPorts {
-		span, ok := parseRange(ports, '-')
+		span, ok := parseRange(ports, "-")
 		if !ok {
 			return false
 		}

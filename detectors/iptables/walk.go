@@ -20,6 +20,8 @@ type walker struct {
 	changed bool
 	// steps counts looks at a rule with a flow.
 	steps int
+	// gaveUp says that flows were not followed to their ends, since there were too many.
+	gaveUp bool
 }
 
 // Most rule sets of nodes take some 100,000 steps and a handful of flows; 10,000 Services and an interface for each of 250
@@ -33,12 +35,12 @@ const (
 	manyFlows = 32
 )
 
-// tooMany reports whether flows are too many to follow.
+// tooMany reports whether flows are too many to follow, or have been before.
 func (w *walker) tooMany(flows int) bool {
-	if flows > maxFlows || len(w.accepted)+len(w.done) > 4*maxFlows {
-		w.steps = maxSteps
+	if w.steps > maxSteps || flows > maxFlows || len(w.accepted)+len(w.done) > 4*maxFlows {
+		w.gaveUp = true
 	}
-	return w.steps >= maxSteps
+	return w.gaveUp
 }
 
 // base carries flows through a base chain; a policy is for what returns from it.
@@ -92,7 +94,7 @@ func (w *walker) chain(c *chain, flows []flow) (back []flow) {
 		on, returned := w.apply(r, &r.target, matched)
 		back = append(back, returned...)
 		flows = append(flows, on...)
-		if r.mayDoubt() && len(on) > 0 {
+		if r.mayDoubt() {
 			flows = dedupe(flows)
 		}
 		flows, many = joinMany(flows, many)

@@ -69,10 +69,7 @@ func (w *words) peek() (word string, ok bool) {
 
 // restOfLine returns what is left of the line, without the line break.
 func (w *words) restOfLine() string {
-	rest := w.text[w.pos:]
-	if i := strings.IndexByte(rest, '\n'); i >= 0 {
-		rest = rest[:i]
-	}
+	rest, _, _ := strings.Cut(w.text[w.pos:], "\n")
 	w.pos += len(rest)
 	return rest
 }

@@ -221,10 +221,9 @@ func Element(v any, isMap bool) (e Elem, ok bool) {
 		}
 		e.Key, e.Value = pair[0], pair[1]
 	}
-	if object, isObject := e.Key.(map[string]any); isObject {
-		if inner, isElem := object["elem"].(map[string]any); isElem {
-			e.Key = inner["val"]
-		}
+	object, _ := e.Key.(map[string]any)
+	if inner, isElem := object["elem"].(map[string]any); isElem {
+		e.Key = inner["val"]
 	}
 	return e, true
 }

@@ -1,6 +1,7 @@
 package nftables
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -84,5 +85,20 @@ func TestListed(t *testing.T) {
 	rules, err := Parse(terse)
 	if err != nil || rules.Tables[0].Listed() {
 		t.Errorf("listed, %v", err)
+	}
+}
+
+// An error says where the thing begins that is wrong, and what is long is cut.
+func TestErrorsSayWhere(t *testing.T) {
+	text := `{"nftables": [{"table":{"family":"ip","name":"t"}}, {"chain":{"family":"ip","table":"u","name":"c"}}]}`
+	_, err := Parse(text)
+	syntax, ok := errors.AsType[*SyntaxError](err)
+	if !ok || !strings.HasPrefix(text[syntax.At-1:], `{"chain"`) {
+		t.Errorf("error %v", err)
+	}
+	for n, want := range map[int]int{60: 60, 61: 60 + len("…")} {
+		if got := clip(strings.Repeat("a", n)); len(got) != want {
+			t.Errorf("of %d bytes: %q", n, got)
+		}
 	}
 }

@@ -207,11 +207,11 @@ func named(name string, arg any) (string, bool) {
 		}
 		return "ct " + key, ok
 	case "fib":
-		flags, isList := object["flags"].([]any)
+		flags, _ := object["flags"].([]any)
 		if flag, isWord := object["flags"].(string); isWord {
 			flags = []any{flag}
 		}
-		return fmt.Sprintf("fib %s %v", join(flags, " . "), object["result"]), isList || flags != nil
+		return fmt.Sprintf("fib %s %v", join(flags, " . "), object["result"]), flags != nil
 	case "numgen":
 		return fmt.Sprintf("numgen %v mod %s", object["mode"], expr(object["mod"])), object["mod"] != nil
 	case "prefix":

@@ -9,8 +9,13 @@ import (
 // What nft 1.0.6 prints with -j, and without.
 func TestText(t *testing.T) {
 	for statement, want := range map[string]string{
-		`{"accept": null}`:                                                  "accept",
-		`{"goto": {"target": "svc"}}`:                                       "goto svc",
+		`{"accept": null}`:            "accept",
+		`{"goto": {"target": "svc"}}`: "goto svc",
+		`{"match": {"op": "==", "left": {"fib": {"result": "type", "flags": "daddr"}}, "right": "local"}}`: "fib daddr type local",
+		`{"match": {"op": "==", "left": {"fib": {"result": "type"}}, "right": "local"}}`:                   `{"fib":{"result":"type"}} local`,
+		`{"snat": {"addr": {"elem": {"val": "1.2.3.4", "comment": "c"}}}}`:                                 "snat to 1.2.3.4",
+		`{"snat": {"addr": {"elem": {"comment": "c"}}}}`:                                                   `snat to {"elem":{"comment":"c"}}`,
+		`{"match": {"op": "==", "left": {"&": [1]}, "right": 1}}`:                                          `{"&":[1]} 1`,
 		`{"masquerade": null}`:                                              "masquerade",
 		`{"snat": {"addr": "1.2.3.4"}}`:                                     "snat to 1.2.3.4",
 		`{"redirect": {"port": 80}}`:                                        "redirect to :80",

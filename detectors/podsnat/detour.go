@@ -55,9 +55,7 @@ func (net *network) follow(n *node) {
 		r.asked = r.paths.query
 		r.asked.From, r.asked.To = from.List(), r.to.List()
 		outcomes := iptables.Evaluate(r.asked, r.Worlds...)
-		if r.caught = rewritten(outcomes); len(r.caught) > 0 {
-			r.stopped = stopped(r.asked, r.Worlds)
-		}
+		r.caught, r.stopped = rewritten(outcomes), stopped(r.asked, r.Worlds)
 		n.doubtUnknown(r.node, fmt.Sprintf("passes here from %s: ", n.name()), outcomes)
 	}
 }

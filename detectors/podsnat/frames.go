@@ -3,6 +3,7 @@ package podsnat
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/evidence"
@@ -47,13 +48,11 @@ func newTunnel(b *evidence.Bundle, vteps []flannel.VTEP, owner func(netip.Addr) 
 	return t
 }
 
-// entry is what a node has for a peer's VTEP.
+// entry is what a node has for a peer's VTEP: the MAC of its neighbour entry, and the rows of the FDB for that.
 type entry struct {
-	mac evidence.MAC
-	at  evidence.Pos
-	// right is the FDB row that leads to the peer, and elsewhere are those that do not.
-	right     *row
-	elsewhere []row
+	mac  evidence.MAC
+	at   evidence.Pos
+	rows []row
 }
 
 // row is a row of the FDB.
@@ -61,14 +60,6 @@ type row struct {
 	mac evidence.MAC
 	dst netip.Addr
 	at  evidence.Pos
-}
-
-func (e *entry) add(r row, peer *flannel.VTEP) {
-	if r.dst == peer.PublicIP {
-		e.right = &r
-	} else {
-		e.elsewhere = append(e.elsewhere, r)
-	}
 }
 
 // astray returns, by the VTEP address, the frames of a node that do not go to the node of that address. Where the node's entries
@@ -85,35 +76,41 @@ func (t *tunnel) astray(node string) map[netip.Addr]frame {
 	}
 	frames := map[netip.Addr]frame{}
 	for addr, p := range t.byAddr {
-		peer, e := &t.vteps[p], &entries[p]
-		if p == i || e.mac == peer.Announced && e.right != nil && e.elsewhere == nil && takes(own, peer, e.mac) {
+		if p == i {
 			continue
 		}
-		rows := e.elsewhere
-		if e.right != nil {
-			rows = append(rows, *e.right)
+		e := &entries[p]
+		if len(e.rows) == 0 {
+			e.rows = defaults
 		}
-		if len(rows) == 0 {
-			rows = defaults
-		}
-		if f := t.frameBy(own, peer, e, rows); len(f.nodes) != 1 || f.nodes[0] != peer.Node() {
-			frames[addr] = f
+		e.rows = slices.DeleteFunc(slices.Clone(e.rows), func(r row) bool { return t.taker(own, p, e.mac, r) < 0 })
+		if len(e.rows) != 1 || t.taker(own, p, e.mac, e.rows[0]) != p {
+			frames[addr] = t.frameBy(own, p, e)
 		}
 	}
 	return frames
 }
 
-// frameBy follows an entry's frames by the rows for it.
-func (t *tunnel) frameBy(own, peer *flannel.VTEP, e *entry, rows []row) frame {
+// taker returns who takes a frame for a MAC that a node sends to a peer by a row, -1 if nobody does. Two nodes may have the address
+// that a row leads to, which is stale-vtep's to say: if the peer is one of them, it is the peer that is meant.
+func (t *tunnel) taker(own *flannel.VTEP, peer int, mac evidence.MAC, r row) int {
+	to, known := t.byNode[t.owner(r.dst)]
+	if r.dst == t.vteps[peer].PublicIP {
+		to, known = peer, true
+	}
+	if !known || !takes(own, &t.vteps[to], mac) {
+		return -1
+	}
+	return to
+}
+
+// frameBy quotes an entry for a peer, and the rows by which somebody takes its frames.
+func (t *tunnel) frameBy(own *flannel.VTEP, peer int, e *entry) frame {
 	f := frame{lines: []detectors.Line{{
-		File: evidence.NodeFile(own.Node(), evidence.NeighFile), At: e.at, Text: fmt.Sprintf("%s dev %s lladdr %s", peer.Addr, own.Dev, e.mac),
+		File: evidence.NodeFile(own.Node(), evidence.NeighFile), At: e.at, Text: fmt.Sprintf("%s dev %s lladdr %s", t.vteps[peer].Addr, own.Dev, e.mac),
 	}}}
-	for _, r := range rows {
-		to, known := t.byNode[t.owner(r.dst)]
-		if e.mac == 0 || !known || !takes(own, &t.vteps[to], e.mac) {
-			continue
-		}
-		f.nodes = append(f.nodes, t.vteps[to].Node())
+	for _, r := range e.rows {
+		f.nodes = append(f.nodes, t.vteps[t.taker(own, peer, e.mac, r)].Node())
 		f.lines = append(f.lines, detectors.Line{
 			File: evidence.NodeFile(own.Node(), evidence.FDBFile), At: r.at, Text: fmt.Sprintf("%s dev %s dst %s", r.mac, own.Dev, r.dst),
 		})
@@ -179,11 +176,11 @@ func (t *tunnel) read(own *flannel.VTEP) (entries []entry, defaults []row, err e
 		}
 		for _, p := range t.byMAC[mac] {
 			if entries[p].mac == mac {
-				entries[p].add(r, &t.vteps[p])
+				entries[p].rows = append(entries[p].rows, r)
 			}
 		}
 		for _, p := range odd[mac] {
-			entries[p].add(r, &t.vteps[p])
+			entries[p].rows = append(entries[p].rows, r)
 		}
 	}
 	return entries, defaults, nil

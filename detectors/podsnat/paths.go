@@ -96,7 +96,7 @@ func (n *node) readPaths(b *evidence.Bundle, peers []evidence.Lease) bool {
 	}
 	n.paths.query.To = to.List()
 	n.doubtPolicy(b)
-	return len(n.paths.peers) > 0
+	return true
 }
 
 // wayTo adds to s by which interfaces packets to cidr, a peer's pods or some of them, leave the node, and returns the route to most.

@@ -3,6 +3,7 @@ package podsnat
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/detectortest"
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/iptables"
 )
 
 // Running a remedy's iptables commands on the rules of a case must leave none that catches the traffic.
@@ -108,7 +110,12 @@ func runOnRules(t *testing.T, files fstest.MapFS, command detectors.Command) {
 func insertNative(t *testing.T, files fstest.MapFS, command detectors.Command) {
 	t.Helper()
 	a := command.Argv
-	want := []string{"nft", "insert", "rule", a[3], a[4], a[5], "ip", "saddr", a[8], "ip", "daddr", a[11], "oifname", a[13], "accept"}
+	want := []string{"nft", "insert", "rule", a[3], a[4], a[5], "ip", "saddr", a[8], "ip", "daddr", a[11], "accept"}
+	dev := ""
+	if len(a) == 15 {
+		want = slices.Insert(want, 12, "oifname", a[13])
+		dev = `{"match": {"op": "==", "left": {"meta": {"key": "oifname"}}, "right": ` + a[13] + `}}, `
+	}
 	if !slices.Equal(a, want) {
 		t.Fatalf("%q is not understood", command)
 	}
@@ -117,8 +124,8 @@ func insertNative(t *testing.T, files fstest.MapFS, command detectors.Command) {
 		return fmt.Sprintf(`{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": %q}}, "right": {"prefix": {"addr": %q, "len": %s}}}}`, field, addr, bits)
 	}
 	of := fmt.Sprintf(`"family": %q, "table": %q`, a[3], a[4])
-	rule := fmt.Sprintf(`{"rule": {%s, "chain": %q, "handle": 999, "expr": [%s, %s, {"match": {"op": "==", "left": {"meta": {"key": "oifname"}}, "right": %s}}, {"accept": null}]}},`,
-		of, a[5], match("saddr", a[8]), match("daddr", a[11]), a[13])
+	rule := fmt.Sprintf(`{"rule": {%s, "chain": %q, "handle": 999, "expr": [%s, %s, %s{"accept": null}]}},`,
+		of, a[5], match("saddr", a[8]), match("daddr", a[11]), dev)
 	file := evidence.NodeFile(command.Node, evidence.NFTRulesetFile)
 	lines := strings.Split(string(files[file].Data), "\n")
 	first := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, `{"rule": {`+of) })
@@ -156,4 +163,23 @@ func changeRoute(t *testing.T, files fstest.MapFS, command detectors.Command) {
 		t.Fatalf("%q deletes what is not there, or is not understood", command)
 	}
 	files[file] = &fstest.MapFile{Data: []byte(strings.Join(lines, "\n"))}
+}
+
+// A rule for each peer, up to maxShields of them; for more, one for all pods' network.
+func TestManyShields(t *testing.T) {
+	n := node{lease: evidence.Lease{PodCIDR: "10.244.0.0/24"}}
+	side := iptables.Side{Dev: "flannel.1"}
+	for i := range maxShields + 2 {
+		cidr := fmt.Sprintf("10.244.%d.0/24", i+1)
+		n.paths.peers = append(n.paths.peers, evidence.Lease{PodCIDR: cidr})
+		side.Addrs = append(side.Addrs, netip.MustParsePrefix(cidr))
+	}
+	n.paths.query.To = []iptables.Side{side}
+	concerned := n.everyPeer()
+	if specs := n.shields(concerned[:maxShields], nil); len(specs) != maxShields || specs[0].dst != "10.244.1.0/24" {
+		t.Errorf("for %d of %d peers: %v", maxShields, len(concerned), specs)
+	}
+	if specs := n.shields(concerned[:maxShields+1], nil); len(specs) != 1 || specs[0].dst != "10.244.0.0/19" {
+		t.Errorf("for %d of %d peers: %v", maxShields+1, len(concerned), specs)
+	}
 }

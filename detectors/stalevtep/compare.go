@@ -213,18 +213,14 @@ func parseAddr(s []byte) (netip.Addr, bool) {
 	return a, err == nil
 }
 
-// ctxEvery is after how many rows of a file a reader looks whether it should stop.
-const ctxEvery = 4096
-
 // readNeighbours reads an observer's entries for the VTEPs into table.
 func (c *comparison) readNeighbours(ctx context.Context, v *flannel.VTEP, table []neighbour) error {
 	clear(table)
-	rows := 0
 	for row, err := range c.b.Neighbours(v.Node()) {
 		if err != nil {
 			return err
 		}
-		if rows++; rows%ctxEvery == 0 && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if string(row.Dev) != v.Dev {
@@ -237,7 +233,7 @@ func (c *comparison) readNeighbours(ctx context.Context, v *flannel.VTEP, table 
 		n := neighbour{state: row.State, found: true, pos: row.Pos}
 		if len(row.LLAddr) > 0 {
 			if n.mac, err = evidence.ParseMAC(row.LLAddr); err != nil {
-				return c.badRow(v, evidence.NeighFile, "%s: %w", addr, err)
+				return c.badRow(v, evidence.NeighFile, "of %s, %w", addr, err)
 			}
 		}
 		for p := first(c.byAddr, addr); p >= 0; p = c.nextAddr[p] {
@@ -255,13 +251,12 @@ func (c *comparison) readNeighbours(ctx context.Context, v *flannel.VTEP, table 
 // drivers/net/vxlan/vxlan_core.c).
 func (c *comparison) readFDB(ctx context.Context, v *flannel.VTEP, table []forward) error {
 	clear(table)
-	rows := 0
 	var defaults []fdbRow
 	for row, err := range c.b.FDB(v.Node()) {
 		if err != nil {
 			return err
 		}
-		if rows++; rows%ctxEvery == 0 && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if string(row.Dev) != v.Dev {
@@ -355,7 +350,7 @@ func (c *comparison) judge(i int, t *table, haveFDB bool) {
 
 // sharesMAC reports whether another lease announces the same MAC: where its one FDB row is to lead belongs to that finding.
 func (c *comparison) sharesMAC(p int) bool {
-	return c.nextMAC[first(c.byMAC, c.vteps[p].Announced)] >= 0
+	return c.nextMAC[first(c.byMAC, c.vteps[p].Announced)] != -1
 }
 
 // announcedAt reports whether any lease of that VTEP IP announces mac.
@@ -437,7 +432,7 @@ func (c *comparison) waysTo(v *flannel.VTEP, suspects []suspect) (map[string]way
 			return nil, err
 		}
 		w, wanted := ways[r.Dst]
-		if !wanted || r.Dev == "" || r.Type != "" && r.Type != "unicast" || r.Table != "" && r.Table != "main" {
+		if !wanted || r.Dev == "" || !r.IsUnicast() || !r.InMain() {
 			continue
 		}
 		if v.IsLikeDev(r.Dev) {

@@ -67,7 +67,7 @@ func (c *comparison) routesByLink(v *flannel.VTEP) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if !v.IsLikeDev(r.Dev) || r.Type != "" && r.Type != "unicast" || r.Table != "" && r.Table != "main" {
+		if !v.IsLikeDev(r.Dev) || !r.IsUnicast() || !r.InMain() {
 			continue
 		}
 		dst, err := netip.ParsePrefix(r.Dst)

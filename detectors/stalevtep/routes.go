@@ -18,12 +18,11 @@ func (c *comparison) suspectRoutes(ctx context.Context, i int, t *table) bool {
 	routed := t.routed
 	clear(routed)
 	var wider []netip.Prefix
-	rows := 0
 	for r, err := range c.b.RouteDsts(v.Node()) {
 		if err != nil {
 			return false
 		}
-		if rows++; rows%ctxEvery == 0 && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return false
 		}
 		// Policy rules may lead to other tables than main.

@@ -179,10 +179,10 @@ func (c *comparison) settleMAC(f *detectors.Finding, nodes []int) {
 			f.Remedy = append(f.Remedy, c.ownAddress(i)...)
 		}
 	}
+	for _, r := range rows[:min(len(rows), maxPairs)] {
+		f.Evidence = append(f.Evidence, r.line(&c.vteps[r.observer], &c.vteps[keeper]))
+	}
 	for _, r := range rows {
-		if len(f.Evidence) < 2*maxPairs {
-			f.Evidence = append(f.Evidence, r.line(&c.vteps[r.observer], &c.vteps[keeper]))
-		}
 		if !r.leadsTo(&c.vteps[keeper]) {
 			f.Remedy = append(f.Remedy, c.vteps[r.observer].SetFDB(&c.vteps[keeper]))
 		}

@@ -2,6 +2,7 @@ package twrecycle
 
 import (
 	"encoding/json"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/cases"
 	"github.com/netfault/netfault/detectors/evidence"
+	"github.com/netfault/netfault/detectors/twrecycle/internal/recycle"
 )
 
 // recordedCapture reads one of fixtures/captures.
@@ -155,4 +157,16 @@ func FuzzDetector(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Only clients whose SYNs of the sign's kind were dropped are named, whatever became of their others.
+func TestSourcesOfASign(t *testing.T) {
+	dropped, others := &recycle.Source{}, &recycle.Source{}
+	dropped.Held(recycle.Older).Unanswered = 3
+	others.Forward.Unanswered, others.Held(recycle.Older).Answered = 3, 3
+	a, b := netip.MustParseAddr("10.244.1.1"), netip.MustParseAddr("10.244.2.1")
+	s := sign{listener: &recycle.Listener{Sources: map[netip.Addr]*recycle.Source{a: others, b: dropped}}, kind: recycle.Older}
+	if got := s.sources(); !slices.Equal(got, []netip.Addr{b}) {
+		t.Errorf("got %v, want %s alone", got, b)
+	}
 }

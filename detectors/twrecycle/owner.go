@@ -10,7 +10,7 @@ type owner struct {
 
 // owners returns for each sign the node whose kernel answers for the listener: that of the pod network that the address is
 // in, or that which has the address itself. The latter may pass connections on, as a NodePort, so where the setting is in
-// force on one other node only, it is that; and so it is for an address of no known node. Failing all, it is the node of the
+// force on one node only, it is that; and so it is for an address of no known node. Failing all, it is the node of the
 // capture.
 func (j *judge) owners(signs []sign) []owner {
 	if len(signs) == 0 {
@@ -26,7 +26,7 @@ func (j *judge) owners(signs []sign) []owner {
 	owners := make([]owner, len(signs))
 	for i, s := range signs {
 		node, pod := h.of(s.addr.Addr())
-		if set := j.settings[node]; !pod && len(inForce) == 1 && (set == nil || !set.inForce()) {
+		if !pod && len(inForce) == 1 {
 			node = inForce[0]
 		}
 		owners[i] = owner{node, node != ""}

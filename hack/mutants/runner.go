@@ -54,10 +54,8 @@ func (r runner) judge(ctx context.Context, p part, why map[string]string) (int, 
 	if err != nil {
 		return 0, err
 	}
-	if p.tested {
-		if err := r.test(ctx, mine, fates); err != nil {
-			return 0, err
-		}
+	if err := r.test(ctx, mine, fates); err != nil {
+		return 0, err
 	}
 	count := map[string]int{}
 	var survivors, wrong []string

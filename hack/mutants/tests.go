@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,18 +38,25 @@ func (r runner) test(ctx context.Context, mine []site, fates map[int]string) err
 		if program == "" {
 			continue
 		}
-		if killed, err := fails(ctx, program, folder, 0); err != nil || killed {
-			return fmt.Errorf("the tests of %s fail already when nothing is broken: %w", folder, err)
+		begun := time.Now()
+		failed, err := fails(ctx, program, folder, 0, unbroken)
+		if err != nil {
+			return fmt.Errorf("the tests of %s: %w", folder, err)
 		}
+		if failed != "" {
+			return fmt.Errorf("the tests of %s fail already when nothing is broken: %s", folder, failed)
+		}
+		// A mutant that never ends is found out by that. Others may use the processor meanwhile.
+		limit := 10*time.Since(begun) + 5*time.Second
 		var mu sync.Mutex
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(runtime.NumCPU())
 		for _, s := range survivors {
 			group.Go(func() error {
-				killed, err := fails(ctx, program, folder, s.number)
+				failed, err := fails(ctx, program, folder, s.number, limit)
 				mu.Lock()
 				defer mu.Unlock()
-				if killed {
+				if failed != "" {
 					fates[s.number] = byTest
 				}
 				return err
@@ -78,15 +86,18 @@ func (r runner) buildTests(ctx context.Context, folder string) (string, error) {
 	return program, nil
 }
 
-// fails reports whether a folder's tests fail with a mutant.
-func fails(ctx context.Context, program, folder string, number int) (bool, error) {
-	cmd := exec.CommandContext(ctx, program, "-test.failfast", "-test.short", "-test.timeout=60s", "-test.skip="+skipped)
+// unbroken is how long tests may take when nothing is broken.
+const unbroken = 5 * time.Minute
+
+// fails returns what a folder's tests say if they fail with a mutant, "" if they pass.
+func fails(ctx context.Context, program, folder string, number int, limit time.Duration) (string, error) {
+	cmd := exec.CommandContext(ctx, program, "-test.failfast", "-test.short", "-test.timeout="+limit.String(), "-test.skip="+skipped)
 	cmd.Dir = folder
 	cmd.Env = append(slices.Clone(os.Environ()), fmt.Sprintf("%s=%d", mutant.Variable, number))
-	err := cmd.Run()
+	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if ctx.Err() == nil && errors.As(err, &exit) {
-		return true, nil
+		return fmt.Sprintf("%v\n%s", err, out), nil
 	}
-	return false, err
+	return "", err
 }

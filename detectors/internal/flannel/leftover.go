@@ -53,7 +53,7 @@ func (c *Cluster) leftOver(vteps []VTEP, links [][]evidence.Link) (by string, ok
 				break
 			}
 			dst, isIPv4 := routeDst(r.Dst)
-			if !isIPv4 || r.IPv6 || dst.Bits() == 0 || r.Table != "" && r.Table != "main" || r.Type != "" && r.Type != "unicast" {
+			if !isIPv4 || r.IPv6 || dst.Bits() == 0 || !r.InMain() || !r.IsUnicast() {
 				continue
 			}
 			// A route by a peer itself, without a protocol, may be flannel's own (DirectRouting).

@@ -96,7 +96,7 @@ func readRoutes(b *evidence.Bundle, node string, ipv6 bool) (*RouteTable, []ipta
 			continue
 		}
 		route := Route{
-			Dst: dst, Dev: r.Dev, Gateway: r.Gateway, Metric: r.Metric, Pos: r.Pos, Unicast: r.Type == "" || r.Type == "unicast",
+			Dst: dst, Dev: r.Dev, Gateway: r.Gateway, Metric: r.Metric, Pos: r.Pos, Unicast: r.IsUnicast(),
 		}
 		switch r.Table {
 		case "local":
@@ -253,13 +253,11 @@ func (s Sides) Side(dev string) *iptables.Side {
 	return s[dev]
 }
 
-// list returns the Sides that have addresses, by the names of their interfaces.
+// List returns the sides by the names of their interfaces.
 func (s Sides) List() []iptables.Side {
 	var all []iptables.Side
 	for _, dev := range slices.Sorted(maps.Keys(s)) {
-		if len(s[dev].Addrs) > 0 {
-			all = append(all, *s[dev])
-		}
+		all = append(all, *s[dev])
 	}
 	return all
 }

@@ -1,7 +1,6 @@
 package flannel
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -75,13 +74,11 @@ func (c *Cluster) Unleased() []Unleased {
 			u.PodCIDR, u.former = c.formerSubnet(u.Node), true
 		}
 	}
-	return slices.SortedFunc(func(yield func(Unleased) bool) {
-		for u := range maps.Values(byNode) {
-			if !yield(*u) {
-				return
-			}
-		}
-	}, func(a, b Unleased) int { return cmp.Compare(a.Node, b.Node) })
+	var all []Unleased
+	for _, node := range slices.Sorted(maps.Keys(byNode)) {
+		all = append(all, *byNode[node])
+	}
+	return all
 }
 
 // formerSubnet returns the network that a node had leased, by what flanneld left for the CNI plugin; empty if that is not
