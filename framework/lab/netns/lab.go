@@ -44,6 +44,8 @@ type Lab struct {
 	root    string
 	switch_ *place
 	outside lab.Host
+	site    lab.Site
+	// nodes are in the order of their addresses.
 	nodes   []*node
 	flannel *flannel
 	etcd    *etcd
@@ -52,6 +54,7 @@ type Lab struct {
 type node struct {
 	*place
 	index int
+	site  *lab.Site
 	pods  map[podKind]int
 }
 
@@ -61,8 +64,10 @@ type Options struct {
 	// Ready says why the lab does not work yet. Up asks until there is nothing to say; package probe, which is above labs,
 	// has such a check.
 	Ready func(context.Context, lab.Lab) error
-	// Nodes is how many, 3 if 0.
+	// Nodes is how many, 3 if 0; as many as the site names if it names any.
 	Nodes int
+	// Site is what they are called, and where they live.
+	Site lab.Site
 	// Flannel is the version of flannel, tools.DefaultFlannel if empty.
 	Flannel string
 	// Pods is how pods hang on the nodes, lab.CNIBridge if empty.
@@ -104,14 +109,14 @@ func (l *Lab) Outside() lab.Host { return l.outside }
 
 // DNS is CoreDNS, in a pod on the first node.
 func (l *Lab) DNS() lab.DNS {
-	return lab.DNS{ClusterIP: dnsClusterIP, Node: l.nodes[0].name, Pod: l.nodes[0].pod(dnsPod)}
+	return lab.DNS{ClusterIP: l.dnsClusterIP(), Node: l.nodes[0].name, Pod: l.nodes[0].pod(dnsPod)}
 }
 
-// Nodes returns the nodes, sorted by name.
+// Nodes returns the nodes in the order of their parts, which is that of their names where nobody chose another.
 func (l *Lab) Nodes() []lab.Node {
 	nodes := make([]lab.Node, len(l.nodes))
-	for i, n := range l.nodes {
-		nodes[i] = lab.Node{
+	for _, n := range l.nodes {
+		nodes[slices.Index(l.site.Parts, n.name)] = lab.Node{
 			Machine: n.place, Address: n.address(), PodCIDR: n.subnet(),
 			Pod:    lab.Pod{Machine: n.pod(probePod), Address: n.podAddress(probePod).Addr(), Service: n.service()},
 			Client: lab.Pod{Machine: n.pod(clientPod), Address: n.podAddress(clientPod).Addr(), Service: n.closingService()},
@@ -122,6 +127,9 @@ func (l *Lab) Nodes() []lab.Node {
 
 // Up makes a lab and returns when it is ready. When it fails, it leaves nothing behind but the error.
 func Up(ctx context.Context, o Options) (*Lab, error) {
+	if len(o.Site.Nodes) > 0 {
+		o.Nodes = len(o.Site.Nodes)
+	}
 	if o.Nodes == 0 {
 		o.Nodes = 3
 	}
@@ -140,6 +148,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if o.Nodes < 2 || o.Nodes > MaxNodes {
 		return nil, fmt.Errorf("a lab of %d nodes cannot be made: want 2 to %d", o.Nodes, MaxNodes)
 	}
+	if err := chosen(o.Site, o.Nodes).Check(); err != nil {
+		return nil, err
+	}
 	if !slices.Contains(lab.Attachments, o.Pods) {
 		return nil, fmt.Errorf("pods cannot hang on %q: want one of %v", o.Pods, lab.Attachments)
 	}
@@ -153,7 +164,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := Room(ctx, o.Nodes); err != nil {
 		return nil, err
 	}
-	l := newLab(record{Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Agent: programs.agent, Pods: o.Pods})
+	l := newLab(record{Name: o.Name, Nodes: o.Nodes, Site: o.Site, Flannel: o.Flannel, Agent: programs.agent, Pods: o.Pods})
 	if o.withoutDocker {
 		programs.docker = nil
 	}
@@ -185,18 +196,13 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 }
 
 func newLab(r record) *Lab {
-	l := &Lab{record: r}
-	for i := range r.Nodes {
-		l.nodes = append(l.nodes, &node{place: &place{name: nodeName(i, r.Nodes)}, index: i})
+	l := &Lab{record: r, site: chosen(r.Site, r.Nodes)}
+	for i, name := range l.site.Nodes {
+		l.nodes = append(l.nodes, &node{place: &place{name: name}, index: i, site: &l.site})
 	}
 	l.etcd = &etcd{lab: l}
 	l.flannel = &flannel{lab: l}
 	return l
-}
-
-// nodeName numbers nodes from 1, with leading zeros where sorting by name needs them.
-func nodeName(i, n int) string {
-	return fmt.Sprintf("n%0*d", len(fmt.Sprint(n)), i+1)
 }
 
 func (l *Lab) build(ctx context.Context, p programs, o Options) error {
@@ -286,7 +292,7 @@ func (l *Lab) locate() error {
 	}
 	l.switch_ = at(&place{name: switchName})
 	l.root = l.switch_.root
-	l.outside = lab.Host{Machine: at(&place{name: outsideName}), Address: outsideAddress}
+	l.outside = lab.Host{Machine: at(&place{name: outsideName}), Address: l.outsideAddress()}
 	for _, n := range l.nodes {
 		at(n.place)
 	}

@@ -43,7 +43,7 @@ func (l *Lab) startMachines(ctx context.Context) error {
 		return err
 	}
 	host := &place{name: outsideName}
-	l.outside = lab.Host{Machine: host, Address: outsideAddress}
+	l.outside = lab.Host{Machine: host, Address: l.outsideAddress()}
 	all := []*place{host}
 	for _, n := range l.nodes {
 		all = append(all, n.place)

@@ -17,10 +17,12 @@ const stateRoot = "/run/netfault"
 
 // record is lab.json: what cannot be read off the processes.
 type record struct {
-	Name    string `json:"name"`
-	Nodes   int    `json:"nodes"`
-	Flannel string `json:"flannel"`
-	Agent   string `json:"agent"`
+	Name  string `json:"name"`
+	Nodes int    `json:"nodes"`
+	// Site has what was chosen for the lab, and not the lab's own choice.
+	Site    lab.Site `json:"site,omitzero"`
+	Flannel string   `json:"flannel"`
+	Agent   string   `json:"agent"`
 	// Pods is how pods hang on the nodes.
 	Pods lab.Attachment `json:"pods"`
 	// Docker is what lab.Lab's Docker says.
