@@ -86,6 +86,9 @@ type Options struct {
 	// KubeProxy and FlannelRules are the rules that kube-proxy and flanneld write, lab.IPTables if empty; an embedded lab knows
 	// no other.
 	KubeProxy, FlannelRules lab.Rules
+	// Sealed labs show whoever is root on their machines nothing of this machine but /usr, and nothing of netfault; embedded ones
+	// alone can be.
+	Sealed bool
 	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
 	Owned bool
 	// KeepFailed keeps the containers of a kind cluster that could not be made, for a look.
@@ -103,12 +106,12 @@ func Up(ctx context.Context, o Options) (lab.Lab, error) {
 			}
 		}
 		l, err := netns.Up(ctx, netns.Options{
-			Name: o.Name, Ready: probe.Healthy, Nodes: o.Nodes, Site: o.Site, Flannel: o.Flannel, Pods: o.Pods, Owned: o.Owned, Progress: o.Progress,
+			Name: o.Name, Ready: probe.Healthy, Nodes: o.Nodes, Site: o.Site, Sealed: o.Sealed, Flannel: o.Flannel, Pods: o.Pods, Owned: o.Owned, Progress: o.Progress,
 		})
 		return orNone(l, err)
 	}
-	if !reflect.ValueOf(o.Site).IsZero() {
-		return nil, errors.New("the names and networks of a kind cluster cannot be chosen")
+	if o.Sealed || !reflect.ValueOf(o.Site).IsZero() {
+		return nil, errors.New("a kind cluster cannot be sealed, nor can its names and networks be chosen")
 	}
 	if o.Pods != "" && o.Pods != lab.CNIBridge {
 		return nil, fmt.Errorf("the pods of a kind cluster hang on %s, not on %s", lab.CNIBridge, o.Pods)

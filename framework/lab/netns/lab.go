@@ -45,6 +45,8 @@ type Lab struct {
 	switch_ *place
 	outside lab.Host
 	site    lab.Site
+	// seal is what the machines of a sealed lab that is being made have.
+	seal agent.Seal
 	// nodes are in the order of their addresses.
 	nodes   []*node
 	flannel *flannel
@@ -72,6 +74,9 @@ type Options struct {
 	Flannel string
 	// Pods is how pods hang on the nodes, lab.CNIBridge if empty.
 	Pods lab.Attachment
+	// Sealed labs show whoever is root on their machines nothing of this machine but /usr, and nothing of netfault: its programs
+	// have other names there.
+	Sealed bool
 	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
 	Owned bool
 	// Progress is called when a step begins; it may be nil.
@@ -86,8 +91,13 @@ func (l *Lab) Name() string { return "netns:" + l.record.Name }
 // StateDir is /run/netfault/NAME.
 func (l *Lab) StateDir() string { return StateDir(l.record.Name) }
 
-// Agent is the same path in every machine: they share this machine's files.
-func (l *Lab) Agent() string { return l.record.Agent }
+// Agent is the same path in every machine: they share this machine's files, or a sealed lab's.
+func (l *Lab) Agent() string {
+	if l.record.Sealed {
+		return agent.SealedProgram
+	}
+	return l.record.Agent
+}
 
 // Flannel is the DaemonSet's counterpart.
 func (l *Lab) Flannel() lab.Flannel { return l.flannel }
@@ -164,7 +174,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := Room(ctx, o.Nodes); err != nil {
 		return nil, err
 	}
-	l := newLab(record{Name: o.Name, Nodes: o.Nodes, Site: o.Site, Flannel: o.Flannel, Agent: programs.agent, Pods: o.Pods})
+	l := newLab(record{Name: o.Name, Nodes: o.Nodes, Site: o.Site, Flannel: o.Flannel, Agent: programs.agent, Pods: o.Pods, Sealed: o.Sealed})
 	if o.withoutDocker {
 		programs.docker = nil
 	}
@@ -198,7 +208,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 func newLab(r record) *Lab {
 	l := &Lab{record: r, site: chosen(r.Site, r.Nodes)}
 	for i, name := range l.site.Nodes {
-		l.nodes = append(l.nodes, &node{place: &place{name: name}, index: i, site: &l.site})
+		l.nodes = append(l.nodes, &node{place: &place{name: name, sealed: r.Sealed}, index: i, site: &l.site})
 	}
 	l.etcd = &etcd{lab: l}
 	l.flannel = &flannel{lab: l}
@@ -207,6 +217,9 @@ func newLab(r record) *Lab {
 
 func (l *Lab) build(ctx context.Context, p programs, o Options) error {
 	o.Progress("namespaces")
+	if l.record.Sealed {
+		p = p.sealed(&l.seal)
+	}
 	if err := l.startMachines(ctx); err != nil {
 		return err
 	}
@@ -290,9 +303,9 @@ func (l *Lab) locate() error {
 		broken.What = []string{"none of its machines runs"}
 		return broken
 	}
-	l.switch_ = at(&place{name: switchName})
+	l.switch_ = at(&place{name: switchName, sealed: l.record.Sealed})
 	l.root = l.switch_.root
-	l.outside = lab.Host{Machine: at(&place{name: outsideName}), Address: l.outsideAddress()}
+	l.outside = lab.Host{Machine: at(&place{name: outsideName, sealed: l.record.Sealed}), Address: l.outsideAddress()}
 	for _, n := range l.nodes {
 		at(n.place)
 	}
@@ -314,10 +327,18 @@ func (l *Lab) keepLogs() string {
 		return ""
 	}
 	kept := filepath.Join(dir, "logs")
-	if err := os.CopyFS(kept, os.DirFS(filepath.Join(l.StateDir(), "logs"))); err != nil {
+	if err := os.CopyFS(kept, os.DirFS(l.logDir())); err != nil {
 		return ""
 	}
 	return " (logs are in " + kept + ")"
+}
+
+// logDir is where this machine finds the logs. Those of a sealed lab end with its first process.
+func (l *Lab) logDir() string {
+	if l.record.Sealed {
+		return l.root + "/root" + agent.LogDir
+	}
+	return filepath.Join(l.StateDir(), "logs")
 }
 
 // answerLimit is how long the first processes of a lab's machines may take to answer. They do nothing else meanwhile.

@@ -25,6 +25,8 @@ type record struct {
 	Agent   string   `json:"agent"`
 	// Pods is how pods hang on the nodes.
 	Pods lab.Attachment `json:"pods"`
+	// Sealed says that the lab's machines see nothing of this machine.
+	Sealed bool `json:"sealed,omitempty"`
 	// Docker is what lab.Lab's Docker says.
 	Docker string `json:"docker,omitempty"`
 	// Made says that the lab was finished.

@@ -115,7 +115,7 @@ func (n *node) findPods(ctx context.Context) error {
 
 // pod is the node's pod as a machine.
 func (n *node) pod(k podKind) *place {
-	return &place{name: k.service() + "-" + n.name, root: n.root, net: fmt.Sprintf("%s/root/proc/%d", n.root, n.pods[k])}
+	return &place{name: k.service() + "-" + n.name, sealed: n.sealed, root: n.root, net: fmt.Sprintf("%s/root/proc/%d", n.root, n.pods[k])}
 }
 
 // podMTU is what flannel's CNI plugin gives to pods: the MTU that flanneld wrote into its subnet file.
