@@ -14,12 +14,13 @@ import (
 	"github.com/netfault/netfault/scenarios"
 )
 
-// A fault is the same fault whatever the nodes are called, wherever they live, and whichever of them plays which part.
+// A fault is the same fault whatever the nodes are called, wherever they live, and whichever of them plays which part; and on a sealed
+// lab nothing says which fault it is but the network itself.
 var _ = Describe("a fault on a site of its own", Label("sites"), func() {
 	for i, s := range scenarios.All() {
 		It(s.Name+" lives its whole life there", Label(s.Name), func(ctx context.Context) {
 			f := flavourFor(s)
-			o := labs.Options{Kind: chosen, Name: ownName(f.LabName("site-")), Flannel: f.Flannel, Pods: f.Pods, Owned: true, Site: site.Of(uint64(i), 3)}
+			o := labs.Options{Kind: chosen, Name: ownName(f.LabName("site-")), Flannel: f.Flannel, Pods: f.Pods, Owned: true, Sealed: true, Site: site.Of(uint64(i), 3)}
 			found := labs.Found{Kind: chosen, Name: o.Name}
 			DeferCleanup(func(ctx context.Context) { Expect(found.Remove(ctx)).To(Succeed()) })
 			l, err := holdNew(ctx, o)
@@ -33,8 +34,15 @@ var _ = Describe("a fault on a site of its own", Label("sites"), func() {
 				Lab: l, Scenario: s, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: silent{},
 				Bundles: filepath.Join(*outDir, "sites"),
 			}
-			_, err = life.Run(ctx, life.Plan()...)
+			injected := life.Inject()
+			_, err = life.Run(ctx, injected...)
 			Expect(err).NotTo(HaveOccurred())
+			Expect(leaks(ctx, l)).To(BeEmpty())
+			_, err = life.Run(ctx, life.Plan()[len(injected):]...)
+			Expect(err).NotTo(HaveOccurred())
+			if i == 0 {
+				looksAreReal(ctx, l)
+			}
 		})
 	}
 })
