@@ -104,7 +104,7 @@ func closedDoor(random *rand.Rand, n lab.Node) Oddity {
 // oldRoute is for a network that was here.
 func oldRoute(random *rand.Rand, n lab.Node) Oddity {
 	to := foreign(random)
-	return oddity(n, "a route that leads nowhere, to "+to.String(), []string{"ip", "route", "add", "blackhole", to.String()})
+	return oddity(n, "a route that leads nowhere, to "+to.String(), []string{"ip", "route", "replace", "blackhole", to.String()})
 }
 
 // oldMasquerade is for senders that are not here any more.
