@@ -46,7 +46,7 @@ type Scenario struct {
 	Exercise func(ctx context.Context, l lab.Lab) (Seen, error)
 	// Show puts the symptom into a table for people, line by line; nil if the list of broken probes says it all.
 	Show func(l lab.Lab, results []evidence.Probe) []string
-	// Want is what the detector must report: all of it, and nothing else, in this order.
+	// Want is what the detector must report: all of it, and nothing else.
 	Want func(l lab.Lab) []Subject
 	// Alternatives name those of the finding's other remedies that are tested, too, each in a life of its own.
 	Alternatives []string
