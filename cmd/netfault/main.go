@@ -82,7 +82,7 @@ commands that heal it.`,
 		},
 		RunE: helpOf,
 	}
-	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newExplain(), newAnonymise(), newCapture(), newGate(), newReset(), newDoctor())
+	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newExplain(), newAnonymise(), newCapture(), newGate(), newTrain(), newReset(), newDoctor())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
