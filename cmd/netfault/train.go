@@ -30,7 +30,7 @@ tools that you would use at work, and heal it. 'check' says whether it is healed
 		Args: noArgs,
 		RunE: helpOf,
 	}
-	cmd.AddCommand(newTrainList(), newTrainValidate())
+	cmd.AddCommand(newTrainList(), newTrainStart(), newTrainStatus(), newTrainCheck(), newTrainReset(), newTrainStop(), newTrainValidate())
 	return cmd
 }
 
@@ -101,7 +101,9 @@ func newTrainList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			slices.SortStableFunc(list, func(a, b exercise) int { return cmp.Or(cmp.Compare(a.Difficulty, b.Difficulty), cmp.Compare(a.Code, b.Code)) })
+			slices.SortStableFunc(list, func(a, b exercise) int {
+				return cmp.Or(cmp.Compare(a.Difficulty, b.Difficulty), cmp.Compare(a.Code, b.Code))
+			})
 			columns := []any{"exercise", "difficulty", "minutes"}
 			if spoilers {
 				columns = append(columns, "fault", "what it is")

@@ -54,10 +54,10 @@ type Faulty struct {
 // Result is what a check came to.
 type Result struct {
 	Verdict Verdict `json:"verdict"`
-	// Lines say why, in the words of the symptom: what does not work, what is gone, or what brings the symptom back.
-	Lines []string `json:"lines,omitempty"`
+	// Lines say why, in the words of the symptom: what does not work, or what is gone.
+	Lines []Told `json:"lines,omitempty"`
 	// Event is what brought the symptom back; nil where nothing was tried, or nothing did.
-	Event map[Language]string `json:"event,omitempty"`
+	Event Told `json:"event,omitempty"`
 }
 
 // HealedBundle is the name of the evidence that a check takes of a lab on which all traffic passes.
@@ -65,40 +65,46 @@ const HealedBundle = "checked"
 
 // Check judges. Its error is that this cannot be told.
 func (c *Checker) Check(ctx context.Context) (Result, error) {
-	l := c.Life.Lab
-	before, err := undo.Read(l)
+	before, err := undo.Read(c.Life.Lab)
 	if err != nil {
 		return Result{}, fmt.Errorf("nobody knows any more how the network was before: %w", err)
 	}
-	then := failing(l, c.Faulty.Probes)
 	var now paths
 	err = wait.Until(ctx, grace, "traffic to pass", func(ctx context.Context) error {
-		var err error
-		if now, err = c.probe(ctx); err == nil && len(now) > 0 {
-			err = errStillFails
+		seen, err := c.probe(ctx)
+		if err != nil {
+			return err
 		}
-		return err
+		if now = seen; len(now) > 0 {
+			return errStillFails
+		}
+		return nil
 	})
 	if err != nil && !errors.Is(err, errStillFails) {
 		return Result{}, err
 	}
-	symptom, others := now.both(then)
-	switch {
-	case len(symptom) > 0 || len(others) > 0 && c.trafficFails(ctx):
-		return Result{Verdict: Broken, Lines: slices.Concat(symptom.lines(), alsoBroken(others))}, nil
-	case len(others) > 0:
-		return Result{Verdict: Damage, Lines: alsoBroken(others)}, nil
+	if len(now) > 0 {
+		return c.failed(ctx, now), nil
 	}
 	return c.passing(ctx, before.Before)
 }
 
 var errStillFails = errors.New("it does not yet")
 
+// failed judges a lab on which paths fail. Where none of them failed when the alarm went, that is not what the pager said any more.
+func (c *Checker) failed(ctx context.Context, now paths) Result {
+	symptom, others := now.both(failing(c.Life.Lab, c.Faulty.Probes))
+	if len(symptom) == 0 && !c.trafficFails(ctx) {
+		return Result{Verdict: Damage, Lines: alsoBroken(others)}
+	}
+	return Result{Verdict: Broken, Lines: slices.Concat(symptom.lines(), alsoBroken(others))}
+}
+
 // alsoBroken tells of paths that worked when the alarm went.
-func alsoBroken(p paths) []string {
-	var all []string
+func alsoBroken(p paths) []Told {
+	var all []Told
 	for _, line := range p.lines() {
-		all = append(all, "worked when the alarm went, and does not now: "+line)
+		all = append(all, told("worked when the alarm went, and does not now: "+line[English], "告警时是通的，现在不通："+line[Chinese]))
 	}
 	return all
 }
@@ -124,15 +130,19 @@ func (c *Checker) trafficFails(ctx context.Context) bool {
 // passing judges a lab on which every probe passes: it must go on so, nothing may be gone, and the cause must be.
 func (c *Checker) passing(ctx context.Context, before undo.Recorded) (Result, error) {
 	l := c.Life.Lab
-	if again, err := c.hold(ctx); err != nil || len(again) > 0 {
-		return Result{Verdict: Broken, Lines: again.lines()}, err
+	again, err := c.hold(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if len(again) > 0 {
+		return c.failed(ctx, again), nil
 	}
 	sight, err := c.Life.Look(ctx, HealedBundle)
 	if err != nil {
 		return Result{}, err
 	}
 	if len(sight.Seen.Broken) > 0 {
-		return Result{Verdict: Broken, Lines: sight.Seen.Broken}, nil
+		return Result{Verdict: Broken, Lines: asPrinted(sight.Seen.Broken)}, nil
 	}
 	now, err := undo.Record(ctx, l)
 	if err != nil {
@@ -142,8 +152,8 @@ func (c *Checker) passing(ctx context.Context, before undo.Recorded) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	if lost = append(lost, damage(before, c.Faulty.Recorded, now)...); len(lost) > 0 {
-		return Result{Verdict: Damage, Lines: lost}, nil
+	if all := append(asPrinted(lost), damage(before, c.Faulty.Recorded, now)...); len(all) > 0 {
+		return Result{Verdict: Damage, Lines: all}, nil
 	}
 	causes, err := c.causes(sight.Report)
 	if err != nil {
@@ -195,11 +205,11 @@ func (c *Checker) causes(r detectors.Report) ([]detectors.Finding, error) {
 }
 
 // provoke lets an everyday event happen, and returns what does not work after it, though it has had time to.
-func (c *Checker) provoke(ctx context.Context, e Event) ([]string, error) {
+func (c *Checker) provoke(ctx context.Context, e Event) ([]Told, error) {
 	if err := c.run(ctx, e.Lines); err != nil {
 		return nil, err
 	}
-	var broken []string
+	var broken []Told
 	err := wait.Until(ctx, grace, "traffic to pass", func(ctx context.Context) error {
 		now, err := c.probe(ctx)
 		if err != nil {
@@ -218,7 +228,7 @@ func (c *Checker) provoke(ctx context.Context, e Event) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		broken = seen.Broken
+		broken = asPrinted(seen.Broken)
 	}
 	return broken, nil
 }

@@ -85,7 +85,7 @@ type Place struct {
 // Event is something that happens on every cluster some day.
 type Event struct {
 	// Name is it in a few words, by language.
-	Name  map[Language]string
+	Name  Told
 	Lines []Line
 }
 

@@ -42,7 +42,7 @@ type Entry struct {
 	Verdict Verdict `json:"verdict,omitempty"`
 }
 
-// Log is what happened in an attempt, in its order.
+// Log is what happened in an attempt, in its order. That is the order of the file: the machine's clock may be set meanwhile.
 type Log []Entry
 
 // Add writes an entry. Several processes may add at a time, and each may be killed at any moment: an entry is there as a whole or not.
@@ -76,7 +76,6 @@ func (a *Attempt) Log() (Log, error) {
 			all = append(all, e)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Entry) int { return a.At.Compare(b.At) })
 	return all, err
 }
 
@@ -109,12 +108,19 @@ func (l Log) Began() time.Time {
 
 // Healed is the first check that found the network healed; nil if none did.
 func (l Log) Healed() *Entry {
-	for i := range l {
-		if l[i].Kind == Checked && l[i].Verdict == Healed {
-			return &l[i]
-		}
+	if i := l.healedAt(); i < len(l) {
+		return &l[i]
 	}
 	return nil
+}
+
+// healedAt is its place in the log, or the log's end.
+func (l Log) healedAt() int {
+	i := slices.IndexFunc(l, func(e Entry) bool { return e.Kind == Checked && e.Verdict == Healed })
+	if i < 0 {
+		return len(l)
+	}
+	return i
 }
 
 // Took is how long it took until the network was healed, or until now.
@@ -157,37 +163,26 @@ const (
 
 // Points are those of the attempt. Help after the network was healed costs nothing.
 func (l Log) Points() int {
-	healed := l.Healed()
-	if healed == nil {
+	if l.Healed() == nil {
 		return 0
 	}
-	points := Full
-	seen := false
-	for _, e := range l {
-		switch {
-		case e.At.After(healed.At):
-		case e.Kind == Hinted:
-			points -= HintCost
-		case e.Kind == Solved && !seen:
-			points -= SolutionCost
-			seen = true
-		}
+	hints, solution := l.Help()
+	points := Full - hints*HintCost
+	if solution {
+		points -= SolutionCost
 	}
 	return max(points, 0)
 }
 
-// Hints are how many were given, and whether the solution was looked at, before the network was healed.
-func (l Log) Hints() (n int, solution bool) {
-	for _, e := range l {
-		if healed := l.Healed(); healed != nil && e.At.After(healed.At) {
-			break
-		}
+// Help is how many hints were given, and whether the solution was looked at, before the network was healed.
+func (l Log) Help() (hints int, solution bool) {
+	for _, e := range l[:l.healedAt()] {
 		switch e.Kind {
 		case Hinted:
-			n++
+			hints++
 		case Solved:
 			solution = true
 		}
 	}
-	return n, solution
+	return hints, solution
 }

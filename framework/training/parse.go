@@ -208,7 +208,7 @@ func (p *parser) readEvents(s section) {
 	e := &p.exercise
 	for i, below := range s.below {
 		if p.language == English {
-			e.Events = append(e.Events, Event{Name: map[Language]string{English: below.heading}, Lines: p.readLines(below, false)})
+			e.Events = append(e.Events, Event{Name: Told{English: below.heading}, Lines: p.readLines(below, false)})
 			continue
 		}
 		if i < len(e.Events) {
