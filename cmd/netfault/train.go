@@ -30,7 +30,8 @@ tools that you would use at work, and heal it. 'check' says whether it is healed
 		Args: noArgs,
 		RunE: helpOf,
 	}
-	cmd.AddCommand(newTrainList(), newTrainStart(), newTrainStatus(), newTrainCheck(), newTrainReset(), newTrainStop(), newTrainValidate())
+	cmd.AddCommand(newTrainList(), newTrainStart(), newTrainStatus(), newTrainShell(), newTrainHint(), newTrainCheck(), newTrainSolution(),
+		newTrainDebrief(), newTrainReset(), newTrainStop(), newTrainScores(), newTrainValidate(), newTrainSolve())
 	return cmd
 }
 

@@ -144,6 +144,11 @@ func (a *Attempt) NewSession(machineName string) (*os.File, error) {
 	return os.OpenFile(filepath.Join(a.file(sessionsDir), name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 }
 
+// Sessions are the files of all recordings, the oldest first.
+func (a *Attempt) Sessions() ([]string, error) {
+	return filepath.Glob(filepath.Join(a.file(sessionsDir), "*.cast"))
+}
+
 // SaveFaulty keeps how the lab was when the alarm went.
 func (a *Attempt) SaveFaulty(f Faulty) error { return writeJSON(a.file(faultyFile), f) }
 

@@ -194,7 +194,7 @@ func (p *parser) readHint(s section) (h Hint) {
 		if i+1 < len(at) {
 			end = at[i+1][0]
 		}
-		h[i] = strings.TrimSpace(text[m[1]:end])
+		h[i] = strings.ReplaceAll(strings.TrimSpace(text[m[1]:end]), "\n   ", "\n") // the list's own indentation
 		if text[m[2]:m[3]] != strconv.Itoa(i+1) || h[i] == "" {
 			p.fail(s.at, "hint %q: step %d is not there", s.heading, i+1)
 		}
@@ -286,7 +286,7 @@ func (p *parser) readWay(s section) Way {
 			p.checkPlaceholders(s.at+1+n, says, false)
 		}
 	}
-	if w.Says == "" && w.Verdict != Healed {
+	if w.Says == "" && (w.Verdict == Broken || w.Verdict == Damage) {
 		p.fail(s.at, "%q: say in a line \"> …\" what the check must say of it", w.Name)
 	}
 	return w
