@@ -3,7 +3,6 @@ package scenarios_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,12 +34,10 @@ var _ = Describe("training", Label("train"), func() {
 	for i, e := range exercises {
 		s := scenarios.All()[i]
 		Describe(e.Code, Label(e.Code, s.Name), func() {
-			It("is broken for who does nothing, and healed by the solution", func(ctx context.Context) {
-				l := begins(ctx, e, s)
-				l.expect(ctx, training.Way{Verdict: training.Broken})
-				l.types(ctx, e.Solution)
-				l.expect(ctx, training.Way{Verdict: training.Healed})
-				Expect(l.says(ctx, 0, "stop")).To(ContainSubstring("100 points"))
+			It("is broken for who does nothing, and healed by who types the solution, twice", func(ctx context.Context) {
+				l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
+				DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
+				Expect(l.says(ctx, 0, "solve", e.Code, "--site="+l.lab)).To(ContainSubstring("2 times of 2"))
 				Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
 			})
 			for _, way := range e.Ways {
@@ -52,6 +49,64 @@ var _ = Describe("training", Label("train"), func() {
 			}
 		})
 	}
+
+	It("leads from the alarm to the debrief", Label("lisbon"), func(ctx context.Context) {
+		l := begins(ctx, exercises[0], scenarios.All()[0])
+		look := l.says(ctx, 0, "status")
+		Expect(look).To(And(ContainSubstring("Lisbon"), ContainSubstring("pod-n2"), Not(ContainSubstring("stale"))))
+		Expect(l.says(ctx, 64, "shell", "n9")).To(ContainSubstring("client-n2"))
+		Expect(l.says(ctx, 2, "debrief")).To(ContainSubstring("not healed"))
+
+		By("a first hint says where to look; for who has looked there, it is the second")
+		Expect(l.says(ctx, 0, "hint")).To(And(ContainSubstring("Hint 1 of 3"), Not(ContainSubstring("Hint 2 of 3"))))
+		Expect(l.shell(ctx, "n1", "ip -br link\nexit\n")).To(ContainSubstring("flannel.1"))
+		Expect(l.shell(ctx, "n2", "history; ip neigh show dev flannel.1; env\nexit 3\n", 3)).To(
+			And(ContainSubstring("PERMANENT"), ContainSubstring("recorded"), Not(ContainSubstring("NETFAULT"))))
+		entry := l.values()["actual"]
+		Expect(l.says(ctx, 0, "hint")).To(And(ContainSubstring("Hint 1 of 3"), ContainSubstring("Hint 2 of 3"), ContainSubstring(entry)))
+
+		By("the session of a machine goes on where it was left")
+		Expect(l.shell(ctx, "n2", "history\nexit\n")).To(ContainSubstring("1  history; ip neigh"))
+		var typed string
+		for _, t := range l.values().Type(exercises[0].Solution) {
+			typed += t.Command + "\n"
+		}
+		l.shell(ctx, "n2", typed+"exit\n")
+		Expect(l.says(ctx, 0, "check")).To(And(ContainSubstring("Healed"), ContainSubstring("2 hints: 80 of 100 points")))
+		Expect(l.says(ctx, 0, "hint")).To(ContainSubstring("nothing to hint at"))
+
+		By("the debrief has the learner's own values and commands")
+		Expect(l.says(ctx, 0, "debrief")).To(And(
+			ContainSubstring("stale-vtep"), ContainSubstring("So the frame goes to "+entry), ContainSubstring("first look: n1# ip -br link"),
+			ContainSubstring("first look in the right place: n2# ip neigh show dev flannel.1"), ContainSubstring("first right idea: n2# ip neigh replace"),
+			ContainSubstring("fix: n2# ip neigh replace"), ContainSubstring("-n2.cast")))
+		Expect(l.says(ctx, 0, "stop")).To(ContainSubstring("80 points"))
+		Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
+		Expect(l.says(ctx, 0, "scores")).To(And(MatchRegexp(`lisbon +80 `), ContainSubstring("80 points")))
+		Expect(l.says(ctx, 0, "debrief")).To(ContainSubstring("The real incident"))
+		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("no exercise is running"))
+	})
+
+	It("leaves nothing when its start is killed, or after that", Label("lisbon"), func(ctx context.Context) {
+		l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
+		DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
+		run := begin(l.program(ctx, "start", "lisbon", "--site="+l.lab), "")
+		run.untilSaid("time passes")
+		run.signal(syscall.SIGKILL)
+		Expect(run.wait()).To(Equal(-1))
+		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("train reset"))
+		l.says(ctx, 0, "stop")
+		Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
+		Expect(l.says(ctx, 0, "scores")).NotTo(ContainSubstring("lisbon"))
+
+		By("an interruption takes all of it along")
+		run = begin(l.program(ctx, "start", "lisbon", "--site="+l.lab), "")
+		run.untilSaid("time passes")
+		run.signal(syscall.SIGINT)
+		Expect(run.wait()).To(Equal(130), run.output())
+		Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
+		Expect(l.says(ctx, 2, "status")).To(ContainSubstring("no exercise is running"))
+	})
 
 	It("is brought back by reset, whatever was broken", Label("lisbon"), func(ctx context.Context) {
 		e, s := exercises[0], scenarios.All()[0]
@@ -106,16 +161,24 @@ func (l *learner) found() labs.Found { return labs.Found{Kind: labs.Netns, Name:
 // says runs a command of netfault train, and returns what it prints.
 func (l *learner) says(ctx context.Context, wantCode int, args ...string) string {
 	GinkgoHelper()
+	out, err := l.program(ctx, args...).CombinedOutput()
+	Expect(exitCode(err)).To(Equal(wantCode), "netfault train %s:\n%s", strings.Join(args, " "), out)
+	return string(out)
+}
+
+func (l *learner) program(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := program(ctx, append([]string{"train"}, args...)...)
 	cmd.Env = append(os.Environ(), training.DirVariable+"="+l.dir)
+	return cmd
+}
+
+// shell types into a shell on a machine and returns what its terminal shows.
+func (l *learner) shell(ctx context.Context, on, typed string, wantCode ...int) string {
+	GinkgoHelper()
+	cmd := l.program(ctx, "shell", on)
+	cmd.Stdin = strings.NewReader(typed)
 	out, err := cmd.CombinedOutput()
-	code := 0
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		code = exit.ExitCode()
-	} else {
-		Expect(err).NotTo(HaveOccurred())
-	}
-	Expect(code).To(Equal(wantCode), "netfault train %s:\n%s", strings.Join(args, " "), out)
+	Expect(exitCode(err)).To(Equal(append(wantCode, 0)[0]), string(out))
 	return string(out)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -87,10 +88,18 @@ func Run(ctx context.Context, enter Enter, o Options) error {
 	}()
 	over := make(chan struct{})
 	defer close(over)
-	go typeIn(outer, o.In, over)
+	prompted := &first{seen: make(chan struct{})}
+	go func() {
+		// What is typed before the shell is ready is shown twice.
+		select {
+		case <-prompted.seen:
+			typeIn(outer, o.In, over)
+		case <-over:
+		}
+	}()
 	shown := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(io.MultiWriter(o.Out, cast), outer)
+		_, err := io.Copy(io.MultiWriter(prompted, o.Out, cast), outer)
 		// Nobody has the inner end any more, or the shell has ended and all was read that it has left.
 		if errors.Is(err, syscall.EIO) || errors.Is(err, os.ErrDeadlineExceeded) {
 			err = nil
@@ -113,6 +122,17 @@ func Run(ctx context.Context, enter Enter, o Options) error {
 
 // drainLimit is how long the end of what a shell has shown may take to be read.
 const drainLimit = 250 * time.Millisecond
+
+// first tells of the first thing that is written.
+type first struct {
+	once sync.Once
+	seen chan struct{}
+}
+
+func (f *first) Write(p []byte) (int, error) {
+	f.once.Do(func() { close(f.seen) })
+	return len(p), nil
+}
 
 // typeIn types what comes in, and at its end Ctrl-D, again and again: one that comes while a program runs is that program's.
 func typeIn(outer io.Writer, in io.Reader, over <-chan struct{}) {
