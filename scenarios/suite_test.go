@@ -106,7 +106,7 @@ var longLabels = []string{"sigkill", "chaos"}
 
 // ownLabs are the labels of specs that make labs of their own, since they end netfault or break the lab itself, or since what they
 // test makes labs.
-var ownLabs = append([]string{"signals", "broken", "gate", "sites"}, longLabels...)
+var ownLabs = append([]string{"signals", "broken", "gate", "sites", "train"}, longLabels...)
 
 // withoutLong leaves the long specs out of what FOCUS picks, unless it names them: some have their scenario's label, too.
 func withoutLong(focus string) string {

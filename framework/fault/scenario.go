@@ -21,6 +21,8 @@ type Scenario struct {
 	Summary string
 	// Writeup is the story in Markdown, in the words of an on-call engineer.
 	Writeup detectors.Writeup
+	// Training is the exercise, training.md in both languages, as package training reads it.
+	Training detectors.Writeup
 	// Detector is the detector of the cause.
 	Detector detectors.Detector
 	// Pods is how pods must hang on the nodes of an embedded lab for the fault to come about; empty if that does not matter.
