@@ -49,6 +49,7 @@ function showPaths(event) {
 
 async function showBrief() {
 	brief = await live.ask("brief", { language });
+	tick();
 	document.title = $("title").textContent = brief.title;
 	$("pager-text").innerHTML = brief.pager;
 	$("expected").textContent = t().expected(brief.minutes);
@@ -172,9 +173,10 @@ $("language").addEventListener("change", async e => {
 $("colours").value = stored("colours", "");
 $("colours").addEventListener("change", e => { localStorage.setItem("colours", e.target.value); colour(e.target.value); });
 prefersDark.addEventListener("change", () => recolour(isDark()));
-setInterval(() => {
+function tick() {
 	if (brief.began && !brief.over) $("clock").textContent = minutes((Date.now() - new Date(brief.began)) / 1000);
-}, 1000);
+}
+setInterval(tick, 1000);
 
 colour($("colours").value);
 translate();

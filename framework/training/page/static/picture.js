@@ -20,6 +20,11 @@ function places(names) {
 	return at;
 }
 
+function neighbours(a, b, names) {
+	const apart = Math.abs(names.indexOf(a) - names.indexOf(b));
+	return apart === 1 || apart === names.length - 1;
+}
+
 // The state of several paths: how many of them fail, in words and as a shape beside the words.
 function state(paths, t) {
 	const bad = paths.filter(p => !p.passes).length;
@@ -46,8 +51,9 @@ export function draw(svg, machines, paths, t) {
 		if (a === b) continue;
 		const p = at.get(a), q = at.get(b);
 		lines.push(element("line", { x1: p.x, y1: p.y, x2: q.x, y2: q.y, class: "way " + s.kind }));
-		// Off the middle, so that labels of lines that cross do not lie on one another.
-		const x = p.x + (q.x - p.x) * .42, y = p.y + (q.y - p.y) * .42;
+		// Lines of nodes that are not neighbours on the circle cross in its middle: their labels keep away from there.
+		const part = neighbours(a, b, [...at.keys()]) ? .5 : .28;
+		const x = p.x + (q.x - p.x) * part, y = p.y + (q.y - p.y) * part;
 		labels.push(element("g", { class: "label " + s.kind },
 			element("rect", { x: x - 52, y: y - 11, width: 104, height: 22, rx: 4 }),
 			element("text", { x, y: y + 4, "text-anchor": "middle" }, s.text)));
@@ -56,7 +62,7 @@ export function draw(svg, machines, paths, t) {
 		const { x, y } = at.get(m.name);
 		const own = groups.get(between(m.name, m.name));
 		boxes.push(element("g", {},
-			element("rect", { x: x - 68, y: y - 26, width: 136, height: 52, rx: 6, class: "box" }),
+			element("rect", { x: x - 76, y: y - 26, width: 152, height: 52, rx: 6, class: "box" }),
 			element("text", { x, y: y - 7, "text-anchor": "middle", class: "name" }, m.name),
 			element("text", { x, y: y + 7, "text-anchor": "middle", class: "small" }, m.address),
 			element("text", { x, y: y + 20, "text-anchor": "middle", class: "small" },

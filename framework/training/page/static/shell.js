@@ -33,9 +33,12 @@ export function shell(machine, into, isDark, t, onEnd) {
 		onEnd();
 	});
 	const encoder = new TextEncoder();
-	const send = bytes => {
+	// What is typed before the socket is open waits for it.
+	const opened = new Promise(resolve => socket.addEventListener("open", resolve));
+	const send = async bytes => {
+		await opened;
 		// The server takes 64 KiB in one message: a paste goes in pieces.
-		for (let i = 0; i < bytes.length; i += 32768) if (socket.readyState === WebSocket.OPEN) socket.send(bytes.subarray(i, i + 32768));
+		for (let i = 0; i < bytes.length; i += 32768) socket.send(bytes.subarray(i, i + 32768));
 	};
 	term.onData(data => send(encoder.encode(data)));
 	term.onBinary(data => send(Uint8Array.from(data, c => c.charCodeAt(0))));
