@@ -52,7 +52,7 @@ export function draw(svg, machines, paths, t) {
 		const p = at.get(a), q = at.get(b);
 		lines.push(element("line", { x1: p.x, y1: p.y, x2: q.x, y2: q.y, class: "way " + s.kind }));
 		// Lines of nodes that are not neighbours on the circle cross in its middle: their labels keep away from there.
-		const part = neighbours(a, b, [...at.keys()]) ? .5 : .28;
+		const part = neighbours(a, b, [...at.keys()]) ? .5 : .34;
 		const x = p.x + (q.x - p.x) * part, y = p.y + (q.y - p.y) * part;
 		labels.push(element("g", { class: "label " + s.kind },
 			element("rect", { x: x - 52, y: y - 11, width: 104, height: 22, rx: 4 }),
