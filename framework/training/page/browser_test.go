@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/coder/websocket"
 
 	"github.com/netfault/netfault/framework/wait"
 )
@@ -295,4 +296,26 @@ func TestBrowserKeepsHostilePagesOut(t *testing.T) {
 	if len(l.shells) > 0 {
 		t.Errorf("shells were opened: %v", l.shells)
 	}
+}
+
+// Who instructs sees who is where, watches a terminal, and says something that the learner's page shows.
+func TestBrowserInstructs(t *testing.T) {
+	axe := string(installed(t, "../../report/page/testdata/axe", "axe-core/axe.min.js"))
+	l := &learner{open: echo}
+	s, ctx := serve(t, l), browser(t)
+	window := socketWith(t, s, "/live", hello{Token: s.seats[0].token})
+	shell := socketWith(t, s, "/terminal", hello{Token: s.seats[0].token, Machine: "rome", Size: Size{80, 24}})
+	if err := shell.Write(t.Context(), websocket.MessageBinary, []byte("ip neigh")); err != nil {
+		t.Fatal(err)
+	}
+	act(t, ctx, chromedp.Navigate(s.InstructorAddress()))
+	until(t, ctx, "the terminal's button", `document.querySelector("#watching button") !== null`)
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#watching button").click(); document.querySelector("#text").value = "look at rome"; document.querySelector("#words button").click()`))
+	until(t, ctx, "what was typed", `document.querySelector(".shell").innerText.includes("neigh") && document.querySelector("#done").innerText !== ""`)
+	next(t, window, has("look at rome"))
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
+	for _, v := range value[[]string](t, ctx, `axe.run({resultTypes: ["violations"]}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html.slice(0, 200) + ": " + n.failureSummary)))`, chromedp.EvalAwaitPromise) {
+		t.Error(v)
+	}
+	shot(t, ctx, "instructor")
 }

@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -15,6 +16,8 @@ type learner struct {
 	mu     sync.Mutex
 	hints  int
 	checks int
+	noise  int
+	paused bool
 	healed bool
 	// shells are those that were opened, by their machine.
 	shells map[string]*fakeShell
@@ -27,7 +30,7 @@ func (l *learner) Brief(_ context.Context, language string) (Brief, error) {
 		title, pager = "里斯本", "`paris` 上的商店连不上 `rome` 上的数据库。"
 	}
 	return Brief{
-		Title: title, Pager: pager, Difficulty: 2, Minutes: 25, Began: time.Now().Add(-83 * time.Second),
+		Title: title, Pager: pager, Difficulty: 2, Minutes: 25, Seconds: 83,
 		Machines: []Machine{
 			{"paris", "node", "", "192.168.100.11"}, {"web", "pod", "paris", "10.244.1.2"}, {"rome", "node", "", "192.168.100.12"},
 			{"oslo", "node", "", "192.168.100.13"}, {"desk", "outside", "", "192.168.100.2"},
@@ -106,6 +109,26 @@ func (l *learner) Debrief(context.Context, string) (Debrief, error) {
 	}, nil
 }
 
+func (l *learner) Standing(context.Context) (Standing, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Standing{Title: "Lisbon", Seconds: 83, Hints: l.hints, Checks: l.checks, Paused: l.paused, Verdict: map[bool]string{true: "healed", false: "broken"}[l.healed]}, nil
+}
+
+func (l *learner) Noise(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.noise++
+	return nil
+}
+
+func (l *learner) Pause(_ context.Context, paused bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.paused = paused
+	return nil
+}
+
 func (l *learner) Recording(_ context.Context, id string) (io.ReadCloser, error) {
 	if id != "1" {
 		return nil, errors.New("there is no such session")
@@ -170,7 +193,11 @@ func (s *fakeShell) Close() error {
 // serve starts a server, which ends with the test.
 func serve(t *testing.T, learners ...Learner) *Server {
 	t.Helper()
-	s, err := Listen(0, learners...)
+	var seats []Seat
+	for i, l := range learners {
+		seats = append(seats, Seat{Name: fmt.Sprintf("learner %d", i+1), Learner: l})
+	}
+	s, err := Listen(0, seats...)
 	if err != nil {
 		t.Fatal(err)
 	}

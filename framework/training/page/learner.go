@@ -20,6 +20,12 @@ type Learner interface {
 	Check(ctx context.Context, language string) (Verdict, error)
 	// Debrief is what is told when the network is healed, or was given up. Its error says what is missing for it.
 	Debrief(ctx context.Context, language string) (Debrief, error)
+	// Standing is how far they are.
+	Standing(ctx context.Context) (Standing, error)
+	// Noise adds harmless oddities to the network.
+	Noise(ctx context.Context) error
+	// Pause stops the clock, or lets it go on.
+	Pause(ctx context.Context, paused bool) error
 	// Recording opens one of the debrief's sessions, in asciicast's format.
 	Recording(ctx context.Context, id string) (io.ReadCloser, error)
 }
@@ -31,11 +37,24 @@ type Brief struct {
 	Pager      string `json:"-"`
 	Difficulty int    `json:"difficulty"`
 	Minutes    int    `json:"minutes"`
-	// Began is when the alarm went.
-	Began    time.Time `json:"began"`
+	// Seconds is how long after the alarm, without pauses; Paused says that the clock stands.
+	Seconds  float64   `json:"seconds"`
+	Paused   bool      `json:"paused"`
 	Machines []Machine `json:"machines"`
 	// Over says that the network was found healed.
 	Over bool `json:"over"`
+}
+
+// Standing is how far a learner is.
+type Standing struct {
+	Title string `json:"title"`
+	// Seconds is how long after the alarm, without pauses; Paused says that the clock stands.
+	Seconds float64 `json:"seconds"`
+	Paused  bool    `json:"paused"`
+	Hints   int     `json:"hints"`
+	Checks  int     `json:"checks"`
+	// Verdict is the last check's, empty if there was none.
+	Verdict string `json:"verdict"`
 }
 
 // Machine is one that a learner may log in to.

@@ -14,17 +14,24 @@ import (
 const maxRecording = 8 << 20
 
 // live answers requests, and tells each second which paths pass.
-func (s *Server) live(ctx context.Context, c *websocket.Conn, seat *seat, _ hello) error {
+func (s *Server) live(ctx context.Context, c *websocket.Conn, first hello) error {
+	seat := s.seatOf(first.Token)
+	if err := seat.takeWindow(); err != nil {
+		refuse(c, err)
+		return nil
+	}
+	defer seat.leaveWindow()
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer cancel()
-	group.Go(func() { s.tellPaths(ctx, c, seat.learner) })
+	group.Go(func() { s.tellPaths(ctx, c, seat.Learner) })
+	group.Go(func() { tellWords(ctx, c, seat) })
 	// One thing at a time, for each window: who asks for two checks waits for the first.
 	requests := make(chan request, 8)
 	group.Go(func() {
 		for r := range requests {
-			done, err := do(ctx, seat.learner, r)
+			done, err := seat.do(ctx, r)
 			a := answer{ID: r.ID, OK: done}
 			if err != nil {
 				a = answer{ID: r.ID, Error: err.Error()}
@@ -56,7 +63,9 @@ func (s *Server) live(ctx context.Context, c *websocket.Conn, seat *seat, _ hell
 type told struct {
 	Event string `json:"event"`
 	Paths []Path `json:"paths,omitempty"`
-	Error string `json:"error,omitempty"`
+	// Said are all words of who instructs.
+	Said  []string `json:"said,omitempty"`
+	Error string   `json:"error,omitempty"`
 }
 
 // tellPaths probes at the server's pace: the next round begins when the last has ended, be it later.
@@ -76,6 +85,21 @@ func (s *Server) tellPaths(ctx context.Context, c *websocket.Conn, l Learner) {
 		case <-ctx.Done():
 			return
 		case <-pace.C:
+		}
+	}
+}
+
+// tellWords tells what who instructs says.
+func tellWords(ctx context.Context, c *websocket.Conn, seat *seat) {
+	for {
+		said, more := seat.heard()
+		if len(said) > 0 && write(ctx, c, told{Event: "said", Said: said}) != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-more:
 		}
 	}
 }

@@ -12,10 +12,8 @@ import (
 
 // Limits of a server. They are far above what people need, and below what harms the machine.
 const (
-	// MaxSockets is how many sockets may be open, for each learner.
-	MaxSockets = 32
-	// MaxTerminals is how many of them may be terminals.
-	MaxTerminals = 16
+	// MaxWindows is how many windows of the page may be open for each learner, and MaxTerminals how many terminals.
+	MaxWindows, MaxTerminals = 16, 16
 	// maxStrangers is how many sockets may be open that have not shown a token yet, and tokenLimit how long they may take.
 	maxStrangers = 16
 	tokenLimit   = 5 * time.Second
@@ -32,6 +30,8 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	seats    []*seat
+	// instructor is the token of who instructs.
+	instructor string
 	// pace is the time between two rounds of probes, and patience how long a socket may take to show a token.
 	pace, patience time.Duration
 	// ctx ends with the server, and everything that learners have started with it.
@@ -43,29 +43,30 @@ type Server struct {
 	sockets   sync.WaitGroup
 }
 
-// seat is a learner's place.
-type seat struct {
-	learner            Learner
-	token              string
-	mu                 sync.Mutex
-	sockets, terminals int
+// Seat is a learner's place at the page.
+type Seat struct {
+	// Name is what who instructs calls them.
+	Name    string
+	Learner Learner
 }
 
 // Listen takes a port of loopback, any if it is 0. Its error says what to do.
-func Listen(port int, learners ...Learner) (*Server, error) {
+func Listen(port int, seats ...Seat) (*Server, error) {
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return nil, fmt.Errorf("%w: take another port, or 0 for any that is free", err)
 	}
-	s := &Server{listener: l, pace: time.Second, patience: tokenLimit}
+	s := &Server{listener: l, pace: time.Second, patience: tokenLimit, instructor: newToken()}
 	s.ctx, s.end = context.WithCancel(context.Background())
-	for _, learner := range learners {
-		s.seats = append(s.seats, &seat{learner: learner, token: newToken()})
+	for _, taken := range seats {
+		s.seats = append(s.seats, &seat{Seat: taken, token: newToken()})
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", static())
-	mux.HandleFunc("GET /live", s.socket(false, s.live))
-	mux.HandleFunc("GET /terminal", s.socket(true, s.terminal))
+	mux.HandleFunc("GET /live", s.socketOf(s.isLearner, s.live))
+	mux.HandleFunc("GET /terminal", s.socketOf(s.isLearner, s.terminal))
+	mux.HandleFunc("GET /class", s.socketOf(s.instructs, s.class))
+	mux.HandleFunc("GET /watch", s.socketOf(s.instructs, s.watch))
 	_, number, _ := net.SplitHostPort(l.Addr().String())
 	s.http = &http.Server{Handler: newGuard(number, mux), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
 	return s, nil
@@ -74,6 +75,11 @@ func Listen(port int, learners ...Learner) (*Server, error) {
 // Address is the page's address for a learner, by their place. It holds the learner's token, in the fragment, which browsers send nowhere.
 func (s *Server) Address(learner int) string {
 	return fmt.Sprintf("http://%s/#%s", s.listener.Addr(), s.seats[learner].token)
+}
+
+// InstructorAddress is that of the page for who instructs.
+func (s *Server) InstructorAddress() string {
+	return fmt.Sprintf("http://%s/instructor.html#%s", s.listener.Addr(), s.instructor)
 }
 
 // Serve serves until ctx ends, and returns when everything that was started has ended.
@@ -95,6 +101,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	return err
 }
 
+// isLearner reports whether the token is a learner's.
+func (s *Server) isLearner(token string) bool { return s.seatOf(token) != nil }
+
 // seatOf returns the place of who has the token; nil if nobody has.
 func (s *Server) seatOf(token string) *seat {
 	var found *seat
@@ -104,32 +113,6 @@ func (s *Server) seatOf(token string) *seat {
 		}
 	}
 	return found
-}
-
-// take counts a socket, unless there are too many.
-func (s *seat) take(terminal bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.sockets >= MaxSockets:
-		return fmt.Errorf("%d connections are open: close other windows of this page", s.sockets)
-	case terminal && s.terminals >= MaxTerminals:
-		return fmt.Errorf("%d terminals are open: close one", s.terminals)
-	}
-	s.sockets++
-	if terminal {
-		s.terminals++
-	}
-	return nil
-}
-
-func (s *seat) leave(terminal bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sockets--
-	if terminal {
-		s.terminals--
-	}
 }
 
 // stranger counts a socket that has not shown a token, unless there are too many.

@@ -45,29 +45,9 @@ func send(t *testing.T, c *websocket.Conn, message any) {
 // asking opens a live socket and asks for something; it returns the answer.
 func asking(t *testing.T, s *Server, what request) answer {
 	t.Helper()
-	c, _, err := dial(t, s, "/live", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.SetReadLimit(1 << 20)
-	send(t, c, hello{Token: s.seats[0].token})
+	c := socketWith(t, s, "/live", hello{Token: s.seats[0].token})
 	what.ID = 7
-	send(t, c, what)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	for {
-		_, data, err := c.Read(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var a answer
-		if err := json.Unmarshal(data, &a); err != nil {
-			t.Fatal(err)
-		}
-		if a.ID == 7 {
-			return a
-		}
-	}
+	return askOver(t, c, what)
 }
 
 func TestItIsCalledByItsNameAlone(t *testing.T) {
@@ -310,7 +290,7 @@ func TestTerminalsAreCounted(t *testing.T) {
 // The server's end ends the shells that were opened by it.
 func TestShellsEndWithTheServer(t *testing.T) {
 	l := &learner{open: echo}
-	s, err := Listen(0, l)
+	s, err := Listen(0, Seat{"one", l})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +370,9 @@ func TestWhatIsAskedForIsTold(t *testing.T) {
 			t.Errorf("%+v: %s", c.ask, got)
 		}
 	}
+	l.mu.Lock()
 	l.healed = true
+	l.mu.Unlock()
 	if got := told(request{Do: "debrief"}); !strings.Contains(got, `"seconds":83`) || !strings.Contains(got, `"heading":"Prevention"`) {
 		t.Error(got)
 	}

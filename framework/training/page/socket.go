@@ -13,14 +13,16 @@ import (
 // hello is the first message of a socket.
 type hello struct {
 	Token string `json:"token"`
-	// Language, Machine and Size are of what the socket is for.
-	Language string `json:"language"`
+	// Machine and Size are of a terminal that is to be opened, Learner and Terminal of one that is watched.
 	Machine  string `json:"machine"`
 	Size     Size   `json:"size"`
+	Learner  int    `json:"learner"`
+	Terminal int    `json:"terminal"`
 }
 
-// socket is a WebSocket whose first message must hold a token; serve serves it from then on, until its context or the socket ends.
-func (s *Server) socket(terminal bool, serve func(context.Context, *websocket.Conn, *seat, hello) error) http.HandlerFunc {
+// socketOf is a WebSocket whose first message must hold a token of those who are allowed; serve serves it from then on, until its
+// context or the socket ends.
+func (s *Server) socketOf(allowed func(token string) bool, serve func(context.Context, *websocket.Conn, hello) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !s.stranger(1) {
 			http.Error(w, "too many who have not shown a token", http.StatusServiceUnavailable)
@@ -45,23 +47,20 @@ func (s *Server) socket(terminal bool, serve func(context.Context, *websocket.Co
 		if err := s.readFirst(c, &first); err != nil {
 			return
 		}
-		seat := s.seatOf(first.Token)
-		if seat == nil {
+		if !allowed(first.Token) {
 			c.Close(websocket.StatusPolicyViolation, "token")
 			return
 		}
 		known = true
 		s.stranger(-1)
-		if err := seat.take(terminal); err != nil {
-			c.Close(websocket.StatusTryAgainLater, reason(err))
-			return
-		}
-		defer seat.leave(terminal)
 		ctx, cancel := context.WithCancel(s.ctx)
 		defer cancel()
-		if err := serve(ctx, c, seat, first); err != nil {
+		if err := serve(ctx, c, first); err != nil {
 			c.Close(websocket.StatusInternalError, reason(err))
 			return
+		}
+		if s.ctx.Err() != nil {
+			return // the server ends, and waits for no farewell
 		}
 		c.Close(websocket.StatusNormalClosure, "")
 	}
@@ -116,8 +115,11 @@ type answer struct {
 
 var errNoSuchThing = errors.New("there is no such thing")
 
+var errHeld = errors.New("your instructor holds the debrief, and will give it")
+
 // do does what is asked for.
-func do(ctx context.Context, l Learner, r request) (any, error) {
+func (s *seat) do(ctx context.Context, r request) (any, error) {
+	l := s.Learner
 	switch r.Do {
 	case "brief":
 		b, err := l.Brief(ctx, r.Language)
@@ -131,6 +133,9 @@ func do(ctx context.Context, l Learner, r request) (any, error) {
 	case "check":
 		return l.Check(ctx, r.Language)
 	case "debrief":
+		if s.isHeld() {
+			return nil, errHeld
+		}
 		d, err := l.Debrief(ctx, r.Language)
 		return shownDebrief(d), err
 	case "recording":

@@ -13,8 +13,15 @@ const maxChunk = 16 << 10
 
 // terminal joins a socket and a shell: bytes are what is typed and printed, text is the terminal's new size. When the socket ends, so do
 // the shell and all that it has started; when the shell ends, so does the socket.
-func (s *Server) terminal(ctx context.Context, c *websocket.Conn, seat *seat, first hello) error {
-	t, err := seat.learner.Shell(ctx, first.Machine, first.Size)
+func (s *Server) terminal(ctx context.Context, c *websocket.Conn, first hello) error {
+	seat := s.seatOf(first.Token)
+	seen, err := seat.takeTerminal(first.Machine, first.Size)
+	if err != nil {
+		refuse(c, err)
+		return nil
+	}
+	defer seat.leaveTerminal(seen)
+	t, err := seat.Learner.Shell(ctx, first.Machine, first.Size)
 	if err != nil {
 		return err
 	}
@@ -29,6 +36,7 @@ func (s *Server) terminal(ctx context.Context, c *websocket.Conn, seat *seat, fi
 		for {
 			n, err := t.Read(buf)
 			if n > 0 {
+				seen.show(buf[:n])
 				// Until the browser has taken it, nothing more is read: the shell waits, and nothing piles up here.
 				limited, done := context.WithTimeout(ctx, writeLimit)
 				werr := c.Write(limited, websocket.MessageBinary, buf[:n])
@@ -57,6 +65,7 @@ func (s *Server) terminal(ctx context.Context, c *websocket.Conn, seat *seat, fi
 		if err := json.Unmarshal(data, &size); err != nil {
 			return err
 		}
+		seen.resize(size)
 		if err := t.Resize(size); err != nil {
 			return err
 		}

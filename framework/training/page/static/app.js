@@ -32,6 +32,14 @@ function colour(choice) {
 	recolour(isDark());
 }
 
+// What comes without being asked for.
+function onEvent(event) {
+	if (event.event === "paths") return showPaths(event);
+	$("said").replaceChildren(...event.said.map(text => Object.assign(document.createElement("p"), { textContent: text })));
+	$("said-part").hidden = false;
+	showBrief(); // the clock may stand, or go on
+}
+
 function showPaths(event) {
 	last = event;
 	if (event.error) {
@@ -48,8 +56,9 @@ function showPaths(event) {
 }
 
 async function showBrief() {
-	brief = await live.ask("brief", { language });
+	brief = { ...await live.ask("brief", { language }), at: performance.now() };
 	tick();
+	$("paused").hidden = !brief.paused;
 	document.title = $("title").textContent = brief.title;
 	$("pager-text").innerHTML = brief.pager;
 	$("expected").textContent = t().expected(brief.minutes);
@@ -174,7 +183,7 @@ $("colours").value = stored("colours", "");
 $("colours").addEventListener("change", e => { localStorage.setItem("colours", e.target.value); colour(e.target.value); });
 prefersDark.addEventListener("change", () => recolour(isDark()));
 function tick() {
-	if (brief.began && !brief.over) $("clock").textContent = minutes((Date.now() - new Date(brief.began)) / 1000);
+	if (brief.at && !brief.over && !brief.paused) $("clock").textContent = minutes(brief.seconds + (performance.now() - brief.at) / 1000);
 }
 setInterval(tick, 1000);
 
@@ -184,7 +193,7 @@ let live;
 if (token() === null) {
 	trouble(t().noToken);
 } else {
-	live = new Live(showPaths, (code, reason) => trouble(reason === "token" ? t().wrongToken : reason || t().gone));
+	live = new Live("live", onEvent, (code, reason) => trouble(reason === "token" ? t().wrongToken : reason || t().gone));
 	await showBrief();
 	showHints(await live.ask("hints", { language }));
 	document.body.dataset.ready = "";

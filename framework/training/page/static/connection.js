@@ -15,11 +15,11 @@ export function open(path, hello) {
 	return socket;
 }
 
-// Live is the socket over which the page asks, and is told which paths pass.
+// Live is a socket over which the page asks, and is told what happens.
 export class Live {
 	#socket; #next = 1; #waiting = new Map();
-	constructor(onEvent, onEnd) {
-		this.#socket = open("live", {});
+	constructor(path, onEvent, onEnd) {
+		this.#socket = open(path, {});
 		this.#socket.addEventListener("message", e => {
 			const message = JSON.parse(e.data);
 			if (message.event) return onEvent(message);

@@ -53,6 +53,19 @@ export function shell(machine, into, isDark, t, onEnd) {
 	};
 }
 
+// watch shows somebody else's terminal, in which nothing can be typed.
+export function watch(learner, number, into, isDark, t) {
+	const term = terminal(into, isDark, { disableStdin: true });
+	const socket = open("watch", { learner, terminal: number });
+	socket.addEventListener("message", e => {
+		if (typeof e.data !== "string") return term.write(new Uint8Array(e.data));
+		const { columns, rows } = JSON.parse(e.data);
+		if (columns > 0 && rows > 0) term.resize(columns, rows);
+	});
+	socket.addEventListener("close", e => term.write(`\r\n\x1b[2m${e.reason || t.ended}\x1b[0m\r\n`));
+	return { close: () => { socket.close(); all.delete(term); term.dispose(); } };
+}
+
 // replay plays a recording (asciicast v2: a header, then a line for each output), at a multiple of its speed. Long waits are cut short.
 export async function replay(recording, into, isDark, speed, signal) {
 	const [header, ...events] = recording.trim().split("\n").map(line => JSON.parse(line));

@@ -17,6 +17,9 @@ export const texts = {
 		wrongToken: "This token is of another run. Open the address that was printed last.",
 		ended: "The shell has ended.", kinds: { pod: "pod", service: "Service", nodeport: "NodePort", dns: "DNS", egress: "outside", large: "large packets" },
 		verdicts: { broken: "Broken", lucky: "Luck", damage: "Damage", healed: "Healed" }, never: "did not come to pass",
+		paused: "(the clock stands)", said: "Your instructor says", instructor: "Instructor", learners: "Learners", learner: "Learner", exercise: "Exercise",
+		hints: "Hints", checks: "Checks", last: "Last check", watch: "Watch", send: "Send", words: "Words", noise: "Add noise", pause: "Stop the clock",
+		resume: "Let the clock go on", hold: "Hold the debrief", release: "Give the debrief", done: "Done.", noTerminal: "none is open", load: "Load of the machine",
 		node: "node", pod: "pod", outside: "outside", nodeAnd: "within a node", playing: "playing", endOfSession: "end of the session",
 	},
 	zh: {
@@ -32,6 +35,9 @@ export const texts = {
 		noToken: "这个地址没有令牌。请打开打印出来的完整地址，包括 # 后面的部分。", wrongToken: "这个令牌属于另一次运行。请打开最后打印的地址。",
 		ended: "shell 已结束。", kinds: { pod: "Pod", service: "Service", nodeport: "NodePort", dns: "DNS", egress: "外部", large: "大包" },
 		verdicts: { broken: "没有修好", lucky: "只是碰巧", damage: "造成了破坏", healed: "修好了" }, never: "没有发生",
+		paused: "（计时暂停）", said: "教员说", instructor: "教员", learners: "学员", learner: "学员", exercise: "练习", hints: "提示", checks: "检查",
+		last: "最近一次检查", watch: "观看", send: "发送", words: "内容", noise: "添加干扰", pause: "暂停计时", resume: "继续计时", hold: "暂缓复盘",
+		release: "放行复盘", done: "好了。", noTerminal: "没有打开的终端", load: "机器负载",
 		node: "节点", pod: "Pod", outside: "集群外", nodeAnd: "节点之内", playing: "正在播放", endOfSession: "会话结束",
 	},
 };
