@@ -108,6 +108,9 @@ var longLabels = []string{"sigkill", "chaos"}
 // test makes labs.
 var ownLabs = append([]string{"signals", "broken", "gate", "sites", "train"}, longLabels...)
 
+// anyLab is the label of tests of the harness that run on a kind cluster, too.
+const anyLab = "any-lab"
+
 // withoutLong leaves the long specs out of what FOCUS picks, unless it names them: some have their scenario's label, too.
 func withoutLong(focus string) string {
 	var terms []string
@@ -207,7 +210,7 @@ var _ = BeforeEach(func(ctx context.Context) {
 		return slices.ContainsFunc(labels, func(label string) bool { return slices.Contains(r.Labels(), label) })
 	}
 	if !slices.Contains(r.Labels(), "fault") {
-		if chosen == labs.KIND && !hasOneOf(longLabels) {
+		if chosen == labs.KIND && !hasOneOf(append(slices.Clone(longLabels), anyLab)) {
 			Skip("the tests of the harness run on the embedded lab: make e2e LAB=netns")
 		}
 		fmt.Println(r.FullText())

@@ -35,6 +35,8 @@ type KubeNode struct {
 	Server bool
 	// RKE says that Rancher's RKE made the node, and Calico that Calico runs on it, beside flannel or in its place.
 	RKE, Calico bool
+	// RKE2Flannel says that the node was told to have flannel in the place of Canal, RKE2's default; servers are told.
+	RKE2Flannel bool
 	// MicroK8s says that Canonical's MicroK8s made the node, whose services are those of a snap.
 	MicroK8s bool
 	// Traces says that the node has some of flannel's annotations.
@@ -141,6 +143,7 @@ func (n *kubeNode) node(at Pos) KubeNode {
 		k.Traces = k.Traces || strings.HasPrefix(key, annotationPrefix)
 		k.RKE = k.RKE || strings.HasPrefix(key, "rke.cattle.io/")
 		k.Calico = k.Calico || strings.HasPrefix(key, "projectcalico.org/")
+		k.RKE2Flannel = k.RKE2Flannel || key == "rke2.io/node-args" && strings.Contains(value, `"--cni","flannel"`)
 		k.Server = k.Server || key == "k3s.io/node-args" && strings.HasPrefix(value, `["server"`)
 	}
 	for _, c := range n.Status.Conditions {

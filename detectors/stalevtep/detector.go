@@ -109,6 +109,7 @@ func detect(ctx context.Context, b *evidence.Bundle) []detectors.Finding {
 	}
 	c := newComparison(b, cluster, vteps)
 	found := c.findings(ctx, &why)
+	c.doubtVNIs(&why)
 	ipv6 := newComparison(b, cluster, cluster.VTEPsIPv6())
 	found = withIPv6(found, ipv6.judgeIPv6(ctx, c, &why))
 	found = append(found, why.Findings()...)

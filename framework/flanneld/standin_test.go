@@ -61,6 +61,7 @@ func TestMeasured(t *testing.T) {
 	}
 	n := newNode(t)
 	for _, s := range measured.Steps {
+		n.frames.forget()
 		for _, do := range s.Do {
 			n.do(do)
 		}
@@ -84,6 +85,7 @@ type node struct {
 	etcd       *etcdServer
 	flanneld   *exec.Cmd
 	subnetFile string
+	frames     *frames
 	// macs are the addresses that flannel.1 has had.
 	macs []string
 }
@@ -95,8 +97,11 @@ func newNode(t *testing.T) *node {
 		ip link add eth0 type veth peer name wire
 		ip link set wire up
 		ip address add 192.168.100.11/24 dev eth0
-		ip link set eth0 up`)
-	n := &node{t: t, etcd: startEtcd(t), subnetFile: filepath.Join(t.TempDir(), "subnet.env")}
+		ip link set eth0 up
+		ip neigh add 192.168.100.12 lladdr 02:00:00:00:00:12 dev eth0 nud permanent
+		ip neigh add 192.168.100.13 lladdr 02:00:00:00:00:13 dev eth0 nud permanent
+		ip neigh add 192.168.100.14 lladdr 02:00:00:00:00:14 dev eth0 nud permanent`)
+	n := &node{t: t, etcd: startEtcd(t), subnetFile: filepath.Join(t.TempDir(), "subnet.env"), frames: watchFrames(t, "eth0")}
 	t.Cleanup(n.end)
 	return n
 }
@@ -122,6 +127,8 @@ func (n *node) do(text string) {
 		n.set(args[0], args[1])
 	case "stale":
 		scratchns.Run(n.t, "ip", "neigh", "change", args[0], "dev", linkName, "nud", "stale")
+	case "vain":
+		n.asksInVain(args[0])
 	case "forget":
 		scratchns.Run(n.t, "ip", "neigh", "del", args[0], "dev", linkName)
 	case "lose":
@@ -179,6 +186,8 @@ func (n *node) see(what string) []string {
 		return neighbours(n.t, unix.AF_INET)
 	case "solicit":
 		return solicit(n.t)
+	case "frames":
+		return n.frames.seen()
 	case "lease":
 		text := n.etcd.get(arg)
 		for i, mac := range n.macs {
@@ -196,6 +205,19 @@ func (n *node) see(what string) []string {
 	}
 	n.t.Fatalf("%q cannot be looked at", what)
 	return nil
+}
+
+// asksInVain waits until the kernel has given up asking for an address.
+func (n *node) asksInVain(addr string) {
+	err := wait.Until(n.t.Context(), limit, "the end of the kernel's questions", func(context.Context) error {
+		if got := neighbours(n.t, unix.AF_INET); slices.Contains(got, addr+" INCOMPLETE") {
+			return fmt.Errorf("%q", got)
+		}
+		return nil
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
 }
 
 // set writes one of flannel.1's settings for neighbours.

@@ -17,6 +17,7 @@ var objects = []struct {
 	file string
 	argv []string
 }{
+	{evidence.NodesFile, []string{"get", "nodes"}},
 	{evidence.ServicesFile, []string{"get", "services", "-A"}},
 	{evidence.EndpointSlicesFile, []string{"get", "endpointslices", "-A"}},
 	{evidence.PodsFile, []string{"get", "pods", "-A"}},

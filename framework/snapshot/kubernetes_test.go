@@ -44,6 +44,7 @@ func TestKubernetes(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 	for file, want := range map[string]string{
+		evidence.NodesFile:          "kubectl get nodes -o json",
 		evidence.ServicesFile:       "kubectl get services -A -o json",
 		evidence.EndpointSlicesFile: "kubectl get endpointslices -A -o json",
 		evidence.PodsFile:           "kubectl get pods -A -o json",
@@ -54,7 +55,7 @@ func TestKubernetes(t *testing.T) {
 		}
 	}
 	// What failed is missing, and not cut short.
-	if left, err := os.ReadDir(filepath.Join(dir, "cluster")); err != nil || len(left) != 5 {
+	if left, err := os.ReadDir(filepath.Join(dir, "cluster")); err != nil || len(left) != 6 {
 		t.Errorf("files are %v, %v", left, err)
 	}
 	why, err := os.ReadFile(filepath.Join(dir, "cluster", evidence.ErrorsFile))

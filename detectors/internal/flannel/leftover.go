@@ -28,7 +28,7 @@ var otherNetwork = regexp.MustCompile(`^(cilium_(host|net|vxlan|geneve|wg0)|vxla
 // Where all nodes lost their links at once, nothing else has the routes.
 func (c *Cluster) leftOver(vteps []VTEP, links [][]evidence.Link) (by string, ok bool) {
 	for i := range vteps {
-		if vteps[i].Collected && (vteps[i].LinkErr != nil || len(links[i]) > 0) {
+		if vteps[i].Collected && (vteps[i].LinkErr != nil || len(links[i]) > 0 || vteps[i].State > LinkMissing) {
 			return "", false
 		}
 	}

@@ -27,6 +27,8 @@ func TestRestartFitsTheDistribution(t *testing.T) {
 		{"k3s, an agent", annotation, "", "v1.30.2+k3s1", "n1: systemctl restart k3s-agent", "k3s has flanneld in it"},
 		{"k3s, a server", annotation, `"labels":{"node-role.kubernetes.io/control-plane":"true"}`, "v1.30.2+k3s1", "n1: systemctl restart k3s", "k3s has flanneld in it"},
 		{"RKE2 with canal", annotation, `"annotations":{"projectcalico.org/IPv4Address":"192.168.7.1/24"}`, "v1.28.8+rke2r1", ": " + pod("k8s-app=canal"), "Canal's pod"},
+		{"RKE2, of which nothing tells", annotation, `"annotations":{"rke2.io/node-args":"[\"agent\"]"}`, "v1.31.2+rke2r1", ": " + pod("k8s-app=canal"), "Canal's pod"},
+		{"RKE2 with flannel", annotation, `"annotations":{"rke2.io/node-args":"[\"server\",\"--cni\",\"flannel\"]"}`, "v1.31.2+rke2r1", ": " + pod("app=flannel"), "flannel's chart"},
 		{"canal", annotation, `"annotations":{"projectcalico.org/IPv4Address":"192.168.7.1/24"}`, "v1.28.8", ": " + pod("k8s-app=canal"), "Canal's pod"},
 		{"RKE", annotation, `"annotations":{"rke.cattle.io/external-ip":"192.168.7.1"}`, "v1.20.15", ": " + pod("k8s-app=flannel"), "RKE's manifest"},
 		{"RKE with canal", annotation, `"annotations":{"rke.cattle.io/external-ip":"192.168.7.1","projectcalico.org/IPv4Address":"192.168.7.1/24"}`, "v1.20.15", ": " + pod("k8s-app=canal"), "Canal's pod"},

@@ -24,6 +24,8 @@ type Unleased struct {
 	LinkErr error
 	// Source is where its lease would be, FromEtcd or FromAnnotation.
 	Source string
+	// former says that PodCIDR is what flanneld left for the CNI plugin.
+	former bool
 }
 
 // Lost reports whether the node is one of flannel's that had a lease: it has flannel's link, or some of flannel's annotations.
@@ -66,7 +68,11 @@ func (c *Cluster) Unleased() []Unleased {
 	for _, u := range byNode {
 		u.Source, u.PodCIDR = evidence.FromAnnotation, u.Kube.PodCIDR
 		if len(c.Leases) > 0 && c.Leases[0].Source == evidence.FromEtcd {
-			u.Source, u.PodCIDR = evidence.FromEtcd, c.formerSubnet(u.Node)
+			u.Source = evidence.FromEtcd
+		}
+		// Kubernetes's nodes do not tell of etcd's subnets, and may not be in the bundle.
+		if u.Source == evidence.FromEtcd || len(c.Kube) == 0 {
+			u.PodCIDR, u.former = c.formerSubnet(u.Node), true
 		}
 	}
 	return slices.SortedFunc(func(yield func(Unleased) bool) {
@@ -78,7 +84,7 @@ func (c *Cluster) Unleased() []Unleased {
 	}, func(a, b Unleased) int { return cmp.Compare(a.Node, b.Node) })
 }
 
-// formerSubnet returns the network that a node had leased from etcd, by what flanneld left for the CNI plugin; empty if that is not
+// formerSubnet returns the network that a node had leased, by what flanneld left for the CNI plugin; empty if that is not
 // known, is of another network than the leases, or is another node's by now.
 func (c *Cluster) formerSubnet(node string) string {
 	s, err := c.b.Subnet(node)
@@ -104,7 +110,7 @@ func (u *Unleased) Lines() []detectors.Line {
 			File: evidence.NodeFile(u.Node, evidence.LinkFile), At: u.Link.Pos, Text: fmt.Sprintf("%s has %s, but no lease", u.Node, u.Link.Name),
 		})
 	}
-	if u.Source == evidence.FromEtcd && u.Lost() {
+	if u.former && u.Lost() {
 		lines = append(lines, detectors.Line{
 			File: evidence.NodeFile(u.Node, evidence.SubnetFile), Text: fmt.Sprintf("%s had leased %s", u.Node, u.PodCIDR),
 		})

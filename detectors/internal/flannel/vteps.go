@@ -20,7 +20,7 @@ import (
 // VTEP is the VXLAN tunnel end point of one node: what flannel's lease says of it, and the link that the node has.
 type VTEP struct {
 	Lease evidence.Lease
-	// Dev is the link's name, flannel.<VNI> or flannel-v6.<VNI>.
+	// Dev is the link's name, flannel.<VNI> or flannel-v6.<VNI>, or what it was renamed to.
 	Dev string
 	// Addr is the VTEP IP: the network address of the pod CIDR.
 	Addr     netip.Addr
@@ -174,7 +174,7 @@ func (c *Cluster) readVTEPs() (vteps, ipv6 []VTEP, err error) {
 		v.Dev = fmt.Sprintf("%s%d", linkPrefix, v.Lease.VNI)
 		linkErr := v.LinkErr
 		if v.Collected && v.LinkErr == nil {
-			v.LinkErr = v.setLink(links[i])
+			v.LinkErr = c.findLink(v, links[i])
 		}
 		lease, ok := v.Lease.OfIPv6()
 		if !ok || !usesIPv6 {
@@ -184,7 +184,7 @@ func (c *Cluster) readVTEPs() (vteps, ipv6 []VTEP, err error) {
 		v6.Lease.VNI = cmp.Or(v6.Lease.VNI, v.Lease.VNI)
 		v6.Dev = fmt.Sprintf("%s%d", linkPrefixIPv6, v6.Lease.VNI)
 		if v6.LinkErr = linkErr; v6.Collected && linkErr == nil {
-			v6.LinkErr = v6.setLink(linksIPv6[i])
+			v6.LinkErr = c.findLink(&v6, linksIPv6[i])
 		}
 		ipv6 = append(ipv6, v6)
 	}
@@ -207,7 +207,7 @@ func (c *Cluster) vtepsOfIPv6Only() []VTEP {
 		}
 		var links []evidence.Link
 		if _, links, v.LinkErr = c.links(v.Node()); v.LinkErr == nil {
-			v.LinkErr = v.setLink(links)
+			v.LinkErr = c.findLink(v, links)
 		}
 	})
 	return vteps
@@ -266,6 +266,26 @@ func (c *Cluster) links(node string) (ipv4, ipv6 []evidence.Link, err error) {
 		}
 	}
 	return ipv4, ipv6, nil
+}
+
+// findLink sets what v's link is, which is one of links or, where none of these has its name, the VXLAN link that has its VNI and the
+// address of its lease: somebody has renamed it, and packets do not care.
+func (c *Cluster) findLink(v *VTEP, links []evidence.Link) error {
+	if err := v.setLink(links); err != nil || v.State != LinkMissing {
+		return err
+	}
+	for link, err := range c.b.Links(v.Node(), evidence.LinkFile) {
+		if err != nil {
+			return err
+		}
+		mac, err := evidence.ParseMAC(link.Address)
+		if err != nil || mac != v.Announced || !interfaceName.MatchString(link.Name) || link.Info == nil || link.Info.Kind != "vxlan" || link.Info.Data.ID != v.Lease.VNI {
+			continue
+		}
+		v.Dev = link.Name
+		return v.setLink([]evidence.Link{link})
+	}
+	return nil
 }
 
 // setLink sets what the node's links, all read, say of the VTEP's, and leaves it unread if it returns an error.
@@ -340,8 +360,11 @@ var (
 // IsLink reports whether an interface has the name of flannel's IPv4 VXLAN link.
 func IsLink(name string) bool { return linkName.MatchString(name) }
 
-// IsLikeDev reports whether an interface has the name of a VXLAN link of flannel's, of v's family.
+// IsLikeDev reports whether an interface is v's, or has the name of a VXLAN link of flannel's, of v's family.
 func (v *VTEP) IsLikeDev(name string) bool {
+	if name == v.Dev {
+		return true
+	}
 	if v.IPv6() {
 		return linkNameIPv6.MatchString(name)
 	}

@@ -2,6 +2,7 @@ package kind
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -285,6 +286,30 @@ func (f *flannel) isReady(ctx context.Context, name string, pod corev1.Pod) erro
 func (f *flannel) ForgetLink(ctx context.Context, name string) error {
 	node := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if err := f.lab.patch(ctx, &node, fmt.Sprintf(`{"metadata": {"annotations": {%q: null}}}`, annotationData)); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// DropLease removes flannel's annotations of a node, as a tool does that writes Nodes whole. flanneld writes them at its start
+// alone, and the other nodes keep what they have of the node until theirs starts (pkg/subnet/kube/kube.go, v0.28.10:
+// handleUpdateLeaseEvent passes over a Node without them).
+func (f *flannel) DropLease(ctx context.Context, name string) error {
+	var node corev1.Node
+	if err := f.lab.client.Resources().Get(ctx, name, "", &node); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	none := map[string]any{}
+	for key := range node.Annotations {
+		if strings.HasPrefix(key, annotationPrefix) {
+			none[key] = nil
+		}
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": none}})
+	if err != nil {
+		return err
+	}
+	if err := f.lab.patch(ctx, &node, string(patch)); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil

@@ -137,9 +137,10 @@ func (l *Lab) patch(ctx context.Context, object k8s.Object, patch string) error 
 
 // flannel's annotations of a node (pkg/subnet/kube/annotations.go, v0.28.10).
 const (
-	annotationType     = "flannel.alpha.coreos.com/backend-type"
-	annotationData     = "flannel.alpha.coreos.com/backend-data"
-	annotationPublicIP = "flannel.alpha.coreos.com/public-ip"
+	annotationPrefix   = "flannel.alpha.coreos.com/"
+	annotationType     = annotationPrefix + "backend-type"
+	annotationData     = annotationPrefix + "backend-data"
+	annotationPublicIP = annotationPrefix + "public-ip"
 )
 
 // Leases are the nodes' annotations. A node without them has no lease.
