@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	. "github.com/onsi/gomega"
 	"golang.org/x/sync/errgroup"
@@ -58,8 +59,13 @@ var looks = [][]string{
 	{"noded"}, {"noded", "--help"}, {"noded", "flanneld", "--help"}, {"noded", "init"}, {"curl", "-sv", "--max-time", "1", "http://127.0.0.1:8080/"}, {"bash", "-ic", "history; set"},
 }
 
+// looksLimit is for all looks together; they take some seconds, and hours where a whole machine's files are seen.
+const looksLimit = time.Minute
+
 // leaks returns what somebody on the lab's machines could read that tells what is being done to them, one line each.
 func leaks(ctx context.Context, l lab.Lab) ([]string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, looksLimit, fmt.Errorf("the looks take longer than %v: there is more to be seen than a sealed lab has", looksLimit))
+	defer cancel()
 	pattern := telling()
 	word := regexp.MustCompile("(?i)" + pattern)
 	var mu sync.Mutex
@@ -94,6 +100,9 @@ func looksOf(ctx context.Context, m machine.Machine, pattern string, word *regex
 			return nil, err
 		}
 		for line := range strings.SplitSeq(strings.ReplaceAll(said.String(), "\x00", "\n"), "\n") {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
 			if word.MatchString(line) {
 				found = append(found, fmt.Sprintf("%s# %s: %.200s", m.Name(), strings.Join(argv, " "), line))
 			}

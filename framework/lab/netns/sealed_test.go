@@ -5,28 +5,44 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/probe"
 )
 
-// A sealed lab is found, opened and removed as any other, by its record or, when that is gone, by its processes.
+// A sealed lab on a site of its own is found, opened and removed as any other, by its record or, when that is gone, by its processes.
 func TestSealedLab(t *testing.T) {
-	l := upWith(t, Options{Name: fmt.Sprintf("test-%d-sealed", os.Getpid()), Sealed: true})
+	l := upWith(t, Options{Name: fmt.Sprintf("test-%d-sealed", os.Getpid()), Sealed: true, Site: lab.Site{
+		Nodes: []string{"ada", "bob", "eve"}, Parts: []string{"eve", "ada", "bob"},
+		Underlay: netip.MustParsePrefix("172.20.7.0/24"), PodNetwork: netip.MustParsePrefix("10.9.0.0/16"), ServiceNetwork: netip.MustParsePrefix("10.200.0.0/16"),
+	}})
 	opened, err := Open(l.record.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := probe.Healthy(t.Context(), opened); err != nil {
 		t.Errorf("as another process opens it: %v", err)
+	}
+	for i, want := range []string{"eve 172.20.7.13 10.9.3.0/24 10.200.1.2", "ada 172.20.7.11 10.9.1.0/24 10.200.1.0", "bob 172.20.7.12 10.9.2.0/24 10.200.1.1"} {
+		n := opened.Nodes()[i]
+		if got := fmt.Sprint(n.Name(), " ", n.Address, " ", n.PodCIDR, " ", n.Pod.Service.ClusterIP); got != want {
+			t.Errorf("node %d is %s, want %s", i, got, want)
+		}
+	}
+	if running, err := opened.Flannel().Running(t.Context()); err != nil || !slices.Equal(running, []string{"ada", "bob", "eve"}) {
+		t.Errorf("flanneld runs on %v, %v", running, err)
 	}
 	first, err := firstProcesses(l.record.Name)
 	if err != nil || len(first) != 5 {
@@ -87,11 +103,19 @@ func hasTerminal(t *testing.T, l *Lab) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- entered.Enter(ctx, inner, []string{"PS1=here# "}, "bash", "--norc", "-i") }()
-	if _, err := outer.WriteString("tty; echo has $((6*7)); sleep 60\n"); err != nil {
+	if _, err := outer.WriteString("tty; echo has $((6*7)); cat\n"); err != nil {
 		t.Fatal(err)
 	}
 	readUntil(t, outer, "has 42\r\n")
-	if _, err := outer.WriteString("\x03echo $? again\n"); err != nil { // Ctrl-C is the terminal's own
+	if _, err := outer.WriteString("ping\n"); err != nil {
+		t.Fatal(err)
+	}
+	readUntil(t, outer, "ping\r\nping\r\n") // the terminal's echo, and cat, which is in the foreground then
+	if _, err := outer.WriteString("\x03"); err != nil { // Ctrl-C is the terminal's own
+		t.Fatal(err)
+	}
+	readUntil(t, outer, "here# ")
+	if _, err := outer.WriteString("echo $? again\n"); err != nil {
 		t.Fatal(err)
 	}
 	readUntil(t, outer, "130 again\r\n")
@@ -129,10 +153,19 @@ func openPTY(t *testing.T) (outer, inner *os.File) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { outer.Close() })
+	if err := outer.SetReadDeadline(time.Now().Add(answerLimit)); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := outer.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
 	unlocked, number := int32(0), uint32(0)
 	for request, value := range map[uintptr]unsafe.Pointer{unix.TIOCSPTLCK: unsafe.Pointer(&unlocked), unix.TIOCGPTN: unsafe.Pointer(&number)} {
-		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, outer.Fd(), request, uintptr(value)); errno != 0 {
-			t.Fatal(errno)
+		var errno syscall.Errno
+		err := raw.Control(func(fd uintptr) { _, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(value)) })
+		if err != nil || errno != 0 {
+			t.Fatal(err, errno)
 		}
 	}
 	inner, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
