@@ -114,7 +114,9 @@ var _ = Describe("training", Label("train"), func() {
 		broken := []training.Line{
 			{Machine: "{each}", Command: "iptables -w -F"}, {Machine: "{each}", Command: "iptables -w -t nat -F"},
 			{Machine: "{n1}", Command: "ip link del flannel.1"}, {Machine: "{n1}", Command: "systemctl stop flanneld"},
-			{Machine: "{n2}", Command: "ip link set eth0 down"}, {Machine: "{n1}", Command: "dd if=/dev/zero of=/run/full bs=1M"},
+			{Machine: "{n2}", Command: "ip link set eth0 down"},
+			// Not the machine's memory as a whole.
+			{Machine: "{n1}", Command: "mount -o remount,size=200m /run"}, {Machine: "{n1}", Command: "dd if=/dev/zero of=/run/full bs=1M count=400"},
 		}
 		l.typesWhatFails(ctx, broken)
 		l.killMachine(ctx, "{n3}")
