@@ -126,8 +126,10 @@ var _ = Describe("training", Label("train"), func() {
 		l.expect(ctx, training.Way{Verdict: training.Healed})
 	})
 
-	It("says that it cannot know when the network is not there, and reset brings it back", Label("lisbon"), func(ctx context.Context) {
+	It("says that it cannot know when the network was undone or is gone, and reset brings it back", Label("lisbon"), func(ctx context.Context) {
 		l := begins(ctx, exercises[0], scenarios.All()[0])
+		netfault(ctx, "reset", "--lab="+l.lab)
+		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("undone from outside"))
 		Expect(l.found().Remove(ctx)).To(Succeed())
 		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("train reset"))
 		l.says(ctx, 0, "reset")
