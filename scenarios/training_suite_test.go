@@ -114,7 +114,9 @@ var _ = Describe("training", Label("train"), func() {
 		broken := []training.Line{
 			{Machine: "{each}", Command: "iptables -w -F"}, {Machine: "{each}", Command: "iptables -w -t nat -F"},
 			{Machine: "{n1}", Command: "ip link del flannel.1"}, {Machine: "{n1}", Command: "systemctl stop flanneld"},
-			{Machine: "{n2}", Command: "ip link set eth0 down"}, {Machine: "{n1}", Command: "dd if=/dev/zero of=/run/full bs=1M"},
+			{Machine: "{n2}", Command: "ip link set eth0 down"},
+			// Not the machine's memory as a whole.
+			{Machine: "{n1}", Command: "mount -o remount,size=200m /run"}, {Machine: "{n1}", Command: "dd if=/dev/zero of=/run/full bs=1M count=400"},
 		}
 		l.typesWhatFails(ctx, broken)
 		l.killMachine(ctx, "{n3}")
@@ -124,8 +126,10 @@ var _ = Describe("training", Label("train"), func() {
 		l.expect(ctx, training.Way{Verdict: training.Healed})
 	})
 
-	It("says that it cannot know when the network is not there, and reset brings it back", Label("lisbon"), func(ctx context.Context) {
+	It("says that it cannot know when the network was undone or is gone, and reset brings it back", Label("lisbon"), func(ctx context.Context) {
 		l := begins(ctx, exercises[0], scenarios.All()[0])
+		netfault(ctx, "reset", "--lab="+l.lab)
+		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("undone from outside"))
 		Expect(l.found().Remove(ctx)).To(Succeed())
 		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("train reset"))
 		l.says(ctx, 0, "reset")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -121,6 +122,9 @@ func login(ctx context.Context, a *training.Attempt, m machine.Machine, t outerT
 	o.Opened = func(number uint32) {
 		var watchErr error
 		seen, watchErr = watch.Start(number, namespace, func(argv []string) {
+			if slices.Equal(argv, shell.Argv) {
+				return // nobody has typed that
+			}
 			if addErr := a.Add(training.Entry{Kind: training.Ran, Machine: m.Name(), Argv: argv}); addErr != nil {
 				err = errors.Join(err, addErr)
 			}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -143,11 +145,15 @@ func tellAlarm(cmd *cobra.Command, a *training.Attempt, e exercise) error {
 	return nil
 }
 
-// tellMachines lists what one may log in to.
+// tellMachines lists what one may log in to, by name: the order of the nodes' parts would tell something of the fault.
 func tellMachines(out io.Writer, v training.Values, say phrase) {
 	t := report.NewTable(out, say.node, say.address, say.pods, say.service, "nodeport")
+	var parts []string
 	for i := 1; v["n"+strconv.Itoa(i)] != ""; i++ {
-		n := "n" + strconv.Itoa(i)
+		parts = append(parts, "n"+strconv.Itoa(i))
+	}
+	slices.SortFunc(parts, func(a, b string) int { return strings.Compare(v[a], v[b]) })
+	for _, n := range parts {
 		t.AppendRow(table.Row{
 			v[n], v[n+".address"], fmt.Sprintf("%s %s\n%s %s", v[n+".podname"], v[n+".pod"], v[n+".clientname"], v[n+".client"]),
 			v[n+".service"], fmt.Sprintf("%s\n%s", v[n+".nodeport"], v[n+".clientport"]),

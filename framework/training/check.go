@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -66,8 +67,11 @@ const HealedBundle = "checked"
 // Check judges. Its error is that this cannot be told.
 func (c *Checker) Check(ctx context.Context) (Result, error) {
 	before, err := undo.Read(c.Life.Lab)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Result{}, errors.New("the fault was undone from outside, as a reset of all labs does: `netfault train reset` brings it back")
+	}
 	if err != nil {
-		return Result{}, fmt.Errorf("nobody knows any more how the network was before: %w", err)
+		return Result{}, err
 	}
 	var now paths
 	err = wait.Until(ctx, grace, "traffic to pass", func(ctx context.Context) error {

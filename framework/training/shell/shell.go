@@ -41,6 +41,9 @@ const (
 // historyFile is on the machine's own /run, so that it ends with the machine, and is there for the next shell.
 const historyFile = "/run/.bash_history"
 
+// Argv is the shell itself.
+var Argv = []string{"bash", "--norc", "--noprofile", "-i"}
+
 // Prompt is what the shell of a machine says when it waits.
 func Prompt(machineName string) string { return machineName + "# " }
 
@@ -83,7 +86,7 @@ func Run(ctx context.Context, enter Enter, o Options) error {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		err := enter(ctx, inner, o.environment(), "bash", "--norc", "--noprofile", "-i")
+		err := enter(ctx, inner, o.environment(), Argv...)
 		ended <- errors.Join(err, inner.Close())
 	}()
 	over := make(chan struct{})
