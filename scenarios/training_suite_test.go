@@ -52,34 +52,36 @@ var _ = Describe("training", Label("train"), func() {
 
 	It("leads from the alarm to the debrief", Label("lisbon"), func(ctx context.Context) {
 		l := begins(ctx, exercises[0], scenarios.All()[0])
+		v := l.values()
+		n1, n2 := v["n1"], v["n2"]
 		look := l.says(ctx, 0, "status")
-		Expect(look).To(And(ContainSubstring("Lisbon"), ContainSubstring("pod-n2"), Not(ContainSubstring("stale"))))
-		Expect(l.says(ctx, 64, "shell", "n9")).To(ContainSubstring("client-n2"))
+		Expect(look).To(And(ContainSubstring("Lisbon"), ContainSubstring(v["n2.podname"]), Not(ContainSubstring("stale"))))
+		Expect(l.says(ctx, 64, "shell", "n9")).To(ContainSubstring(v["n2.clientname"]))
 		Expect(l.says(ctx, 2, "debrief")).To(ContainSubstring("not healed"))
 
 		By("a first hint says where to look; for who has looked there, it is the second")
 		Expect(l.says(ctx, 0, "hint")).To(And(ContainSubstring("Hint 1 of 3"), Not(ContainSubstring("Hint 2 of 3"))))
-		Expect(l.shell(ctx, "n1", "ip -br link\nexit\n")).To(ContainSubstring("flannel.1"))
-		Expect(l.shell(ctx, "n2", "history; ip neigh show dev flannel.1; env\nexit 3\n", 3)).To(
+		Expect(l.shell(ctx, n1, "ip -br link\nexit\n")).To(ContainSubstring("flannel.1"))
+		Expect(l.shell(ctx, n2, "history; ip neigh show dev flannel.1; env\nexit 3\n", 3)).To(
 			And(ContainSubstring("PERMANENT"), ContainSubstring("recorded"), Not(ContainSubstring("NETFAULT"))))
 		entry := l.values()["actual"]
 		Expect(l.says(ctx, 0, "hint")).To(And(ContainSubstring("Hint 1 of 3"), ContainSubstring("Hint 2 of 3"), ContainSubstring(entry)))
 
 		By("the session of a machine goes on where it was left")
-		Expect(l.shell(ctx, "n2", "history\nexit\n")).To(ContainSubstring("1  history; ip neigh"))
+		Expect(l.shell(ctx, n2, "history\nexit\n")).To(ContainSubstring("1  history; ip neigh"))
 		var typed string
 		for _, t := range l.values().Type(exercises[0].Solution) {
 			typed += t.Command + "\n"
 		}
-		l.shell(ctx, "n2", typed+"exit\n")
+		l.shell(ctx, n2, typed+"exit\n")
 		Expect(l.says(ctx, 0, "check")).To(And(ContainSubstring("Healed"), ContainSubstring("2 hints: 80 of 100 points")))
 		Expect(l.says(ctx, 0, "hint")).To(ContainSubstring("nothing to hint at"))
 
 		By("the debrief has the learner's own values and commands")
 		Expect(l.says(ctx, 0, "debrief")).To(And(
-			ContainSubstring("stale-vtep"), ContainSubstring("So the frame goes to "+entry), ContainSubstring("first look: n1# ip -br link"),
-			ContainSubstring("first look in the right place: n2# ip neigh show dev flannel.1"), ContainSubstring("first right idea: n2# ip neigh replace"),
-			ContainSubstring("fix: n2# ip neigh replace"), ContainSubstring("-n2.cast")))
+			ContainSubstring("stale-vtep"), ContainSubstring("So the frame goes to "+entry), ContainSubstring("first look: "+n1+"# ip -br link"),
+			ContainSubstring("first look in the right place: "+n2+"# ip neigh show dev flannel.1"), ContainSubstring("first right idea: "+n2+"# ip neigh replace"),
+			ContainSubstring("fix: "+n2+"# ip neigh replace"), ContainSubstring("-"+n2+".cast")))
 		Expect(l.says(ctx, 0, "stop")).To(ContainSubstring("80 points"))
 		Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
 		Expect(l.says(ctx, 0, "scores")).To(And(MatchRegexp(`lisbon +80 `), ContainSubstring("80 points")))

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/training"
@@ -145,7 +144,11 @@ func login(ctx context.Context, a *training.Attempt, m machine.Machine, t outerT
 		o.Resized = resized
 		o.Size = func() (int, int, error) { return term.GetSize(t.fd) }
 	}
-	err = shell.Run(ctx, enterOf(m), o)
+	enter, err := enterOf(m)
+	if err != nil {
+		return err
+	}
+	err = shell.Run(ctx, enter, o)
 	if seen != nil {
 		err = errors.Join(err, seen.Stop())
 	}
@@ -169,11 +172,11 @@ func networkOf(ctx context.Context, m machine.Machine) (uint32, error) {
 	return uint32(inode), nil
 }
 
-// enterOf runs a program on a machine with a terminal as its controlling one, and none of netfault's environment.
-func enterOf(m machine.Machine) shell.Enter {
-	return func(ctx context.Context, tty *os.File, env []string, argv ...string) error {
-		words := append([]string{"env", "-i", "PATH=" + agent.Path}, env...)
-		words = append(append(words, "setsid", "--ctty", "--wait"), argv...)
-		return m.Run(ctx, machine.Command{Argv: words, Stdin: tty, Stdout: tty, Stderr: tty})
+// enterOf runs a program on a machine, as a learner sees it.
+func enterOf(m machine.Machine) (shell.Enter, error) {
+	entered, ok := m.(machine.Enterer)
+	if !ok {
+		return nil, fmt.Errorf("%s cannot be logged in to", m.Name())
 	}
+	return entered.Enter, nil
 }

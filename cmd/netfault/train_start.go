@@ -50,7 +50,7 @@ few seconds; then the clock runs. One exercise runs at a time. All that is rando
 same exercise again.`,
 		Example: `  sudo netfault train start --random
   sudo netfault train start lisbon --lang=zh
-  sudo netfault train start --random --seed=4711`,
+  sudo netfault train start --random --seed=4711 --noise`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 == o.random {
 				return errors.New("name one exercise, or --random; `netfault train list` lists them")
@@ -77,6 +77,7 @@ same exercise again.`,
 	}
 	cmd.Flags().BoolVar(&o.random, "random", false, "take an exercise at random")
 	cmd.Flags().Uint64Var(&o.seed, "seed", 0, "what all that is random comes from; it is drawn without")
+	cmd.Flags().BoolVar(&o.noise, "noise", false, "add what is odd and harmless, as networks collect it over the years")
 	cmd.Flags().StringVar(&o.lab, "site", "", "name of the lab, a neutral one by the seed without")
 	languageFlag(cmd, &o.language)
 	return cmd
@@ -84,6 +85,7 @@ same exercise again.`,
 
 type startOptions struct {
 	random   bool
+	noise    bool
 	seed     uint64
 	lab      string
 	language training.Language
@@ -113,7 +115,7 @@ func (o startOptions) start(cmd *cobra.Command, e exercise) error {
 	if err != nil {
 		return err
 	}
-	a, err := store.Create(training.Attempt{Code: e.Code, Seed: o.seed, Lab: name, Language: o.language})
+	a, err := store.Create(training.Attempt{Code: e.Code, Seed: o.seed, Noise: o.noise, Lab: name, Language: o.language})
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,8 @@ type Attempt struct {
 	Seed uint64 `json:"seed"`
 	// Lab is the name of the lab, without its kind.
 	Lab string `json:"lab"`
+	// Noise says that what is odd and harmless was added to the network.
+	Noise bool `json:"noise,omitempty"`
 	// Language is the learner's.
 	Language Language `json:"language"`
 	// Created is when it was made; the clock runs from the alarm on, which is in the log.

@@ -12,6 +12,8 @@ import (
 	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/lock"
+	"github.com/netfault/netfault/framework/training/noise"
+	"github.com/netfault/netfault/framework/training/site"
 	"github.com/netfault/netfault/framework/undo"
 )
 
@@ -42,7 +44,9 @@ func (s *Site) Found() labs.Found { return labs.Found{Kind: labs.Netns, Name: s.
 func (s *Site) Build(ctx context.Context, progress func(string)) (err error) {
 	flavour := labs.FlavourFor(labs.Netns, s.Scenario.Pods, s.Scenario.Flannel)
 	progress("the network comes up")
-	l, err := labs.Up(ctx, labs.Options{Kind: labs.Netns, Name: s.Attempt.Lab, Pods: flavour.Pods, Flannel: flavour.Flannel})
+	l, err := labs.Up(ctx, labs.Options{
+		Kind: labs.Netns, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, siteNodes), Sealed: true, Pods: flavour.Pods, Flannel: flavour.Flannel,
+	})
 	if err != nil {
 		return err
 	}
@@ -70,6 +74,11 @@ func (s *Site) Build(ctx context.Context, progress func(string)) (err error) {
 	if _, err := c.Life.Run(ctx, c.Life.Inject()...); err != nil {
 		return fmt.Errorf("the network could not be broken as it should: %w", err)
 	}
+	if s.Attempt.Noise {
+		if err := c.Noise(ctx, s.Attempt.Seed); err != nil {
+			return err
+		}
+	}
 	progress("an alarm goes")
 	if err := c.alarm(ctx); err != nil {
 		return err
@@ -78,6 +87,15 @@ func (s *Site) Build(ctx context.Context, progress func(string)) (err error) {
 		return err
 	}
 	return s.Attempt.Add(Entry{Kind: Alarm})
+}
+
+// siteNodes is how many nodes a site has: the two that most faults are between, and one that sees nothing of it.
+const siteNodes = 3
+
+// Noise adds what is odd and harmless. It goes with the fault.
+func (c *Checker) Noise(ctx context.Context, seed uint64) error {
+	_, err := noise.Add(ctx, c.Life.Lab, seed)
+	return err
 }
 
 // checker is that of a lab, without what was when the alarm went but for the values, which are those of now.

@@ -50,7 +50,7 @@ func Prompt(machineName string) string { return machineName + "# " }
 // environment is all that the shell and its programs see.
 func (o Options) environment() []string {
 	return []string{
-		"HOME=/", "USER=root", "LOGNAME=root", "LANG=C.UTF-8", "TERM=" + o.Term, "PS1=" + Prompt(o.Machine),
+		"HOME=/root", "USER=root", "LOGNAME=root", "LANG=C.UTF-8", "TERM=" + o.Term, "PS1=" + Prompt(o.Machine),
 		"HISTFILE=" + historyFile, "HISTSIZE=10000", "HISTCONTROL=", "PROMPT_COMMAND=history -a",
 	}
 }
