@@ -110,7 +110,7 @@ func hasTerminal(t *testing.T, l *Lab) {
 	if _, err := outer.WriteString("ping\n"); err != nil {
 		t.Fatal(err)
 	}
-	readUntil(t, outer, "ping\r\nping\r\n") // the terminal's echo, and cat, which is in the foreground then
+	readUntil(t, outer, "ping\r\nping\r\n")              // the terminal's echo, and cat, which is in the foreground then
 	if _, err := outer.WriteString("\x03"); err != nil { // Ctrl-C is the terminal's own
 		t.Fatal(err)
 	}
