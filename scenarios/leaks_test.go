@@ -10,10 +10,9 @@ import (
 	"sync"
 	"time"
 
+	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"golang.org/x/sync/errgroup"
-
-	. "github.com/onsi/ginkgo/v2"
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/detectors/all"
