@@ -31,7 +31,7 @@ tools that you would use at work, and heal it. 'check' says whether it is healed
 		RunE: helpOf,
 	}
 	cmd.AddCommand(newTrainList(), newTrainStart(), newTrainStatus(), newTrainShell(), newTrainHint(), newTrainCheck(), newTrainSolution(),
-		newTrainDebrief(), newTrainReset(), newTrainStop(), newTrainScores(), newTrainValidate(), newTrainSolve())
+		newTrainDebrief(), newTrainReset(), newTrainStop(), newTrainScores(), newTrainServe(), newTrainValidate(), newTrainSolve())
 	return cmd
 }
 

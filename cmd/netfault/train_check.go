@@ -70,21 +70,31 @@ Exit codes: 0 healed, 1 broken, lucky or damaged, 2 unknown or error, 64 wrong u
 const maxLines = 12
 
 func tellResult(out io.Writer, language training.Language, r training.Result, log training.Log) {
+	says, lines := resultLines(language, r, log)
+	fmt.Fprintln(out, says)
+	for _, line := range lines {
+		fmt.Fprintln(out, "  "+line)
+	}
+}
+
+// resultLines are a verdict in words, and why, line by line.
+func resultLines(language training.Language, r training.Result, log training.Log) (says string, lines []string) {
 	say := phrases[language]
-	fmt.Fprintln(out, say.verdicts[r.Verdict])
+	says = say.verdicts[r.Verdict]
 	switch {
 	case r.Event != nil:
-		fmt.Fprintf(out, say.itHappens+"\n", r.Event[language])
+		says += "\n" + fmt.Sprintf(say.itHappens, r.Event[language])
 	case r.Verdict == training.Lucky:
-		fmt.Fprintln(out, say.hidden)
+		says += "\n" + say.hidden
 	case r.Verdict == training.Healed:
 		hints, _ := log.Help()
-		fmt.Fprintf(out, say.points+"\n", log.Took().Round(time.Second), hints, log.Points(), training.Full)
+		says += "\n" + fmt.Sprintf(say.points, log.Took().Round(time.Second), hints, log.Points(), training.Full)
 	}
 	for _, line := range r.Lines[:min(len(r.Lines), maxLines)] {
-		fmt.Fprintln(out, "  "+line[language])
+		lines = append(lines, line[language])
 	}
 	if more := len(r.Lines) - maxLines; more > 0 {
-		fmt.Fprintf(out, "  "+say.alsoBroken+"\n", more)
+		lines = append(lines, fmt.Sprintf(say.alsoBroken, more))
 	}
+	return says, lines
 }

@@ -92,6 +92,9 @@ type outerTerminal struct {
 	term string
 	// fd is the terminal's; -1 where that is none.
 	fd int
+	// size is how large one is that has no fd, and resized tells of changes; nil where nobody knows.
+	size    func() (columns, rows int, err error)
+	resized <-chan os.Signal
 }
 
 func terminalOf(cmd *cobra.Command) outerTerminal {
@@ -117,7 +120,7 @@ func login(ctx context.Context, a *training.Attempt, m machine.Machine, t outerT
 	}
 	defer func() { err = errors.Join(err, cast.Close()) }()
 	var seen *watch.Watch
-	o := shell.Options{Machine: m.Name(), In: t.in, Out: t.out, Recording: cast, Term: t.term}
+	o := shell.Options{Machine: m.Name(), In: t.in, Out: t.out, Recording: cast, Term: t.term, Size: t.size, Resized: t.resized}
 	o.Opened = func(number uint32) {
 		var watchErr error
 		seen, watchErr = watch.Start(number, namespace, func(argv []string) {

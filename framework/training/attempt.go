@@ -15,6 +15,11 @@ import (
 // Store is the folder with all attempts of a learner. It is on a disk, and outlives labs, crashes and the machine's restart.
 type Store struct{ Dir string }
 
+// Of is the store of one of several learners who share a server.
+func (s Store) Of(learner int) Store {
+	return Store{filepath.Join(s.Dir, "learners", fmt.Sprint(learner))}
+}
+
 // DirVariable names the folder in place of the usual one.
 const DirVariable = "NETFAULT_TRAINING"
 
@@ -62,6 +67,22 @@ const (
 	sessionsDir = "sessions"
 	bundlesDir  = "bundles"
 )
+
+// Begin is Create for a class, whose server is gone if an attempt was not stopped: that one is over.
+func (s Store) Begin(a Attempt) (*Attempt, error) {
+	for {
+		left, err := s.Running()
+		if errors.Is(err, ErrNone) {
+			return s.Create(a)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := left.Add(Entry{Kind: Stopped}); err != nil {
+			return nil, err
+		}
+	}
+}
 
 // Create makes the folder of a new attempt. Nobody may have one that is not stopped: the error is a *RunningError then.
 func (s Store) Create(a Attempt) (*Attempt, error) {

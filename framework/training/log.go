@@ -24,6 +24,8 @@ const (
 	Checked Kind = "check"
 	// Rebuilt is that the lab was made anew.
 	Rebuilt Kind = "reset"
+	// Paused stops the clock, and Resumed lets it go on.
+	Paused, Resumed Kind = "paused", "resumed"
 	// Stopped ends the attempt.
 	Stopped Kind = "stopped"
 )
@@ -123,7 +125,7 @@ func (l Log) healedAt() int {
 	return i
 }
 
-// Took is how long it took until the network was healed, or until now.
+// Took is how long it took until the network was healed, or until now, without pauses.
 func (l Log) Took() time.Duration {
 	began := l.Began()
 	if began.IsZero() {
@@ -135,7 +137,44 @@ func (l Log) Took() time.Duration {
 	} else if stopped := l.last(Stopped); stopped != nil {
 		end = stopped.At
 	}
-	return end.Sub(began)
+	took := end.Sub(began)
+	var since time.Time
+	for _, e := range l {
+		switch {
+		case e.Kind == Paused && since.IsZero() && e.At.Before(end):
+			since = e.At
+		case e.Kind == Resumed && !since.IsZero():
+			took -= earlier(e.At, end).Sub(since)
+			since = time.Time{}
+		}
+	}
+	if !since.IsZero() {
+		took -= end.Sub(since)
+	}
+	return took
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// IsPaused reports whether the clock stands.
+func (l Log) IsPaused() bool {
+	paused, resumed := l.last(Paused), l.last(Resumed)
+	return paused != nil && (resumed == nil || resumed.At.Before(paused.At))
+}
+
+// Checks are how many there were, and what the last came to; empty if there was none.
+func (l Log) Checks() (n int, last Verdict) {
+	for _, e := range l {
+		if e.Kind == Checked {
+			n, last = n+1, e.Verdict
+		}
+	}
+	return n, last
 }
 
 // Given reports whether a step of the hint about a finding was given.
@@ -166,6 +205,11 @@ func (l Log) Points() int {
 	if l.Healed() == nil {
 		return 0
 	}
+	return l.PointsLeft()
+}
+
+// PointsLeft are those that there are to be had if the network is healed without more help.
+func (l Log) PointsLeft() int {
 	hints, solution := l.Help()
 	points := Full - hints*HintCost
 	if solution {

@@ -23,6 +23,8 @@ type Site struct {
 	Exercise  *Exercise
 	Scenario  fault.Scenario
 	Detectors []detectors.Detector
+	// Owned labs end with this process: `netfault reset` takes one away once its owner is gone.
+	Owned bool
 	// Tool is the program and its version, for the evidence.
 	Tool string
 }
@@ -45,7 +47,7 @@ func (s *Site) Build(ctx context.Context, progress func(string)) (err error) {
 	flavour := labs.FlavourFor(labs.Netns, s.Scenario.Pods, s.Scenario.Flannel)
 	progress("the network comes up")
 	l, err := labs.Up(ctx, labs.Options{
-		Kind: labs.Netns, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, siteNodes), Sealed: true, Pods: flavour.Pods, Flannel: flavour.Flannel,
+		Kind: labs.Netns, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, siteNodes), Sealed: true, Owned: s.Owned, Pods: flavour.Pods, Flannel: flavour.Flannel,
 	})
 	if err != nil {
 		return err

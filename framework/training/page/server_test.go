@@ -218,6 +218,26 @@ func TestATerminalIsJoinedToAShell(t *testing.T) {
 	}
 }
 
+// A shell that has ended ends its socket as it should be ended, so that the page can tell this from a server that is gone.
+func TestAShellsEndIsTold(t *testing.T) {
+	l := &learner{open: echo}
+	s := serve(t, l)
+	c := socketWith(t, s, "/terminal", hello{Token: s.seats[0].token, Machine: "rome"})
+	if err := c.Write(t.Context(), websocket.MessageBinary, []byte("exit")); err != nil {
+		t.Fatal(err)
+	}
+	next(t, c, has("exit"))
+	l.mu.Lock()
+	shell := l.shells["rome"]
+	l.mu.Unlock()
+	if err := shell.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+		t.Error(err)
+	}
+}
+
 func TestAShellThatCannotBeHadSaysWhy(t *testing.T) {
 	s := serve(t, &learner{open: echo})
 	c, _, err := dial(t, s, "/terminal", nil)

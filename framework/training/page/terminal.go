@@ -32,6 +32,7 @@ func (s *Server) terminal(ctx context.Context, c *websocket.Conn, first hello) e
 	defer cancel()
 	group.Go(func() {
 		defer cancel()
+		defer c.Close(websocket.StatusNormalClosure, "")
 		buf := make([]byte, maxChunk)
 		for {
 			n, err := t.Read(buf)
