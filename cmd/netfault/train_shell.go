@@ -120,6 +120,7 @@ func login(ctx context.Context, a *training.Attempt, m machine.Machine, t outerT
 	}
 	defer func() { err = errors.Join(err, cast.Close()) }()
 	var seen *watch.Watch
+	var notKept error // the watch's alone until it is stopped
 	o := shell.Options{Machine: m.Name(), In: t.in, Out: t.out, Recording: cast, Term: t.term, Size: t.size, Resized: t.resized}
 	o.Opened = func(number uint32) {
 		var watchErr error
@@ -127,9 +128,7 @@ func login(ctx context.Context, a *training.Attempt, m machine.Machine, t outerT
 			if slices.Equal(argv, shell.Argv) {
 				return // nobody has typed that
 			}
-			if addErr := a.Add(training.Entry{Kind: training.Ran, Machine: m.Name(), Argv: argv}); addErr != nil {
-				err = errors.Join(err, addErr)
-			}
+			notKept = errors.Join(notKept, a.Add(training.Entry{Kind: training.Ran, Machine: m.Name(), Argv: argv}))
 		})
 		if watchErr != nil {
 			fmt.Fprintln(t.out, "the debrief will have no time line of this session:", watchErr)
@@ -153,13 +152,12 @@ func login(ctx context.Context, a *training.Attempt, m machine.Machine, t outerT
 	}
 	err = shell.Run(ctx, enter, o)
 	if seen != nil {
-		err = errors.Join(err, seen.Stop())
+		notKept = errors.Join(seen.Stop(), notKept)
 	}
-	var exit *machine.ExitError
-	if errors.As(err, &exit) {
+	if exit, ended := errors.AsType[*machine.ExitError](err); ended && notKept == nil {
 		return exitCode(exit.Code)
 	}
-	return err
+	return errors.Join(err, notKept)
 }
 
 // networkOf is the inode of the network namespace that a machine is in.
