@@ -118,7 +118,7 @@ func (o startOptions) serveClass(cmd *cobra.Command, args []string, port, learne
 	return serve(cmd, port, seats...)
 }
 
-// serve shows the page until the command is ended.
+// serve shows the page until the command is ended, which its error says.
 func serve(cmd *cobra.Command, port int, seats ...page.Seat) error {
 	s, err := page.Listen(port, seats...)
 	if err != nil {
@@ -136,5 +136,11 @@ func serve(cmd *cobra.Command, port int, seats ...page.Seat) error {
 		fmt.Fprintln(out, "instructor:", s.InstructorAddress())
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "Open it in a browser on this machine, with all that follows the #. Ctrl-C ends the page.")
-	return s.Serve(cmd.Context())
+	if err := s.Serve(cmd.Context()); err != nil {
+		return err
+	}
+	if len(seats) > 1 {
+		return errors.New("the page is closed, and all exercises are over")
+	}
+	return errors.New("the page is closed; the exercise goes on until `netfault train stop`")
 }
