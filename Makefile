@@ -117,7 +117,7 @@ test-page: ## hold the HTML report against a browser: axe-core finds nothing, it
 	CGO_ENABLED=0 go test -trimpath -count=1 -tags browser -run Browser ./framework/report/page
 
 # Those with tests in network namespaces, of root's view, of what root may.
-ROOT_TESTS := $(addprefix ./framework/,capture collect/... drops internal/... kstate tcpskew tools twrecycle/...)
+ROOT_TESTS := $(addprefix ./framework/,capture collect/... drops internal/... kstate tcpskew tools training/... twrecycle/...)
 test-root: root ## the unit tests that need root
 	CGO_ENABLED=0 go test -trimpath -exec='$(SUDO) $(ENV)' $(ROOT_TESTS)
 

@@ -29,7 +29,7 @@ func TestImportsRunOneWay(t *testing.T) {
 var folders = []string{
 	"machine", "wait", "procstat", "internal", "progress", "guard", "kubeproxy", "dockerd", "flanneld", "tools", "engine",
 	"capture", "collect", "kstate", "tcpskew", "twrecycle", "drops", "agent",
-	"lab", "lock", "probe", "labs", "doctor", "snapshot", "undo", "fault", "gate", "report",
+	"lab", "lock", "probe", "labs", "doctor", "snapshot", "undo", "fault", "gate", "training", "report",
 }
 
 // Within framework, a package imports its own folder and those before it.

@@ -19,17 +19,18 @@ import (
 	"github.com/netfault/netfault/framework/lab/kind/session"
 )
 
-const usage = `netfault-agent runs inside the machines and pods of a netfault lab. netfault starts it:
+// usage names nothing: in a sealed lab, people may call the program that they find running.
+const usage = `runs inside machines and pods, and is started there:
   init --lab=L --machine=M --logs=DIR   the first process of a machine
   serve --name=NAME                     the probe servers of a pod
-  dockerd --bip=... --ip-masq=...       docker0 and dockerd's rules, where there is no dockerd
-  flanneld --etcd-endpoints=...         what flanneld v0.7.1 did, in its place
+  dockerd --bip=...                     docker0 and dockerd's rules, where there is no dockerd
+  flanneld --etcd-endpoints=...         in the place of flanneld v0.7.1
   probe                                 a plan from standard input, results to standard output
   collect                               this machine's part of a bundle, as tar, to standard output
   capture --interface=NAME              openings and ends of TCP connections as pcap, until standard input ends
   call --address=ADDR --count=N         connections to a server that closes them first; what became of them
   skew --first=TSVAL                    another TCP timestamp clock for this network namespace's eth0
-  session                               commands from standard input, for a container of a kind lab
+  session                               commands from standard input, for a container
   later                                 what counts of a bundle's part a second time, as tar, to standard output
   record                                this machine's network state and options to standard output
   restore                               back to the state on standard input; what is left, to standard output
@@ -67,6 +68,9 @@ func run(ctx context.Context) error {
 		flags.StringVar(&o.Lab, "lab", "", "name of the lab")
 		flags.StringVar(&o.Machine, "machine", "", "name of the machine")
 		flags.StringVar(&o.LogDir, "logs", "", "folder for the logs of the machine's services")
+		flags.Func("seal", "what a sealed lab's machines have, as JSON", func(text string) error {
+			return json.Unmarshal([]byte(text), &o.Seal)
+		})
 		_ = flags.Parse(os.Args[2:]) // exits on error
 		return agent.Init(o)
 	case "serve":

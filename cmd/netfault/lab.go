@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -394,6 +395,7 @@ func statusOf(ctx context.Context, l lab.Lab, name string) status {
 			NodePort: n.Pod.Service.NodePort, Flanneld: slices.Contains(running, n.Name()), Starting: slices.Contains(starting, n.Name()),
 		})
 	}
+	slices.SortFunc(s.Nodes, func(a, b nodeStatus) int { return cmp.Compare(a.Name, b.Name) })
 	j, errJournal := undo.Read(l)
 	if errors.Is(errJournal, fs.ErrNotExist) {
 		errJournal = nil

@@ -94,7 +94,7 @@ commands that heal it.`,
 	}
 	// Cobra's own would not look at what else is on the line.
 	root.Flags().BoolVarP(&printVersion, "version", "v", false, "version for netfault")
-	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newExplain(), newAnonymise(), newCapture(), newGate(), newReset(), newDoctor())
+	root.AddCommand(newLab(), newFault(), newSnapshot(), newDetect(), newExplain(), newAnonymise(), newCapture(), newGate(), newTrain(), newReset(), newDoctor())
 	root.SetHelpCommand(newHelp())
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {

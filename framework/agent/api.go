@@ -12,11 +12,11 @@ import (
 )
 
 // SocketPath is where the first process of a machine listens, seen from inside the machine.
-const SocketPath = "/run/netfault/init.sock"
+const SocketPath = "/run/machine/init.sock"
 
 // BinDir comes first on the PATH of every command in a machine of the embedded lab: it holds the lab's own systemctl,
 // journalctl and sysctl.
-const BinDir = "/run/netfault/bin"
+const BinDir = "/run/machine/bin"
 
 // Path is the PATH in a machine of the embedded lab. Whoever makes the lab may have one without the sbin folders, where Debian
 // has the network's tools: root has after su.

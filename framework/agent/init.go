@@ -22,6 +22,8 @@ type InitOptions struct {
 	Lab     string
 	Machine string
 	LogDir  string
+	// Seal is what a sealed lab's first machine is started with; nil for all others, which are in its sealed root.
+	Seal *Seal
 }
 
 // Init is the first process of a machine: it makes the machine's own view of the file system, then keeps services
@@ -31,10 +33,13 @@ func Init(o InitOptions) error {
 	// Caught and dropped rather than ignored: services would inherit that, and not hear a stop in their first moments.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	if os.Getpid() != 1 {
-		return fmt.Errorf("netfault-agent init is started by the lab as the first process of a machine, not by hand")
+		return fmt.Errorf("init is started as the first process of a machine, not by hand")
 	}
 	if err := closeInherited(); err != nil {
 		return err
+	}
+	if o.Seal != nil {
+		return o.Seal.apply(o)
 	}
 	self, err := os.Executable()
 	if err != nil {

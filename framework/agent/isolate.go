@@ -11,10 +11,10 @@ import (
 )
 
 // LogDir is where a machine sees its log folder.
-const LogDir = "/run/netfault/logs"
+const LogDir = "/run/machine/logs"
 
 // isolate gives the machine its own /run (flannel's subnet file and the xtables lock live there), /proc and /sys, its own
-// copies of /etc and /opt, and its host name. The rest of the file system is shared with the real machine.
+// copies of /etc and /opt, and its host name. The rest of the file system is shared with the real machine, but in a sealed lab.
 func isolate(o InitOptions, self string) error {
 	if err := unix.Sethostname([]byte(o.Machine)); err != nil {
 		return fmt.Errorf("host name: %w", err)
@@ -27,7 +27,11 @@ func isolate(o InitOptions, self string) error {
 		return fmt.Errorf("log folder %s: %w", o.LogDir, err)
 	}
 	defer unix.Close(logs)
-	if err := unix.Mount("netfault", "/run", "tmpfs", unix.MS_NOSUID, "mode=755"); err != nil {
+	sealed, options := self == SealedProgram, "mode=755"
+	if sealed {
+		options += ",size=512m" // whoever fills it up is to notice, and not this machine
+	}
+	if err := unix.Mount("tmpfs", "/run", "tmpfs", unix.MS_NOSUID, options); err != nil {
 		return fmt.Errorf("own /run: %w", err)
 	}
 	for _, dir := range []string{LogDir, BinDir, "/run/lock", "/run/flannel"} {
@@ -36,7 +40,14 @@ func isolate(o InitOptions, self string) error {
 		}
 	}
 	// Options of services stand in /etc, and container engines write there and to /opt.
-	for _, dir := range []string{"/etc", "/opt"} {
+	copies := []string{"/etc", "/opt"}
+	if sealed {
+		copies = []string{"/etc"}
+		if err := ownFolders(); err != nil {
+			return err
+		}
+	}
+	for _, dir := range copies {
 		if err := ownCopy(dir); err != nil {
 			return err
 		}
@@ -64,7 +75,7 @@ func ownCopy(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	upper, work := "/run/netfault/own"+dir, "/run/netfault/own-work"+dir
+	upper, work := "/run/machine/own"+dir, "/run/machine/own-work"+dir
 	for _, d := range []string{upper, work} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return err
@@ -80,7 +91,7 @@ func ownCopy(dir string) error {
 // ownSys mounts a /sys that shows this network namespace's links, and keeps the control groups, without which no
 // container engine starts.
 func ownSys() error {
-	const aside = "/run/netfault/cgroup"
+	const aside = "/run/machine/cgroup"
 	if err := os.Mkdir(aside, 0o755); err != nil {
 		return err
 	}
@@ -90,7 +101,8 @@ func ownSys() error {
 	} else if err != nil {
 		return fmt.Errorf("keep control groups: %w", err)
 	}
-	if err := unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+	err := unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+	if err != nil && !errors.Is(err, unix.EBUSY) { // this namespace's is there already, in the first machine of a sealed lab
 		return fmt.Errorf("own /sys: %w", err)
 	}
 	if !kept {

@@ -19,7 +19,7 @@ type notifySocket struct {
 }
 
 func listenNotify(service string) (*notifySocket, error) {
-	path := "/run/netfault/notify-" + service
+	path := "/run/machine/notify-" + service
 	if err := os.RemoveAll(path); err != nil {
 		return nil, err
 	}

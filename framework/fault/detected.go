@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -47,7 +48,7 @@ func (l *Life) recognised(report detectors.Report) ([]string, error) {
 		lines = append(lines, f.Detector+": "+f.Summary)
 		symptoms += len(f.Explains)
 	}
-	if !slices.Equal(found, want) {
+	if !slices.Equal(inOrder(found), inOrder(want)) {
 		return nil, fmt.Errorf("%s reports %s, want %s", l.Scenario.Detector.Name, subjects(found), subjects(want))
 	}
 	if err := explained(report); err != nil {
@@ -57,6 +58,13 @@ func (l *Life) recognised(report detectors.Report) ([]string, error) {
 		lines = append(lines, fmt.Sprintf("which explains all %d symptoms", symptoms))
 	}
 	return lines, nil
+}
+
+// inOrder are the subjects by node: nodes need not have their parts in the order of their names, by which detectors report.
+func inOrder(all []Subject) []Subject {
+	return slices.SortedFunc(slices.Values(all), func(a, b Subject) int {
+		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Peer, b.Peer), cmp.Compare(a.Case, b.Case))
+	})
 }
 
 // onlyOwn returns the problems of the scenario's detector, or an error if it does not know, or another detector of a cause

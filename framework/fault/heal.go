@@ -38,18 +38,11 @@ func (l *Life) Heal(ctx context.Context) ([]Result, error) {
 
 // lookWhatIsLeft judges the lab as it is, and expects nothing.
 func (l *Life) lookWhatIsLeft(ctx context.Context) error {
-	seen, err := l.send(ctx)
+	sight, err := l.Look(ctx, "left")
 	if err != nil {
 		return err
 	}
-	probes, err := l.take(ctx, "left", seen)
-	if err != nil {
-		return err
-	}
-	report, err := l.judge(ctx)
-	if err != nil {
-		return err
-	}
+	probes, seen, report := sight.Probes, sight.Seen, sight.Report
 	problems, err := l.onlyOwn(report)
 	if err != nil {
 		return err

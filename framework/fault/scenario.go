@@ -21,6 +21,8 @@ type Scenario struct {
 	Summary string
 	// Writeup is the story in Markdown, in the words of an on-call engineer.
 	Writeup detectors.Writeup
+	// Training is the exercise, training.md in both languages, as package training reads it.
+	Training detectors.Writeup
 	// Detector is the detector of the cause.
 	Detector detectors.Detector
 	// Pods is how pods must hang on the nodes of an embedded lab for the fault to come about; empty if that does not matter.
@@ -46,7 +48,7 @@ type Scenario struct {
 	Exercise func(ctx context.Context, l lab.Lab) (Seen, error)
 	// Show puts the symptom into a table for people, line by line; nil if the list of broken probes says it all.
 	Show func(l lab.Lab, results []evidence.Probe) []string
-	// Want is what the detector must report: all of it, and nothing else, in this order.
+	// Want is what the detector must report: all of it, and nothing else.
 	Want func(l lab.Lab) []Subject
 	// Alternatives name those of the finding's other remedies that are tested, too, each in a life of its own.
 	Alternatives []string

@@ -19,7 +19,7 @@ type Lab interface {
 	Name() string
 	// StateDir is where the lab keeps its undo journal and logs, on this machine.
 	StateDir() string
-	// Nodes are sorted by name.
+	// Nodes are in the order in which scenarios give them parts: sorted by name, unless the lab's Site says otherwise.
 	Nodes() []Node
 	// Outside is a host that is not part of the cluster.
 	Outside() Host

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"slices"
 	"time"
 
@@ -74,8 +75,10 @@ func answers(e engine.Engine) string {
 type Options struct {
 	Kind Kind
 	Name string
-	// Nodes is how many, 3 if 0.
+	// Nodes is how many, 3 if 0; as many as the site names if it names any.
 	Nodes int
+	// Site is what they are called, and where they live; a kind cluster has its own ways.
+	Site lab.Site
 	// Flannel is the version of flannel, the default if empty.
 	Flannel string
 	// Pods is how pods hang on the nodes, lab.CNIBridge if empty; a kind cluster knows no other.
@@ -83,6 +86,9 @@ type Options struct {
 	// KubeProxy and FlannelRules are the rules that kube-proxy and flanneld write, lab.IPTables if empty; an embedded lab knows
 	// no other.
 	KubeProxy, FlannelRules lab.Rules
+	// Sealed labs show whoever is root on their machines nothing of this machine but /usr, and nothing of netfault; embedded ones
+	// alone can be.
+	Sealed bool
 	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
 	Owned bool
 	// KeepFailed keeps the containers of a kind cluster that could not be made, for a look.
@@ -100,9 +106,12 @@ func Up(ctx context.Context, o Options) (lab.Lab, error) {
 			}
 		}
 		l, err := netns.Up(ctx, netns.Options{
-			Name: o.Name, Ready: probe.Healthy, Nodes: o.Nodes, Flannel: o.Flannel, Pods: o.Pods, Owned: o.Owned, Progress: o.Progress,
+			Name: o.Name, Ready: probe.Healthy, Nodes: o.Nodes, Site: o.Site, Sealed: o.Sealed, Flannel: o.Flannel, Pods: o.Pods, Owned: o.Owned, Progress: o.Progress,
 		})
 		return orNone(l, err)
+	}
+	if o.Sealed || !reflect.ValueOf(o.Site).IsZero() {
+		return nil, errors.New("a kind cluster cannot be sealed, nor can its names and networks be chosen")
 	}
 	if o.Pods != "" && o.Pods != lab.CNIBridge {
 		return nil, fmt.Errorf("the pods of a kind cluster hang on %s, not on %s", lab.CNIBridge, o.Pods)

@@ -101,7 +101,8 @@ func podTargets(l lab.Lab, from lab.Node) []agent.Target {
 			targets = append(targets, podTarget(from, to), largeTarget(from, to))
 		}
 	}
-	first := l.Nodes()[0].Pod.Service
+	// The first by name, and not the one with the first part: whoever sees all nodes ask for it learns nothing of the fault.
+	first := slices.MinFunc(l.Nodes(), func(a, b lab.Node) int { return cmp.Compare(a.Name(), b.Name()) }).Pod.Service
 	return append(targets,
 		agent.Target{
 			Kind: evidence.ProbeDNS, From: from.Name(), To: l.DNS().Node, Address: join(l.DNS().ClusterIP, 53),

@@ -41,8 +41,8 @@ func collection() *ebpf.CollectionSpec {
 			mapState: {Name: mapState, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(unsafe.Sizeof(state{})), MaxEntries: 1},
 		},
 		Programs: map[string]*ebpf.ProgramSpec{
-			"egress":  program("nf_skew_egress", egress()),
-			"ingress": program("nf_skew_ingress", ingress()),
+			"egress":  program("tcp_time_out", egress()),
+			"ingress": program("tcp_time_in", ingress()),
 		},
 		ByteOrder: binary.NativeEndian,
 	}

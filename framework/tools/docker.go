@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,11 @@ var dockerPackages = []string{"docker.io", "containerd", "runc"}
 const dockerLibrary = "libdevmapper1.02.1"
 
 // Docker is Debian's dockerd, unpacked into the cache: it is never installed, so that no service starts on this machine.
-type Docker struct{ dir, version string }
+type Docker struct {
+	dir, version string
+	// seenAt is the folder as it is seen where dockerd runs; dir if empty.
+	seenAt string
+}
 
 // FindDocker returns the unpacked dockerd. An error wraps fs.ErrNotExist when it has not been fetched.
 func FindDocker() (Docker, error) {
@@ -37,16 +42,30 @@ func FindDocker() (Docker, error) {
 // Version is "dockerd" with its version, such as "dockerd 20.10.24+dfsg1".
 func (d Docker) Version() string { return "dockerd " + d.version }
 
+// Dir is the folder with all of it.
+func (d Docker) Dir() string { return d.dir }
+
+// At is the same dockerd where its folder is seen at another path.
+func (d Docker) At(dir string) Docker {
+	d.seenAt = dir
+	return d
+}
+
+// seen is a path below Dir as it is seen where dockerd runs.
+func (d Docker) seen(path string) string {
+	return cmp.Or(d.seenAt, d.dir) + strings.TrimPrefix(path, d.dir)
+}
+
 // Daemon is the path of dockerd.
-func (d Docker) Daemon() string { return filepath.Join(d.dir, "usr/sbin/dockerd") }
+func (d Docker) Daemon() string { return d.seen(filepath.Join(d.dir, "usr/sbin/dockerd")) }
 
 // Env lets dockerd find containerd, runc and its libraries.
 func (d Docker) Env() []string {
-	env := []string{"PATH=" + d.dir + "/usr/sbin:" + d.dir + "/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	env := []string{"PATH=" + d.seen(d.dir) + "/usr/sbin:" + d.seen(d.dir) + "/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	for _, pattern := range []string{"lib/*-linux-gnu*", "usr/lib/*-linux-gnu*"} {
 		// The pattern is well-formed, which is all that Glob's error is about.
 		if found, _ := filepath.Glob(filepath.Join(d.dir, pattern)); len(found) > 0 {
-			env = append(env, "LD_LIBRARY_PATH="+found[0])
+			env = append(env, "LD_LIBRARY_PATH="+d.seen(found[0]))
 		}
 	}
 	return env

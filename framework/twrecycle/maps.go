@@ -9,10 +9,10 @@ import (
 
 // Names of the maps, at most 15 characters.
 const (
-	mapConfig   = "twr_config"
-	mapRecords  = "twr_records"
-	mapTimeWait = "twr_timewait"
-	mapDrops    = "twr_drops"
+	mapConfig   = "tcp_config"
+	mapRecords  = "tcp_records"
+	mapTimeWait = "tcp_timewait"
+	mapDrops    = "tcp_drops"
 )
 
 // config is what the programs are told. There is one.
@@ -71,8 +71,8 @@ func collection(l layout, semantics Semantics) *ebpf.CollectionSpec {
 			mapTimeWait: many(unsafe.Sizeof(connection{}), unsafe.Sizeof(timeWait{})),
 		},
 		Programs: map[string]*ebpf.ProgramSpec{
-			"ingress": {Name: "nf_twr_ingress", Instructions: ingress(l, semantics)},
-			"egress":  {Name: "nf_twr_egress", Instructions: egress(l, semantics)},
+			"ingress": {Name: "tcp_stack_in", Instructions: ingress(l, semantics)},
+			"egress":  {Name: "tcp_stack_out", Instructions: egress(l, semantics)},
 		},
 		ByteOrder: binary.NativeEndian,
 	}

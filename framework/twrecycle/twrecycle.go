@@ -34,8 +34,8 @@ import (
 	"github.com/netfault/netfault/framework/internal/tcbpf"
 )
 
-// Name marks the tc filters.
-const Name = "nf_twrecycle"
+// Name marks the tc filters. It does not tell what they do: whoever looks for a fault in a sealed lab may list them.
+const Name = "tcp_stack"
 
 // pair is how the programs are attached.
 var pair = tcbpf.Pair{Name: Name, Priority: 110}

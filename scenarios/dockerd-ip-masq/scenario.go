@@ -26,6 +26,10 @@ var (
 	english string
 	//go:embed README.zh.md
 	chinese string
+	//go:embed training.md
+	training string
+	//go:embed training.zh.md
+	trainingChinese string
 )
 
 // Scenario starts flanneld without --ip-masq, from which the rest follows as it did in the incident.
@@ -33,6 +37,7 @@ var Scenario = fault.Scenario{
 	Name:     "dockerd-ip-masq",
 	Summary:  "dockerd's --ip-masq hides the pods' addresses from other nodes",
 	Writeup:  detectors.Writeup{English: english, Chinese: chinese},
+	Training: detectors.Writeup{English: training, Chinese: trainingChinese},
 	Detector: podsnat.Detector,
 	Pods:     lab.DockerBridge,
 	Inject:   inject,

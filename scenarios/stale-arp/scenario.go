@@ -21,6 +21,10 @@ var (
 	english string
 	//go:embed README.zh.md
 	chinese string
+	//go:embed training.md
+	training string
+	//go:embed training.zh.md
+	trainingChinese string
 )
 
 // Scenario is the incident as it was written down: flannel is deleted, the client's node loses its flannel.1, and flannel comes
@@ -33,6 +37,7 @@ var Scenario = fault.Scenario{
 	Name:     "stale-arp",
 	Summary:  "a node's ARP entries of another node's pods have an old MAC (flannel v0.7.1, by a stand-in)",
 	Writeup:  detectors.Writeup{English: english, Chinese: chinese},
+	Training: detectors.Writeup{English: training, Chinese: trainingChinese},
 	Detector: stalearp.Detector,
 	Pods:     lab.DockerBridge,
 	Flannel:  flanneld.Version,

@@ -21,6 +21,10 @@ var (
 	english string
 	//go:embed README.zh.md
 	chinese string
+	//go:embed training.md
+	training string
+	//go:embed training.zh.md
+	trainingChinese string
 )
 
 // gatewaysSince is the first flannel that routes by gateways, whose neighbour entries it writes itself.
@@ -36,6 +40,7 @@ var Scenario = fault.Scenario{
 	Name:     "stale-vtep",
 	Summary:  "a node sends to the old MAC of another node's flannel.1",
 	Writeup:  detectors.Writeup{English: english, Chinese: chinese},
+	Training: detectors.Writeup{English: training, Chinese: trainingChinese},
 	Detector: stalevtep.Detector,
 	Unavailable: func(l lab.Lab) string {
 		if v := l.Flannel().Version(); semver.Compare(v, gatewaysSince) < 0 {

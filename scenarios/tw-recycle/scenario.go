@@ -21,6 +21,10 @@ var (
 	english string
 	//go:embed README.zh.md
 	chinese string
+	//go:embed training.md
+	training string
+	//go:embed training.zh.md
+	trainingChinese string
 )
 
 // The first timestamps of the two clients, as in the incident.
@@ -35,6 +39,7 @@ var Scenario = fault.Scenario{
 	Name:     "tw-recycle",
 	Summary:  "tcp_tw_recycle drops clients that NAT gives one address",
 	Writeup:  detectors.Writeup{English: english, Chinese: chinese},
+	Training: detectors.Writeup{English: training, Chinese: trainingChinese},
 	Detector: twrecycle.Detector,
 	Pods:     lab.Routed,
 	Inject: func(ctx context.Context, l lab.Lab, say func(string)) error {

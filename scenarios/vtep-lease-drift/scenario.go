@@ -25,6 +25,10 @@ var (
 	english string
 	//go:embed README.zh.md
 	chinese string
+	//go:embed training.md
+	training string
+	//go:embed training.zh.md
+	trainingChinese string
 )
 
 // recreatesSince is the first flannel that makes a deleted flannel.1 again (vxlan_network.go, reCreateVxlan).
@@ -38,6 +42,7 @@ var Scenario = fault.Scenario{
 	Name:     "vtep-lease-drift",
 	Summary:  "a node's flannel.1 has a MAC that its lease does not announce",
 	Writeup:  detectors.Writeup{English: english, Chinese: chinese},
+	Training: detectors.Writeup{English: training, Chinese: trainingChinese},
 	Detector: stalevtep.Detector,
 	Unavailable: func(l lab.Lab) string {
 		if v := l.Flannel().Version(); semver.Compare(v, recreatesSince) < 0 {

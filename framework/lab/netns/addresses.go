@@ -1,21 +1,48 @@
 package netns
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
 
-// The networks, and the addresses that are the same in every lab. On the underlay, nodes come after the host outside.
-var (
-	underlay       = netip.MustParsePrefix("192.168.100.0/24")
-	outsideAddress = netip.MustParseAddr("192.168.100.2")
-	podNetwork     = netip.MustParsePrefix("10.244.0.0/16")
-	serviceNetwork = netip.MustParsePrefix("10.96.0.0/16")
-	dnsClusterIP   = netip.MustParseAddr("10.96.0.10")
+	"github.com/netfault/netfault/framework/lab"
 )
 
-func (n *node) address() netip.Addr { return nth(underlay, 11+n.index) }
+// The networks of a lab for which nobody chose any.
+var (
+	underlay       = netip.MustParsePrefix("192.168.100.0/24")
+	podNetwork     = netip.MustParsePrefix("10.244.0.0/16")
+	serviceNetwork = netip.MustParsePrefix("10.96.0.0/16")
+)
+
+// chosen is the site with the lab's own choice for what nobody chose, for so many nodes.
+func chosen(s lab.Site, nodes int) lab.Site {
+	if len(s.Nodes) == 0 {
+		for i := range nodes {
+			// Numbered from 1, with leading zeros where sorting by name needs them.
+			s.Nodes = append(s.Nodes, fmt.Sprintf("n%0*d", len(fmt.Sprint(nodes)), i+1))
+		}
+	}
+	if len(s.Parts) == 0 {
+		s.Parts = s.Nodes
+	}
+	for network, own := range map[*netip.Prefix]netip.Prefix{&s.Underlay: underlay, &s.PodNetwork: podNetwork, &s.ServiceNetwork: serviceNetwork} {
+		if !network.IsValid() {
+			*network = own
+		}
+	}
+	return s
+}
+
+// outsideAddress is that of the host outside. On the underlay, nodes come after it.
+func (l *Lab) outsideAddress() netip.Addr { return nth(l.site.Underlay, 2) }
+
+func (l *Lab) dnsClusterIP() netip.Addr { return nth(l.site.ServiceNetwork, 10) }
+
+func (n *node) address() netip.Addr { return nth(n.site.Underlay, 11+n.index) }
 
 // subnet is the node's pod network. flannel leases it because the node remembers it, as after a restart.
 func (n *node) subnet() netip.Prefix {
-	return netip.PrefixFrom(nth(podNetwork, (n.index+1)<<8), 24)
+	return netip.PrefixFrom(nth(n.site.PodNetwork, (n.index+1)<<8), 24)
 }
 
 func nth(p netip.Prefix, i int) netip.Addr {

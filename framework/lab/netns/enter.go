@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -22,6 +23,8 @@ type place struct {
 	root string
 	// net is the /proc folder of the process whose network namespace is entered: root again, or a pod's.
 	net string
+	// sealed says that nothing of this machine is to be seen there.
+	sealed bool
 }
 
 func (p *place) Name() string { return p.name }
@@ -41,6 +44,9 @@ func (p *place) enter(withPID bool) error {
 		kind int
 	}
 	steps := []step{{p.root + "/ns/mnt", unix.CLONE_NEWNS}, {p.root + "/ns/uts", unix.CLONE_NEWUTS}, {p.net + "/ns/net", unix.CLONE_NEWNET}}
+	if p.sealed {
+		steps = append(steps, step{p.root + "/ns/cgroup", unix.CLONE_NEWCGROUP}, step{p.root + "/ns/ipc", unix.CLONE_NEWIPC})
+	}
 	if withPID {
 		steps = append(steps, step{p.root + "/ns/pid", unix.CLONE_NEWPID})
 	}
@@ -93,18 +99,8 @@ func (p *place) onThread(withPID bool, f func() error) error {
 
 // Run runs the command inside the place's namespaces.
 func (p *place) Run(ctx context.Context, c machine.Command) error {
-	var cmd *exec.Cmd
 	tail := &machine.Tail{}
-	err := p.onThread(true, func() error {
-		// Made here, so that the program is looked up in the place's own file system and PATH.
-		path, err := lookPath(c.Argv[0])
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		cmd = exec.CommandContext(ctx, path, c.Argv[1:]...)
-		cmd.Args[0] = c.Argv[0]
-		cmd.Dir = "/"
-		cmd.Env = append(os.Environ(), "PATH="+agent.Path)
+	cmd, err := p.start(ctx, c.Argv, func(cmd *exec.Cmd) {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
 		if c.Stderr == nil {
 			cmd.Stderr = tail
@@ -112,7 +108,6 @@ func (p *place) Run(ctx context.Context, c machine.Command) error {
 		if c.Signals == nil {
 			machine.OwnGroup(cmd)
 		}
-		return cmd.Start()
 	})
 	if err != nil {
 		return err
@@ -123,15 +118,66 @@ func (p *place) Run(ctx context.Context, c machine.Command) error {
 		// An error means that the command has ended meanwhile.
 		go machine.PassSignals(c.Signals, ended, func(s os.Signal) { _ = cmd.Process.Signal(s) })
 	}
-	err = cmd.Wait()
+	return p.wait(ctx, cmd, c.Argv, tail)
+}
+
+// Enter runs the command inside the place's namespaces, on a terminal of its own.
+func (p *place) Enter(ctx context.Context, tty *os.File, env []string, argv ...string) error {
+	cmd, err := p.start(ctx, argv, func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, env...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	})
+	if err != nil {
+		return err
+	}
+	return p.wait(ctx, cmd, argv, &machine.Tail{})
+}
+
+// start starts a command inside the place's namespaces, once prepare has said how.
+func (p *place) start(ctx context.Context, argv []string, prepare func(*exec.Cmd)) (*exec.Cmd, error) {
+	var cmd *exec.Cmd
+	err := p.onThread(true, func() error {
+		// Made here, so that the program is looked up in the place's own file system and PATH.
+		path, err := lookPath(argv[0])
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		cmd = exec.CommandContext(ctx, path, argv[1:]...)
+		cmd.Args[0] = argv[0]
+		cmd.Dir = "/"
+		cmd.Env = p.environment()
+		prepare(cmd)
+		return cmd.Start()
+	})
+	return cmd, err
+}
+
+// wait waits for the end of a command, of which tail has the end of what it said.
+func (p *place) wait(ctx context.Context, cmd *exec.Cmd, argv []string, tail *machine.Tail) error {
+	err := cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && ctx.Err() == nil {
-		return &machine.ExitError{Machine: p.name, Argv: c.Argv, Code: machine.ExitCode(exit.ProcessState), Stderr: tail.String()}
+		return &machine.ExitError{Machine: p.name, Argv: argv, Code: machine.ExitCode(exit.ProcessState), Stderr: tail.String()}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %s: %w", p.name, strings.Join(c.Argv, " "), err)
+		return fmt.Errorf("%s: %s: %w", p.name, strings.Join(argv, " "), err)
 	}
 	return nil
+}
+
+// environment is this process's own; of that, one in a sealed lab gets nothing but what its terminal is.
+func (p *place) environment() []string {
+	if !p.sealed {
+		return append(os.Environ(), "PATH="+agent.Path)
+	}
+	env := []string{"PATH=" + agent.Path, "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/bash"}
+	for _, name := range []string{"TERM", "LANG", "COLORTERM", "PS1"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
 }
 
 func lookPath(name string) (string, error) {

@@ -43,7 +43,7 @@ func (e *etcd) start(ctx context.Context, program string) error {
 	if err != nil {
 		return err
 	}
-	config := fmt.Sprintf(`{"Network":%q,"SubnetLen":24,"Backend":{"Type":"vxlan"}}`, podNetwork)
+	config := fmt.Sprintf(`{"Network":%q,"SubnetLen":24,"Backend":{"Type":"vxlan"}}`, e.lab.site.PodNetwork)
 	return e.lab.whileAllRuns(ctx, startLimit, "etcd", func(ctx context.Context) error {
 		return e.put(ctx, etcdPrefix+"/config", config)
 	})

@@ -46,7 +46,7 @@ func (f *flannel) install(ctx context.Context, p programs) error {
 			Files: map[string]string{
 				flanneldOptions: "FLANNEL_OPTIONS=\"--ip-masq\"\n",
 				// flanneld asks for the subnet that it finds here, as it does after a restart of the node.
-				subnetFile: fmt.Sprintf("FLANNEL_NETWORK=%s\nFLANNEL_SUBNET=%s\n", podNetwork, withBits(n.subnet().Addr().Next(), 24)),
+				subnetFile: fmt.Sprintf("FLANNEL_NETWORK=%s\nFLANNEL_SUBNET=%s\n", f.lab.site.PodNetwork, withBits(n.subnet().Addr().Next(), 24)),
 			},
 		}
 		if f.lab.record.Pods == lab.DockerBridge {
@@ -84,6 +84,7 @@ func (f *flannel) which(ctx context.Context, is func(agent.Status) bool) ([]stri
 		}
 		return nil
 	})
+	slices.Sort(names)
 	return slices.DeleteFunc(names, func(name string) bool { return name == "" }), err
 }
 

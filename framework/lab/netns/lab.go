@@ -44,6 +44,10 @@ type Lab struct {
 	root    string
 	switch_ *place
 	outside lab.Host
+	site    lab.Site
+	// seal is what the machines of a sealed lab that is being made have.
+	seal agent.Seal
+	// nodes are in the order of their addresses.
 	nodes   []*node
 	flannel *flannel
 	etcd    *etcd
@@ -52,6 +56,7 @@ type Lab struct {
 type node struct {
 	*place
 	index int
+	site  *lab.Site
 	pods  map[podKind]int
 }
 
@@ -61,12 +66,17 @@ type Options struct {
 	// Ready says why the lab does not work yet. Up asks until there is nothing to say; package probe, which is above labs,
 	// has such a check.
 	Ready func(context.Context, lab.Lab) error
-	// Nodes is how many, 3 if 0.
+	// Nodes is how many, 3 if 0; as many as the site names if it names any.
 	Nodes int
+	// Site is what they are called, and where they live.
+	Site lab.Site
 	// Flannel is the version of flannel, tools.DefaultFlannel if empty.
 	Flannel string
 	// Pods is how pods hang on the nodes, lab.CNIBridge if empty.
 	Pods lab.Attachment
+	// Sealed labs show whoever is root on their machines nothing of this machine but /usr, and nothing of netfault: its programs
+	// have other names there.
+	Sealed bool
 	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
 	Owned bool
 	// Progress is called when a step begins; it may be nil.
@@ -81,8 +91,13 @@ func (l *Lab) Name() string { return "netns:" + l.record.Name }
 // StateDir is /run/netfault/NAME.
 func (l *Lab) StateDir() string { return StateDir(l.record.Name) }
 
-// Agent is the same path in every machine: they share this machine's files.
-func (l *Lab) Agent() string { return l.record.Agent }
+// Agent is the same path in every machine: they share this machine's files, or a sealed lab's.
+func (l *Lab) Agent() string {
+	if l.record.Sealed {
+		return agent.SealedProgram
+	}
+	return l.record.Agent
+}
 
 // Flannel is the DaemonSet's counterpart.
 func (l *Lab) Flannel() lab.Flannel { return l.flannel }
@@ -104,14 +119,14 @@ func (l *Lab) Outside() lab.Host { return l.outside }
 
 // DNS is CoreDNS, in a pod on the first node.
 func (l *Lab) DNS() lab.DNS {
-	return lab.DNS{ClusterIP: dnsClusterIP, Node: l.nodes[0].name, Pod: l.nodes[0].pod(dnsPod)}
+	return lab.DNS{ClusterIP: l.dnsClusterIP(), Node: l.nodes[0].name, Pod: l.nodes[0].pod(dnsPod)}
 }
 
-// Nodes returns the nodes, sorted by name.
+// Nodes returns the nodes in the order of their parts, which is that of their names where nobody chose another.
 func (l *Lab) Nodes() []lab.Node {
 	nodes := make([]lab.Node, len(l.nodes))
-	for i, n := range l.nodes {
-		nodes[i] = lab.Node{
+	for _, n := range l.nodes {
+		nodes[slices.Index(l.site.Parts, n.name)] = lab.Node{
 			Machine: n.place, Address: n.address(), PodCIDR: n.subnet(),
 			Pod:    lab.Pod{Machine: n.pod(probePod), Address: n.podAddress(probePod).Addr(), Service: n.service()},
 			Client: lab.Pod{Machine: n.pod(clientPod), Address: n.podAddress(clientPod).Addr(), Service: n.closingService()},
@@ -122,6 +137,9 @@ func (l *Lab) Nodes() []lab.Node {
 
 // Up makes a lab and returns when it is ready. When it fails, it leaves nothing behind but the error.
 func Up(ctx context.Context, o Options) (*Lab, error) {
+	if len(o.Site.Nodes) > 0 {
+		o.Nodes = len(o.Site.Nodes)
+	}
 	if o.Nodes == 0 {
 		o.Nodes = 3
 	}
@@ -139,6 +157,9 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	}
 	if o.Nodes < 2 || o.Nodes > MaxNodes {
 		return nil, fmt.Errorf("a lab of %d nodes cannot be made: want 2 to %d", o.Nodes, MaxNodes)
+	}
+	if err := chosen(o.Site, o.Nodes).Check(); err != nil {
+		return nil, err
 	}
 	if !slices.Contains(lab.Attachments, o.Pods) {
 		return nil, fmt.Errorf("pods cannot hang on %q: want one of %v", o.Pods, lab.Attachments)
@@ -159,7 +180,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := Room(ctx, o.Nodes); err != nil {
 		return nil, err
 	}
-	l := newLab(record{Name: o.Name, Nodes: o.Nodes, Flannel: o.Flannel, Agent: programs.agent, Pods: o.Pods})
+	l := newLab(record{Name: o.Name, Nodes: o.Nodes, Site: o.Site, Flannel: o.Flannel, Agent: programs.agent, Pods: o.Pods, Sealed: o.Sealed})
 	if o.withoutDocker {
 		programs.docker = nil
 	}
@@ -191,22 +212,20 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 }
 
 func newLab(r record) *Lab {
-	l := &Lab{record: r}
-	for i := range r.Nodes {
-		l.nodes = append(l.nodes, &node{place: &place{name: nodeName(i, r.Nodes)}, index: i})
+	l := &Lab{record: r, site: chosen(r.Site, r.Nodes)}
+	for i, name := range l.site.Nodes {
+		l.nodes = append(l.nodes, &node{place: &place{name: name, sealed: r.Sealed}, index: i, site: &l.site})
 	}
 	l.etcd = &etcd{lab: l}
 	l.flannel = &flannel{lab: l}
 	return l
 }
 
-// nodeName numbers nodes from 1, with leading zeros where sorting by name needs them.
-func nodeName(i, n int) string {
-	return fmt.Sprintf("n%0*d", len(fmt.Sprint(n)), i+1)
-}
-
 func (l *Lab) build(ctx context.Context, p programs, o Options) error {
 	o.Progress("namespaces")
+	if l.record.Sealed {
+		p = p.sealed(&l.seal)
+	}
 	if err := l.startMachines(ctx); err != nil {
 		return err
 	}
@@ -290,9 +309,9 @@ func (l *Lab) locate() error {
 		broken.What = []string{"none of its machines runs"}
 		return broken
 	}
-	l.switch_ = at(&place{name: switchName})
+	l.switch_ = at(&place{name: switchName, sealed: l.record.Sealed})
 	l.root = l.switch_.root
-	l.outside = lab.Host{Machine: at(&place{name: outsideName}), Address: outsideAddress}
+	l.outside = lab.Host{Machine: at(&place{name: outsideName, sealed: l.record.Sealed}), Address: l.outsideAddress()}
 	for _, n := range l.nodes {
 		at(n.place)
 	}
@@ -314,10 +333,18 @@ func (l *Lab) keepLogs() string {
 		return ""
 	}
 	kept := filepath.Join(dir, "logs")
-	if err := os.CopyFS(kept, os.DirFS(filepath.Join(l.StateDir(), "logs"))); err != nil {
+	if err := os.CopyFS(kept, os.DirFS(l.logDir())); err != nil {
 		return ""
 	}
 	return " (logs are in " + kept + ")"
+}
+
+// logDir is where this machine finds the logs. Those of a sealed lab end with its first process.
+func (l *Lab) logDir() string {
+	if l.record.Sealed {
+		return l.root + "/root" + agent.LogDir
+	}
+	return filepath.Join(l.StateDir(), "logs")
 }
 
 // answerLimit is how long the first processes of a lab's machines may take to answer. They do nothing else meanwhile.

@@ -21,6 +21,9 @@ func (l *Lab) startMachines(ctx context.Context) error {
 		return err
 	}
 	cmd := agent.MachineCommand(l.record.Agent, l.record.Name, agent.Machine{Name: switchName, LogDir: logs})
+	if l.record.Sealed {
+		cmd.Args = append(cmd.Args, "--seal="+l.seal.String())
+	}
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
@@ -29,7 +32,7 @@ func (l *Lab) startMachines(ctx context.Context) error {
 	gone := make(chan error, 1)
 	go func() { gone <- cmd.Wait() }()
 	l.root = fmt.Sprintf("/proc/%d", cmd.Process.Pid)
-	l.switch_ = &place{name: switchName, root: l.root, net: l.root}
+	l.switch_ = &place{name: switchName, root: l.root, net: l.root, sealed: l.record.Sealed}
 	err := wait.Until(ctx, startLimit, "the lab's first process", func(ctx context.Context) error {
 		select {
 		case err := <-gone:
@@ -42,8 +45,8 @@ func (l *Lab) startMachines(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	host := &place{name: outsideName}
-	l.outside = lab.Host{Machine: host, Address: outsideAddress}
+	host := &place{name: outsideName, sealed: l.record.Sealed}
+	l.outside = lab.Host{Machine: host, Address: l.outsideAddress()}
 	all := []*place{host}
 	for _, n := range l.nodes {
 		all = append(all, n.place)

@@ -21,7 +21,7 @@ func underlayMAC(a netip.Addr) net.HardwareAddr {
 // the kernel (NTF_EXT_LEARNED, since Linux 5.0: net/core/neighbour.c, neigh_alloc) are not counted. In all else they are as
 // others: STALE, so that ARP confirms them at their first use, changes them and lets them fail.
 func (l *Lab) introduce() error {
-	machines := map[*place]netip.Addr{l.outside.Machine.(*place): outsideAddress}
+	machines := map[*place]netip.Addr{l.outside.Machine.(*place): l.outsideAddress()}
 	for _, n := range l.nodes {
 		machines[n.place] = n.address()
 	}

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/netfault/netfault/framework/agent"
 )
 
 // firstProcesses returns the process IDs of the first processes of a lab's machines, by machine name, found by their
@@ -39,6 +42,9 @@ func allFirstProcesses() (map[string]map[string]int, error) {
 	return labs, nil
 }
 
+// programNames are what the first processes of machines are called, those of sealed labs second.
+var programNames = []string{"netfault-agent", filepath.Base(agent.SealedProgram)}
+
 // mark reads the lab and machine from a process's command line. A process that is not the first of a PID namespace
 // below ours is never ours, whatever it is called.
 func mark(pid int) (lab, machine string, ok bool) {
@@ -47,7 +53,7 @@ func mark(pid int) (lab, machine string, ok bool) {
 		return "", "", false
 	}
 	argv := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
-	if len(argv) < 4 || filepath.Base(argv[0]) != "netfault-agent" || argv[1] != "init" {
+	if len(argv) < 4 || !slices.Contains(programNames, filepath.Base(argv[0])) || argv[1] != "init" {
 		return "", "", false
 	}
 	lab, okLab := strings.CutPrefix(argv[2], "--lab=")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/tools"
 )
@@ -92,6 +93,25 @@ func findPrograms(flannelVersion string) (programs, error) {
 		p.docker = &docker
 	}
 	return p, errors.Join(failed...)
+}
+
+// sealed are the programs by their paths in a sealed lab, of which seal is to have them.
+func (p programs) sealed(seal *agent.Seal) programs {
+	const bin, docker = "/usr/local/bin/", "/usr/local/lib/docker"
+	seal.Programs = map[string]string{bin + "etcd": p.etcd, bin + "coredns": p.coredns, bin + "mk-docker-opts.sh": p.dockerOptions}
+	sealed := programs{agent: agent.SealedProgram, etcd: bin + "etcd", coredns: bin + "coredns", dockerOptions: bin + "mk-docker-opts.sh"}
+	if len(p.flanneld) == 1 {
+		seal.Programs[bin+"flanneld"] = p.flanneld[0]
+		sealed.flanneld = []string{bin + "flanneld"}
+	} else {
+		sealed.flanneld = slices.Concat([]string{agent.SealedProgram}, p.flanneld[1:])
+	}
+	if p.docker != nil {
+		seal.Trees = map[string]string{docker: p.docker.Dir()}
+		moved := p.docker.At(docker)
+		sealed.docker = &moved
+	}
+	return sealed
 }
 
 // serve is the command line of a probe server.

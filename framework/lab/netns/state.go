@@ -17,12 +17,16 @@ const stateRoot = "/run/netfault"
 
 // record is lab.json: what cannot be read off the processes.
 type record struct {
-	Name    string `json:"name"`
-	Nodes   int    `json:"nodes"`
-	Flannel string `json:"flannel"`
-	Agent   string `json:"agent"`
+	Name  string `json:"name"`
+	Nodes int    `json:"nodes"`
+	// Site has what was chosen for the lab, and not the lab's own choice.
+	Site    lab.Site `json:"site,omitzero"`
+	Flannel string   `json:"flannel"`
+	Agent   string   `json:"agent"`
 	// Pods is how pods hang on the nodes.
 	Pods lab.Attachment `json:"pods"`
+	// Sealed says that the lab's machines see nothing of this machine.
+	Sealed bool `json:"sealed,omitempty"`
 	// Docker is what lab.Lab's Docker says.
 	Docker string `json:"docker,omitempty"`
 	// Made says that the lab was finished.

@@ -19,14 +19,14 @@ func (l *Lab) wire() error {
 		return err
 	}
 	host := l.outside.Machine.(*place)
-	if err := l.plug(bridge, host, "host", outsideAddress); err != nil {
+	if err := l.plug(bridge, host, "host", l.outsideAddress()); err != nil {
 		return err
 	}
 	for _, n := range l.nodes {
 		if err := l.plug(bridge, n.place, n.name, n.address()); err != nil {
 			return err
 		}
-		if err := n.prepare(); err != nil {
+		if err := n.prepare(l.outsideAddress()); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func (l *Lab) plug(bridge netlink.Link, p *place, port string, address netip.Add
 		if err != nil {
 			return err
 		}
-		addr, err := netlink.ParseAddr(withBits(address, underlay.Bits()))
+		addr, err := netlink.ParseAddr(withBits(address, l.site.Underlay.Bits()))
 		if err != nil {
 			return err
 		}
@@ -98,8 +98,8 @@ func (l *Lab) plug(bridge netlink.Link, p *place, port string, address netip.Add
 	})
 }
 
-// prepare sets what kubelet and kube-proxy set on a node, and its way out.
-func (n *node) prepare() error {
+// prepare sets what kubelet and kube-proxy set on a node, and its way out over the gateway.
+func (n *node) prepare(gateway netip.Addr) error {
 	return n.do(func() error {
 		err := writeSysctls(map[string]string{
 			"net/ipv4/ip_forward":                "1",
@@ -111,7 +111,7 @@ func (n *node) prepare() error {
 		if err != nil {
 			return err
 		}
-		if err := netlink.RouteAdd(&netlink.Route{Gw: outsideAddress.AsSlice()}); err != nil {
+		if err := netlink.RouteAdd(&netlink.Route{Gw: gateway.AsSlice()}); err != nil {
 			return fmt.Errorf("%s: default route: %w", n.name, err)
 		}
 		return nil

@@ -39,14 +39,14 @@ func (k podKind) service() string {
 // service is the Service in front of the node's pod.
 func (n *node) service() lab.Service {
 	return lab.Service{
-		Name: n.name + ".default.svc.cluster.local", ClusterIP: nth(serviceNetwork, 256+n.index), Port: 80, NodePort: 30080 + n.index,
+		Name: n.name + ".default.svc.cluster.local", ClusterIP: nth(n.site.ServiceNetwork, 256+n.index), Port: 80, NodePort: 30080 + n.index,
 	}
 }
 
 // closingService is the Service in front of the node's second pod, whose server closes connections first.
 func (n *node) closingService() lab.Service {
 	return lab.Service{
-		Name: n.name + "-closing.default.svc.cluster.local", ClusterIP: nth(serviceNetwork, 512+n.index), Port: 80, NodePort: 30300 + n.index,
+		Name: n.name + "-closing.default.svc.cluster.local", ClusterIP: nth(n.site.ServiceNetwork, 512+n.index), Port: 80, NodePort: 30300 + n.index,
 	}
 }
 
@@ -115,7 +115,7 @@ func (n *node) findPods(ctx context.Context) error {
 
 // pod is the node's pod as a machine.
 func (n *node) pod(k podKind) *place {
-	return &place{name: k.service() + "-" + n.name, root: n.root, net: fmt.Sprintf("%s/root/proc/%d", n.root, n.pods[k])}
+	return &place{name: k.service() + "-" + n.name, sealed: n.sealed, root: n.root, net: fmt.Sprintf("%s/root/proc/%d", n.root, n.pods[k])}
 }
 
 // podMTU is what flannel's CNI plugin gives to pods: the MTU that flanneld wrote into its subnet file.
@@ -140,8 +140,8 @@ func (n *node) podMTU() (int, error) {
 func (l *Lab) kubeProxyRules() string {
 	dns := netip.AddrPortFrom(l.nodes[0].podAddress(dnsPod).Addr(), 53)
 	services := []kubeproxy.Service{
-		{Name: "kube-system/kube-dns:dns", Protocol: "udp", ClusterIP: dnsClusterIP, Port: 53, Endpoints: []netip.AddrPort{dns}},
-		{Name: "kube-system/kube-dns:dns-tcp", Protocol: "tcp", ClusterIP: dnsClusterIP, Port: 53, Endpoints: []netip.AddrPort{dns}},
+		{Name: "kube-system/kube-dns:dns", Protocol: "udp", ClusterIP: l.dnsClusterIP(), Port: 53, Endpoints: []netip.AddrPort{dns}},
+		{Name: "kube-system/kube-dns:dns-tcp", Protocol: "tcp", ClusterIP: l.dnsClusterIP(), Port: 53, Endpoints: []netip.AddrPort{dns}},
 	}
 	for _, n := range l.nodes {
 		s, closing := n.service(), n.closingService()
@@ -155,7 +155,7 @@ func (l *Lab) kubeProxyRules() string {
 				Endpoints: []netip.AddrPort{netip.AddrPortFrom(n.podAddress(clientPod).Addr(), lab.ClosingPort)},
 			})
 	}
-	return kubeproxy.Rules(podNetwork, services)
+	return kubeproxy.Rules(l.site.PodNetwork, services)
 }
 
 // corefile answers for the Services, as the kubernetes plugin would from the API that this lab does not have.

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/report"
+	"github.com/netfault/netfault/framework/training"
+)
+
+func newTrainHint() *cobra.Command {
+	return &cobra.Command{
+		Use:   "hint",
+		Short: "Take the next hint, for points",
+		Long: `Say one step more of what the network shows now: where to look, what is to be seen there, nearly the answer. Hints that were given
+are told again for nothing as long as they hold. Where to look is not told who has looked there.`,
+		Example: `  sudo netfault train hint`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := netns.NeedRoot(); err != nil {
+				return err
+			}
+			a, e, err := running()
+			if err != nil {
+				return err
+			}
+			c, err := e.site(a).Open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			findings, err := c.Findings(cmd.Context())
+			if err = errors.Join(err, c.Life.Lab.Release()); err != nil {
+				return err
+			}
+			log, err := a.Log()
+			if err != nil {
+				return err
+			}
+			hints := e.NextHints(a.Language, findings, c.Faulty.Values, log)
+			for _, h := range hints {
+				if h.Free {
+					continue
+				}
+				if err := a.Add(training.Entry{Kind: training.Hinted, Finding: h.Finding, Step: h.Step}); err != nil {
+					return err
+				}
+			}
+			tellHints(cmd.OutOrStdout(), phrases[a.Language], hints)
+			return nil
+		},
+	}
+}
+
+func tellHints(out io.Writer, say phrase, hints []training.Given) {
+	if len(hints) == 0 {
+		fmt.Fprintln(out, say.nothingToSee)
+		return
+	}
+	for _, h := range hints {
+		fmt.Fprintf(out, say.hintOf+"\n%s\n", h.Step, training.Steps, training.HintCost, indented(h.Text))
+	}
+	if hints[len(hints)-1].Free {
+		fmt.Fprintln(out, say.noMoreHints)
+	}
+}
+
+func indented(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }
+
+func newTrainSolution() *cobra.Command {
+	return &cobra.Command{
+		Use:     "solution",
+		Short:   "Show the commands that heal it, for half of the points",
+		Example: `  netfault train solution`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, e, err := running()
+			if err != nil {
+				return err
+			}
+			faulty, err := a.Faulty()
+			if err != nil {
+				return err
+			}
+			if err := a.Add(training.Entry{Kind: training.Solved}); err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			fmt.Fprintf(out, phrases[a.Language].runOn+"\n", training.SolutionCost)
+			for _, t := range faulty.Values.Type(e.Solution) {
+				fmt.Fprintf(out, "  %s# %s\n", t.Machine, t.Command)
+			}
+			return nil
+		},
+	}
+}
+
+func newTrainDebrief() *cobra.Command {
+	var giveUp bool
+	cmd := &cobra.Command{
+		Use:   "debrief",
+		Short: "Tell what it was, hop by hop, and how you went about it",
+		Long: `Tell what happened to a packet, with the addresses of your network; why it was hard to see; the incident behind it; how to prevent
+and to monitor it; and your own time line. It is about the exercise that is running, or the last one.`,
+		Example: `  netfault train debrief
+  netfault train debrief --give-up`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, err := training.OpenStore()
+			if err != nil {
+				return err
+			}
+			all, err := store.All()
+			if err != nil {
+				return err
+			}
+			if len(all) == 0 {
+				return training.ErrNone
+			}
+			a := all[len(all)-1]
+			e, err := exerciseOf(a.Code)
+			if err != nil {
+				return err
+			}
+			log, err := a.Log()
+			if err != nil {
+				return err
+			}
+			if log.Healed() == nil {
+				if !giveUp {
+					return errors.New(phrases[a.Language].notHealed)
+				}
+				if err := a.Add(training.Entry{Kind: training.Solved}); err != nil {
+					return err
+				}
+			}
+			faulty, err := a.Faulty()
+			if err != nil {
+				return err
+			}
+			return tellDebrief(cmd.OutOrStdout(), a, e, faulty, log)
+		},
+	}
+	cmd.Flags().BoolVar(&giveUp, "give-up", false, "also where the network is not healed, for as many points as the solution")
+	return cmd
+}
+
+func tellDebrief(out io.Writer, a *training.Attempt, e exercise, f training.Faulty, log training.Log) error {
+	d, say := e.Tell(a.Language, f, log), phrases[a.Language]
+	fmt.Fprintf(out, "%s: %s\n", e.Text(a.Language).Title, e.scenario.Name)
+	for _, part := range [][2]string{{say.hops, d.Hops}, {say.hard, d.Hard}, {say.incident, d.Incident}, {say.prevention, d.Prevention}} {
+		fmt.Fprintf(out, "\n%s\n%s\n", part[0], indented(part[1]))
+	}
+	fmt.Fprintf(out, "\n%s\n", say.timeLine)
+	for _, m := range d.Moments {
+		switch {
+		case m.Entry == nil:
+			fmt.Fprintf(out, "  %8s  %s\n", "", m.What[a.Language]+": "+say.notSeen)
+		case m.Entry.Kind == training.Ran:
+			typed := detectors.Command{Argv: m.Entry.Argv}
+			fmt.Fprintf(out, "  %8s  %s: %s# %s\n", m.After.Round(time.Second), m.What[a.Language], m.Entry.Machine, typed)
+		default:
+			fmt.Fprintf(out, "  %8s  %s\n", m.After.Round(time.Second), m.What[a.Language])
+		}
+	}
+	sessions, err := a.Sessions()
+	if err != nil {
+		return err
+	}
+	if len(sessions) > 0 {
+		fmt.Fprintf(out, "\n%s\n", say.sessions)
+		for _, file := range sessions {
+			fmt.Fprintf(out, "  %s\n", file)
+		}
+	}
+	fmt.Fprintf(out, "\n"+say.writeup+"\n", e.scenario.Name)
+	return nil
+}
+
+func newTrainScores() *cobra.Command {
+	return &cobra.Command{
+		Use:     "scores",
+		Short:   "List your attempts, with the points of those that were healed",
+		Example: `  netfault train scores`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, err := training.OpenStore()
+			if err != nil {
+				return err
+			}
+			all, err := store.All()
+			if err != nil {
+				return err
+			}
+			t := report.NewTable(cmd.OutOrStdout(), "begun", "exercise", "points", "time", "hints", "solution", "seed")
+			total := 0
+			for _, a := range slices.Backward(all) {
+				log, err := a.Log()
+				if err != nil {
+					return err
+				}
+				if log.Began().IsZero() {
+					continue
+				}
+				hints, solution := log.Help()
+				points, seen := "not healed", ""
+				if log.Healed() != nil {
+					points = fmt.Sprint(log.Points())
+					total += log.Points()
+				}
+				if solution {
+					seen = "seen"
+				}
+				t.AppendRow(table.Row{log.Began().Local().Format("2006-01-02 15:04"), a.Code, points, log.Took().Round(time.Second), hints, seen, a.Seed})
+			}
+			t.Render()
+			fmt.Fprintf(cmd.OutOrStdout(), "%d points; the attempts are in %s\n", total, filepath.Clean(store.Dir))
+			return nil
+		},
+	}
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/netfault/netfault/detectors/all"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/report"
+	"github.com/netfault/netfault/framework/training"
+)
+
+// site is the lab of an attempt, which need not be there.
+func (e exercise) site(a *training.Attempt) *training.Site {
+	return &training.Site{Attempt: a, Exercise: e.Exercise, Scenario: e.scenario, Detectors: all.Detectors(), Tool: "netfault " + version()}
+}
+
+// running returns the attempt that is running, and its exercise.
+func running() (*training.Attempt, exercise, error) {
+	store, err := training.OpenStore()
+	if err != nil {
+		return nil, exercise{}, err
+	}
+	a, err := store.Running()
+	if err != nil {
+		return nil, exercise{}, err
+	}
+	e, err := exerciseOf(a.Code)
+	return a, e, err
+}
+
+func newTrainStart() *cobra.Command {
+	var o startOptions
+	cmd := &cobra.Command{
+		Use:   "start CODE | --random",
+		Short: "Make a network, break it, and say what the pager says",
+		Long: `Make a lab for an exercise, break it, prove that it is broken, and show what the pager says and what one may log in to. It takes a
+few seconds; then the clock runs. One exercise runs at a time. All that is random comes from the seed: the same one makes the
+same exercise again.`,
+		Example: `  sudo netfault train start --random
+  sudo netfault train start lisbon --lang=zh
+  sudo netfault train start --random --seed=4711 --noise`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 || len(args) == 1 == o.random {
+				return errors.New("name one exercise, or --random; `netfault train list` lists them")
+			}
+			return nil
+		},
+		ValidArgsFunction: completeExercises,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkLanguage(o.language); err != nil {
+				return err
+			}
+			if !cmd.Flag("seed").Changed {
+				o.seed = uint64(rand.Uint32())
+			}
+			e, err := o.pick(args)
+			if err != nil {
+				return err
+			}
+			if err := netns.NeedRoot(); err != nil {
+				return err
+			}
+			return o.start(cmd, e)
+		},
+	}
+	cmd.Flags().BoolVar(&o.random, "random", false, "take an exercise at random")
+	cmd.Flags().Uint64Var(&o.seed, "seed", 0, "what all that is random comes from; it is drawn without")
+	cmd.Flags().BoolVar(&o.noise, "noise", false, "add what is odd and harmless, as networks collect it over the years")
+	cmd.Flags().StringVar(&o.lab, "site", "", "name of the lab, a neutral one by the seed without")
+	languageFlag(cmd, &o.language)
+	return cmd
+}
+
+type startOptions struct {
+	random   bool
+	noise    bool
+	seed     uint64
+	lab      string
+	language training.Language
+}
+
+// pick returns the exercise that was asked for.
+func (o startOptions) pick(args []string) (exercise, error) {
+	if len(args) == 1 {
+		return exerciseOf(args[0])
+	}
+	list, err := exercises()
+	if err != nil {
+		return exercise{}, err
+	}
+	return list[training.Pick(o.seed, len(list))], nil
+}
+
+func (o startOptions) start(cmd *cobra.Command, e exercise) error {
+	name := o.lab
+	if name == "" {
+		name = training.LabName(o.seed)
+	}
+	if err := lab.CheckName(name); err != nil {
+		return usage(err)
+	}
+	store, err := training.OpenStore()
+	if err != nil {
+		return err
+	}
+	a, err := store.Create(training.Attempt{Code: e.Code, Seed: o.seed, Noise: o.noise, Lab: name, Language: o.language})
+	if err != nil {
+		return err
+	}
+	interruptionOf(cmd.Context()).about(name)
+	if err := e.site(a).Build(cmd.Context(), tellSteps(cmd.ErrOrStderr())); err != nil {
+		return errors.Join(err, a.Forget())
+	}
+	return tellAlarm(cmd, a, e)
+}
+
+// tellSteps tells how far something is, on a line each.
+func tellSteps(w io.Writer) func(string) {
+	begun := time.Now()
+	return func(step string) { fmt.Fprintf(w, "%5.1fs  %s\n", time.Since(begun).Seconds(), step) }
+}
+
+// tellAlarm shows what the pager says, and what one may log in to.
+func tellAlarm(cmd *cobra.Command, a *training.Attempt, e exercise) error {
+	faulty, err := a.Faulty()
+	if err != nil {
+		return err
+	}
+	out, text, say := cmd.OutOrStdout(), e.Text(a.Language), phrases[a.Language]
+	fmt.Fprintf(out, "\n%s — "+say.about+"\n\n", text.Title, e.Difficulty, e.Minutes, a.Seed)
+	fmt.Fprintln(out, faulty.Values.Fill(text.Pager))
+	fmt.Fprintln(out)
+	tellMachines(out, faulty.Values, say)
+	fmt.Fprintf(out, "\n"+say.next+"\n", faulty.Values["n1"])
+	return nil
+}
+
+// tellMachines lists what one may log in to, by name: the order of the nodes' parts would tell something of the fault.
+func tellMachines(out io.Writer, v training.Values, say phrase) {
+	t := report.NewTable(out, say.node, say.address, say.pods, say.service, "nodeport")
+	var parts []string
+	for i := 1; v["n"+strconv.Itoa(i)] != ""; i++ {
+		parts = append(parts, "n"+strconv.Itoa(i))
+	}
+	slices.SortFunc(parts, func(a, b string) int { return strings.Compare(v[a], v[b]) })
+	for _, n := range parts {
+		t.AppendRow(table.Row{
+			v[n], v[n+".address"], fmt.Sprintf("%s %s\n%s %s", v[n+".podname"], v[n+".pod"], v[n+".clientname"], v[n+".client"]),
+			v[n+".service"], fmt.Sprintf("%s\n%s", v[n+".nodeport"], v[n+".clientport"]),
+		})
+	}
+	t.AppendRow(table.Row{v["host"], v["host.address"], say.outside, "", ""})
+	t.Render()
+}
+
+func newTrainStop() *cobra.Command {
+	return &cobra.Command{
+		Use:     "stop",
+		Short:   "End the exercise, and remove its network",
+		Example: `  sudo netfault train stop`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := netns.NeedRoot(); err != nil {
+				return err
+			}
+			a, e, err := running()
+			if err != nil {
+				return err
+			}
+			if err := removeSite(cmd.Context(), e.site(a)); err != nil {
+				return err
+			}
+			log, err := a.Log()
+			if err != nil {
+				return err
+			}
+			if log.Began().IsZero() { // nobody has seen it
+				return a.Forget()
+			}
+			if err := a.Add(training.Entry{Kind: training.Stopped}); err != nil {
+				return err
+			}
+			say := phrases[a.Language]
+			if log.Healed() != nil {
+				fmt.Fprintf(cmd.OutOrStdout(), say.stoppedHealed+"\n", e.Code, log.Points())
+				return nil
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), say.stopped+"\n", e.Code)
+			return nil
+		},
+	}
+}
+
+// removeSite removes the lab of an attempt, unless another process is changing it.
+func removeSite(ctx context.Context, s *training.Site) error {
+	held, err := s.Found().Lock(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Remove(ctx), held.Release())
+}
+
+func newTrainReset() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reset",
+		Short: "Make the network of the exercise anew, as it was when the alarm went",
+		Long: `Remove the network of the exercise, whatever state it is in, and make it anew from the same seed, as broken as it was when the
+alarm went. Shells in it end. The clock runs on, and hints that were given stay given.`,
+		Example: `  sudo netfault train reset`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := netns.NeedRoot(); err != nil {
+				return err
+			}
+			a, e, err := running()
+			if err != nil {
+				return err
+			}
+			interruptionOf(cmd.Context()).about(a.Lab)
+			s := e.site(a)
+			if err := removeSite(cmd.Context(), s); err != nil {
+				return err
+			}
+			if err := a.Add(training.Entry{Kind: training.Rebuilt}); err != nil {
+				return err
+			}
+			if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr())); err != nil {
+				return err
+			}
+			return tellAlarm(cmd, a, e)
+		},
+	}
+}
+
+func newTrainStatus() *cobra.Command {
+	return &cobra.Command{
+		Use:     "status",
+		Short:   "Say which exercise is running, since when, and what the pager said",
+		Example: `  sudo netfault train status`,
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, e, err := running()
+			if err != nil {
+				return err
+			}
+			log, err := a.Log()
+			if err != nil {
+				return err
+			}
+			out, say := cmd.OutOrStdout(), phrases[a.Language]
+			hints, solution := log.Help()
+			fmt.Fprintf(out, say.status+"\n", e.Text(a.Language).Title, log.Took().Round(time.Second), hints)
+			if solution {
+				fmt.Fprintln(out, say.sawSolution)
+			}
+			if healed := log.Healed(); healed != nil {
+				fmt.Fprintf(out, say.wasHealed+"\n", log.Points())
+			}
+			if log.Began().IsZero() {
+				return errors.New("its start was ended before the alarm went: `netfault train reset` makes it anew, `netfault train stop` ends it")
+			}
+			return tellAlarm(cmd, a, e)
+		},
+	}
+}

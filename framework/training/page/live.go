@@ -1,0 +1,116 @@
+package page
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// maxRecording is how much of a recording is played, in bytes.
+const maxRecording = 8 << 20
+
+// live answers requests, and tells each second which paths pass.
+func (s *Server) live(ctx context.Context, c *websocket.Conn, first hello) error {
+	seat := s.seatOf(first.Token)
+	if err := seat.takeWindow(); err != nil {
+		refuse(c, err)
+		return nil
+	}
+	defer seat.leaveWindow()
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	group.Go(func() { s.tellPaths(ctx, c, seat.Learner) })
+	group.Go(func() { tellWords(ctx, c, seat) })
+	// One thing at a time, for each window: who asks for two checks waits for the first.
+	requests := make(chan request, 8)
+	group.Go(func() {
+		for r := range requests {
+			done, err := seat.do(ctx, r)
+			a := answer{ID: r.ID, OK: done}
+			if err != nil {
+				a = answer{ID: r.ID, Error: err.Error()}
+			}
+			if write(ctx, c, a) != nil {
+				cancel()
+			}
+		}
+	})
+	defer close(requests)
+	for {
+		_, data, err := c.Read(ctx)
+		if err != nil {
+			return nil // it has gone
+		}
+		var r request
+		if err := json.Unmarshal(data, &r); err != nil {
+			return err
+		}
+		select {
+		case requests <- r:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// told is an event.
+type told struct {
+	Event string `json:"event"`
+	Paths []Path `json:"paths,omitempty"`
+	// Said are all words of who instructs.
+	Said  []string `json:"said,omitempty"`
+	Error string   `json:"error,omitempty"`
+}
+
+// tellPaths probes at the server's pace: the next round begins when the last has ended, be it later.
+func (s *Server) tellPaths(ctx context.Context, c *websocket.Conn, l Learner) {
+	pace := time.NewTicker(s.pace)
+	defer pace.Stop()
+	for {
+		paths, err := l.Paths(ctx)
+		event := told{Event: "paths", Paths: paths}
+		if err != nil {
+			event = told{Event: "paths", Error: err.Error()}
+		}
+		if ctx.Err() != nil || write(ctx, c, event) != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-pace.C:
+		}
+	}
+}
+
+// tellWords tells what who instructs says.
+func tellWords(ctx context.Context, c *websocket.Conn, seat *seat) {
+	for {
+		said, more := seat.heard()
+		if len(said) > 0 && write(ctx, c, told{Event: "said", Said: said}) != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-more:
+		}
+	}
+}
+
+// recording is the text of a session's recording.
+func recording(ctx context.Context, l Learner, id string) (string, error) {
+	r, err := l.Recording(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, maxRecording))
+	return string(data), err
+}

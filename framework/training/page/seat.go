@@ -1,0 +1,111 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/coder/websocket"
+)
+
+// seat is a learner's place: what they have open, and what who instructs has laid down for them.
+type seat struct {
+	Seat
+	token string
+
+	mu      sync.Mutex
+	windows int
+	mirrors []*mirror
+	opened  int
+	// held says that the debrief waits for who instructs.
+	held bool
+	// said are the words of who instructs; news is closed when there are more.
+	said []string
+	news chan struct{}
+}
+
+// takeWindow counts a socket that is no terminal, unless there are too many.
+func (s *seat) takeWindow() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.windows >= MaxWindows {
+		return fmt.Errorf("%d windows are open: close others of this page", s.windows)
+	}
+	s.windows++
+	return nil
+}
+
+func (s *seat) leaveWindow() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.windows--
+}
+
+// takeTerminal counts a terminal, unless there are too many, and returns its mirror.
+func (s *seat) takeTerminal(machine string, size Size) (*mirror, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.mirrors) >= MaxTerminals {
+		return nil, fmt.Errorf("%d terminals are open: close one", len(s.mirrors))
+	}
+	s.opened++
+	m := newMirror(s.opened, machine, size)
+	s.mirrors = append(s.mirrors, m)
+	return m, nil
+}
+
+func (s *seat) leaveTerminal(m *mirror) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.close()
+	s.mirrors = slices.DeleteFunc(s.mirrors, func(other *mirror) bool { return other == m })
+}
+
+// mirror returns the terminal of that number; nil if it is not open.
+func (s *seat) mirror(number int) *mirror {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.mirrors {
+		if m.number == number {
+			return m
+		}
+	}
+	return nil
+}
+
+// hold has the debrief wait, or lets it come.
+func (s *seat) hold(held bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = held
+}
+
+func (s *seat) isHeld() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held
+}
+
+// say keeps words for the learner, in whatever window they are shown.
+func (s *seat) say(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = append(s.said, text)
+	if s.news != nil {
+		close(s.news)
+		s.news = nil
+	}
+}
+
+// heard returns what was said, and what is closed when there is more.
+func (s *seat) heard() ([]string, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.news == nil {
+		s.news = make(chan struct{})
+	}
+	return slices.Clone(s.said), s.news
+}
+
+// refuse tells a socket why it gets nothing.
+func refuse(c *websocket.Conn, err error) { c.Close(websocket.StatusTryAgainLater, reason(err)) }

@@ -1,0 +1,200 @@
+import { Live, token } from "./connection.js";
+import { draw, list } from "./picture.js";
+import { replay, recolour, shell } from "./shell.js";
+import { texts } from "./texts.js";
+
+const $ = id => document.getElementById(id);
+const stored = (name, otherwise) => localStorage.getItem(name) ?? otherwise;
+let language = stored("language", navigator.language.startsWith("zh") ? "zh" : "en");
+let brief = { machines: [] }, last = { paths: [] };
+const t = () => texts[language];
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+const isDark = () => (document.documentElement.dataset.colours || (prefersDark.matches ? "dark" : "light")) === "dark";
+
+function trouble(text) {
+	$("trouble").textContent = text;
+	$("trouble").hidden = text === "";
+}
+
+function minutes(seconds) {
+	const s = Math.max(0, Math.floor(seconds));
+	return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
+}
+
+function translate() {
+	document.documentElement.lang = language;
+	for (const e of document.querySelectorAll("[data-text]")) e.textContent = t()[e.dataset.text];
+	showPaths(last);
+}
+
+function colour(choice) {
+	document.documentElement.dataset.colours = choice;
+	recolour(isDark());
+}
+
+// What comes without being asked for.
+function onEvent(event) {
+	if (event.event === "paths") return showPaths(event);
+	$("said").replaceChildren(...event.said.map(text => Object.assign(document.createElement("p"), { textContent: text })));
+	$("said-part").hidden = false;
+	showBrief(); // the clock may stand, or go on
+}
+
+function showPaths(event) {
+	last = event;
+	if (event.error) {
+		$("summary").textContent = t().unknown(event.error);
+		return;
+	}
+	const paths = event.paths ?? [];
+	const bad = paths.filter(p => !p.passes).length;
+	const text = paths.length === 0 ? "…" : bad === 0 ? t().allPass(paths.length) : t().someFail(bad, paths.length);
+	// A screen reader hears of it only where it differs.
+	if ($("summary").textContent !== text) $("summary").textContent = text;
+	draw($("picture"), brief.machines, paths, t());
+	list($("paths").tBodies[0], paths, t());
+}
+
+async function showBrief() {
+	brief = { ...await live.ask("brief", { language }), at: performance.now() };
+	tick();
+	$("paused").hidden = !brief.paused;
+	document.title = $("title").textContent = brief.title;
+	$("pager-text").innerHTML = brief.pager;
+	$("expected").textContent = t().expected(brief.minutes);
+	const chosen = $("machine").value;
+	$("machine").replaceChildren(...brief.machines.map(m => new Option(m.node ? `${m.name} (${m.node})` : m.name, m.name, false, m.name === chosen)));
+}
+
+function showHints(h) {
+	$("hints").replaceChildren(...h.hints.map(hint => {
+		const li = document.createElement("li");
+		li.innerHTML = hint.html;
+		return li;
+	}));
+	$("cost").textContent = h.left ? t().cost(h.cost, h.points) : h.hints.length > 0 ? t().noHints : "";
+	$("hint").disabled = !h.left;
+}
+
+function showVerdict(v) {
+	const box = $("verdict");
+	box.className = v.verdict === "healed" ? "told good" : "told bad";
+	const heading = document.createElement("h3");
+	heading.textContent = (v.verdict === "healed" ? "✓ " : "✕ ") + t().verdicts[v.verdict];
+	const says = document.createElement("p");
+	says.textContent = v.says;
+	const lines = document.createElement("ul");
+	for (const line of v.lines ?? []) lines.append(Object.assign(document.createElement("li"), { textContent: line }));
+	box.replaceChildren(heading, says, ...(lines.children.length > 0 ? [lines] : []));
+	if (v.verdict === "healed") brief.over = true;
+}
+
+function showDebrief(d) {
+	$("score").textContent = `${t().points(d.points)} ${t().took(minutes(d.seconds))}`;
+	$("moments").tBodies[0].replaceChildren(...d.moments.map(m => {
+		const row = document.createElement("tr");
+		row.insertCell().textContent = m.what;
+		row.insertCell().textContent = m.machine || m.seconds > 0 ? minutes(m.seconds) : t().never;
+		const code = document.createElement("code");
+		code.textContent = m.command ? `${m.machine}# ${m.command}` : "";
+		row.insertCell().append(code);
+		return row;
+	}));
+	$("parts").replaceChildren(...d.parts.flatMap(p => {
+		const heading = Object.assign(document.createElement("h3"), { textContent: p.heading });
+		const body = document.createElement("div");
+		body.innerHTML = p.html;
+		return [heading, body];
+	}));
+	$("session").replaceChildren(...(d.sessions ?? []).map(s => new Option(`${s.machine} ${new Date(s.began).toLocaleTimeString(language)}`, s.id)));
+	$("play").disabled = (d.sessions ?? []).length === 0;
+	$("told").hidden = false;
+	$("told").focus();
+}
+
+// busy does what a button is for, once at a time, and says what went wrong.
+function busy(button, work) {
+	button.addEventListener("click", async () => {
+		if (button.ariaBusy === "true") return;
+		button.ariaBusy = "true";
+		trouble("");
+		const said = $("verdict");
+		if (button.id === "check") { said.className = ""; said.textContent = t().working; }
+		try {
+			await work();
+		} catch (e) {
+			if (button.id === "check") said.textContent = "";
+			trouble(e.message);
+		} finally {
+			button.ariaBusy = null;
+		}
+	});
+}
+
+function openShell(machine) {
+	const box = document.createElement("section");
+	box.className = "shell pane";
+	box.tabIndex = -1;
+	box.setAttribute("aria-label", machine);
+	const bar = document.createElement("div");
+	const close = Object.assign(document.createElement("button"), { textContent: t().close });
+	close.setAttribute("aria-label", `${t().close}: ${machine}`);
+	const screen = document.createElement("div");
+	screen.className = "screen";
+	bar.append(Object.assign(document.createElement("h3"), { textContent: machine }), close);
+	box.append(bar, screen);
+	$("shells").append(box);
+	const s = shell(machine, screen, isDark(), t(), () => {});
+	close.addEventListener("click", () => { s.close(); box.remove(); $("terminals").focus(); });
+	s.focus();
+}
+
+// F6 goes round the parts of the page, as it goes round the panes of a window elsewhere.
+addEventListener("keydown", e => {
+	if (e.key !== "F6") return;
+	e.preventDefault();
+	const panes = [...document.querySelectorAll(".pane")].filter(p => !p.hidden);
+	const inside = panes.findLastIndex(p => p.contains(document.activeElement));
+	const next = panes[(inside + (e.shiftKey ? -1 : 1) + panes.length) % panes.length];
+	(next.querySelector(".xterm-helper-textarea") && next.classList.contains("shell") ? next.querySelector(".xterm-helper-textarea") : next).focus();
+}, { capture: true });
+
+let playing = new AbortController();
+busy($("check"), async () => showVerdict(await live.ask("check", { language })));
+busy($("hint"), async () => showHints(await live.ask("hint", { language })));
+busy($("debrief"), async () => showDebrief(await live.ask("debrief", { language })));
+busy($("play"), async () => {
+	playing.abort();
+	playing = new AbortController();
+	const text = await live.ask("recording", { session: $("session").value });
+	replay(text, $("replay"), isDark(), () => Number($("speed").value), playing.signal);
+});
+$("open").addEventListener("click", () => openShell($("machine").value));
+$("language").value = language;
+$("language").addEventListener("change", async e => {
+	language = e.target.value;
+	localStorage.setItem("language", language);
+	translate();
+	await showBrief();
+	showHints(await live.ask("hints", { language }));
+	if (!$("told").hidden) showDebrief(await live.ask("debrief", { language }));
+});
+$("colours").value = stored("colours", "");
+$("colours").addEventListener("change", e => { localStorage.setItem("colours", e.target.value); colour(e.target.value); });
+prefersDark.addEventListener("change", () => recolour(isDark()));
+function tick() {
+	if (brief.at && !brief.over && !brief.paused) $("clock").textContent = minutes(brief.seconds + (performance.now() - brief.at) / 1000);
+}
+setInterval(tick, 1000);
+
+colour($("colours").value);
+translate();
+let live;
+if (token() === null) {
+	trouble(t().noToken);
+} else {
+	live = new Live("live", onEvent, (code, reason) => trouble(reason === "token" ? t().wrongToken : reason || t().gone));
+	await showBrief();
+	showHints(await live.ask("hints", { language }));
+	document.body.dataset.ready = "";
+}

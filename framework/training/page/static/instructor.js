@@ -1,0 +1,103 @@
+import { Live, token } from "./connection.js";
+import { watch } from "./shell.js";
+import { texts } from "./texts.js";
+
+const $ = id => document.getElementById(id);
+let language = localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
+let places = [], watched = null;
+const t = () => texts[language];
+const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+const chosen = () => Math.max(0, $("learner").selectedIndex);
+
+function trouble(text) {
+	$("trouble").textContent = text;
+	$("trouble").hidden = text === "";
+}
+
+function translate() {
+	document.documentElement.lang = language;
+	for (const e of document.querySelectorAll("[data-text]")) e.textContent = t()[e.dataset.text];
+	show();
+}
+
+function minutes(seconds) {
+	return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+}
+
+function show() {
+	$("learners").tBodies[0].replaceChildren(...places.map(p => {
+		const row = document.createElement("tr");
+		const name = document.createElement("th");
+		name.scope = "row";
+		name.textContent = p.name;
+		row.append(name);
+		const cells = p.error ? [p.error] : [p.title, minutes(p.seconds) + (p.paused ? " " + t().paused : ""), p.hints, p.checks,
+			t().verdicts[p.verdict] ?? "", p.terminals.map(x => x.machine).join(", ") || t().noTerminal];
+		for (const text of cells) row.insertCell().textContent = text;
+		return row;
+	}));
+	if ($("learner").options.length !== places.length) $("learner").replaceChildren(...places.map(p => new Option(p.name)));
+	const p = places[chosen()];
+	if (!p) return;
+	$("pause").textContent = p.paused ? t().resume : t().pause;
+	$("hold").textContent = p.held ? t().release : t().hold;
+	const wanted = p.terminals.map(x => `${chosen()}/${x.number}`).join(" ");
+	// The buttons are made anew only where there are others: who is on one of them stays there.
+	if ($("watching").dataset.of === wanted + language) return;
+	$("watching").dataset.of = wanted + language;
+	$("watching").replaceChildren(...p.terminals.map(x => {
+		const button = Object.assign(document.createElement("button"), { textContent: `${t().watch}: ${x.machine}` });
+		button.addEventListener("click", () => look(chosen(), x));
+		return button;
+	}));
+}
+
+function look(learner, x) {
+	watched?.close();
+	const box = document.createElement("section");
+	box.className = "shell";
+	box.setAttribute("aria-label", `${places[learner].name}: ${x.machine}`);
+	const heading = Object.assign(document.createElement("h3"), { textContent: `${places[learner].name}: ${x.machine}` });
+	const screen = document.createElement("div");
+	screen.className = "screen";
+	box.append(heading, screen);
+	$("shells").replaceChildren(box);
+	watched = watch(learner, x.number, screen, isDark(), t());
+}
+
+async function order(what, more = {}) {
+	trouble("");
+	$("done").textContent = "";
+	try {
+		await live.ask(what, { learner: chosen(), ...more });
+		$("done").textContent = t().done;
+	} catch (e) {
+		trouble(e.message);
+	}
+}
+
+$("words").addEventListener("submit", async e => {
+	e.preventDefault();
+	await order("say", { text: $("text").value });
+	$("text").value = "";
+});
+$("noise").addEventListener("click", () => order("noise"));
+$("pause").addEventListener("click", () => order("pause", { on: !places[chosen()].paused }));
+$("hold").addEventListener("click", () => order("hold", { on: !places[chosen()].held }));
+$("learner").addEventListener("change", show);
+$("language").value = language;
+$("language").addEventListener("change", e => {
+	language = e.target.value;
+	localStorage.setItem("language", language);
+	translate();
+});
+
+translate();
+let live;
+if (token() === null) {
+	trouble(t().noToken);
+} else {
+	live = new Live("class", event => { places = event.places; show(); }, (code, reason) => trouble(reason === "token" ? t().wrongToken : reason || t().gone));
+	await live.ready;
+	document.body.dataset.ready = "";
+}

@@ -1,0 +1,170 @@
+package training
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/labs"
+	"github.com/netfault/netfault/framework/lock"
+	"github.com/netfault/netfault/framework/training/noise"
+	"github.com/netfault/netfault/framework/training/site"
+	"github.com/netfault/netfault/framework/undo"
+)
+
+// Site is the lab of an attempt: it is made, broken, judged and removed.
+type Site struct {
+	Attempt   *Attempt
+	Exercise  *Exercise
+	Scenario  fault.Scenario
+	Detectors []detectors.Detector
+	// Owned labs end with this process: `netfault reset` takes one away once its owner is gone.
+	Owned bool
+	// Tool is the program and its version, for the evidence.
+	Tool string
+}
+
+// LabName is a name for the lab of an attempt with this seed, which says nothing of it.
+func LabName(seed uint64) string {
+	r := rand.New(rand.NewPCG(seed, 1))
+	return fmt.Sprintf("site-%04x", r.Uint32N(1<<16))
+}
+
+// Pick picks one of several by the seed.
+func Pick(seed uint64, n int) int { return rand.New(rand.NewPCG(seed, 2)).IntN(n) }
+
+// Found is the lab by its name.
+func (s *Site) Found() labs.Found { return labs.Found{Kind: labs.Netns, Name: s.Attempt.Lab} }
+
+// Build makes the lab, breaks it, and proves that it is broken. It says how far it is in words that give nothing away. When it fails,
+// the lab is removed.
+func (s *Site) Build(ctx context.Context, progress func(string)) (err error) {
+	flavour := labs.FlavourFor(labs.Netns, s.Scenario.Pods, s.Scenario.Flannel)
+	progress("the network comes up")
+	l, err := labs.Up(ctx, labs.Options{
+		Kind: labs.Netns, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, siteNodes), Sealed: true, Owned: s.Owned, Pods: flavour.Pods, Flannel: flavour.Flannel,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Remove(context.WithoutCancel(ctx)))
+		}
+	}()
+	held, err := lock.Take(ctx, l)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.Release()) }()
+	if why := s.Scenario.Missing(held); why != "" {
+		return fmt.Errorf("%s cannot come about on this machine: %s", s.Exercise.Code, why)
+	}
+	c, err := s.checker(ctx, held)
+	if err != nil {
+		return err
+	}
+	if err := c.run(ctx, s.Exercise.Before); err != nil {
+		return err
+	}
+	progress("time passes")
+	if _, err := c.Life.Run(ctx, c.Life.Inject()...); err != nil {
+		return fmt.Errorf("the network could not be broken as it should: %w", err)
+	}
+	if s.Attempt.Noise {
+		if err := c.Noise(ctx, s.Attempt.Seed); err != nil {
+			return err
+		}
+	}
+	progress("an alarm goes")
+	if err := c.alarm(ctx); err != nil {
+		return err
+	}
+	if err := s.Attempt.SaveFaulty(c.Faulty); err != nil {
+		return err
+	}
+	return s.Attempt.Add(Entry{Kind: Alarm})
+}
+
+// siteNodes is how many nodes a site has: the two that most faults are between, and one that sees nothing of it.
+const siteNodes = 3
+
+// Noise adds what is odd and harmless. It goes with the fault.
+func (c *Checker) Noise(ctx context.Context, seed uint64) error {
+	_, err := noise.Add(ctx, c.Life.Lab, seed)
+	return err
+}
+
+// checker is that of a lab, without what was when the alarm went but for the values, which are those of now.
+func (s *Site) checker(ctx context.Context, held *lock.Held) (*Checker, error) {
+	values, err := ValuesOf(ctx, held)
+	return &Checker{
+		Exercise: s.Exercise, Faulty: Faulty{Values: values},
+		Life: &fault.Life{
+			Lab: held, Scenario: s.Scenario, Detectors: s.Detectors, Bundles: s.Attempt.Bundles(), Tool: s.Tool, Reporter: quiet{},
+		},
+	}, err
+}
+
+// alarm keeps how the lab is now.
+func (c *Checker) alarm(ctx context.Context) error {
+	sight, err := c.Life.Look(ctx, fault.FaultyBundle)
+	if err != nil {
+		return err
+	}
+	c.Faulty.Probes, c.Faulty.Findings = sight.Probes, c.own(sight.Report)
+	if c.Faulty.Recorded, err = undo.Record(ctx, c.Life.Lab); err != nil {
+		return err
+	}
+	c.Faulty.Values, err = ValuesOf(ctx, c.Life.Lab)
+	return err
+}
+
+// own are the problems that the scenario's detector reports.
+func (c *Checker) own(r detectors.Report) []detectors.Finding {
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(f detectors.Finding) bool {
+		return f.Detector != c.Life.Scenario.Detector.Name || f.Verdict != detectors.Problem
+	})
+}
+
+// Open opens the lab for a check, which may change it: Release of its lab gives it up.
+func (s *Site) Open(ctx context.Context) (*Checker, error) {
+	faulty, err := s.Attempt.Faulty()
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, errors.New("the start of the exercise was ended before the alarm went: `netfault train reset` makes it anew")
+	}
+	if err != nil {
+		return nil, err
+	}
+	held, err := s.Found().Hold(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w\n`netfault train reset` makes the network anew, as it was when the alarm went", err)
+	}
+	c, err := s.checker(ctx, held)
+	if err != nil {
+		return nil, errors.Join(err, held.Release())
+	}
+	c.Faulty = faulty
+	return c, nil
+}
+
+// Findings are the problems of the cause as they are now.
+func (c *Checker) Findings(ctx context.Context) ([]detectors.Finding, error) {
+	sight, err := c.Life.Look(ctx, "hinted")
+	return c.own(sight.Report), err
+}
+
+// Remove removes the lab, whole or not. Nothing of it is left but the attempt's own folder.
+func (s *Site) Remove(ctx context.Context) error { return s.Found().Remove(ctx) }
+
+// quiet tells nothing of a life: its steps would give the fault away.
+type quiet struct{}
+
+func (quiet) Begin(string, fault.Step)             {}
+func (quiet) Detail(string)                        {}
+func (quiet) End(string, fault.Step, fault.Result) {}

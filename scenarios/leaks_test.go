@@ -1,0 +1,139 @@
+package scenarios_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/detectors/all"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/scenarios"
+)
+
+// telling is what nobody on a sealed lab may read: the project's words, and the names of all faults and of their detectors, however
+// their parts are joined. What a fault is about, such as flannel or ARP, is said everywhere.
+func telling() string {
+	words := []string{"netfault", "scenario", "exercise"}
+	for _, s := range scenarios.All() {
+		words = append(words, s.Name)
+	}
+	for _, d := range all.Detectors() {
+		if d.Kind == detectors.Cause {
+			words = append(words, d.Name)
+		}
+	}
+	for i, w := range words {
+		words[i] = strings.ReplaceAll(regexp.QuoteMeta(w), "-", "[-_ ]?")
+	}
+	return strings.Join(words, "|")
+}
+
+// folders are those of a machine that are not the distribution's.
+var folders = []string{"/run", "/etc", "/var", "/tmp", "/root", "/home", "/opt", "/srv", "/mnt", "/media", "/dev", "/usr/local", "/usr/src"}
+
+// processFiles are what /proc shows of all processes; the shell is there for the asterisks alone.
+const processFiles = `for p in /proc/[0-9]*; do cat $p/cmdline $p/environ $p/comm $p/mountinfo $p/mounts $p/maps $p/status $p/cgroup; ` +
+	`ls -l $p/exe $p/cwd $p/root $p/fd; done 2>&1`
+
+// looks are what somebody tries who is root on a machine. What a machine does not have says nothing.
+var looks = [][]string{
+	{"sh", "-c", processFiles}, {"env"}, {"hostname"}, {"ps", "axwwe"}, {"mount"}, {"df"}, {"lsns"}, {"ss", "-anp"}, {"ipcs"}, {"cat", "/proc/net/unix"},
+	{"ls", "-la", "/"}, append([]string{"find"}, folders...), {"ls", "/usr/bin", "/usr/sbin"},
+	{"ip", "-d", "-s", "addr"}, {"ip", "-d", "neigh", "show", "nud", "all"}, {"ip", "rule"}, {"ip", "route", "show", "table", "all"}, {"ip", "netns"},
+	{"bridge", "-d", "fdb"}, {"bridge", "-d", "link"}, {"tc", "-d", "qdisc"}, {"tc", "filter", "show", "dev", "eth0", "ingress"}, {"tc", "filter", "show", "dev", "eth0", "egress"},
+	{"iptables-save"}, {"iptables-legacy-save"}, {"iptables-nft-save"}, {"nft", "list", "ruleset"}, {"conntrack", "-L"}, {"ethtool", "-i", "eth0"},
+	{"sysctl", "-a"}, {"systemctl"}, {"systemctl", "--help"}, {"systemctl", "status", "flanneld"}, {"systemctl", "status", "docker"}, {"journalctl"},
+	{"journalctl", "-u", "flanneld"}, {"journalctl", "-u", "docker"}, {"journalctl", "-u", "etcd"}, {"journalctl", "-u", "coredns"},
+	{"noded"}, {"noded", "--help"}, {"noded", "flanneld", "--help"}, {"noded", "init"}, {"curl", "-sv", "--max-time", "1", "http://127.0.0.1:8080/"}, {"bash", "-ic", "history; set"},
+}
+
+// looksLimit is for all looks together; they take some seconds, and hours where a whole machine's files are seen.
+const looksLimit = time.Minute
+
+// leaks returns what somebody on the lab's machines could read that tells what is being done to them, one line each.
+func leaks(ctx context.Context, l lab.Lab) ([]string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, looksLimit, fmt.Errorf("the looks take longer than %v: there is more to be seen than a sealed lab has", looksLimit))
+	defer cancel()
+	pattern := telling()
+	word := regexp.MustCompile("(?i)" + pattern)
+	var mu sync.Mutex
+	var found []string
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(4)
+	all := []machine.Machine{l.Outside().Machine}
+	for _, n := range l.Nodes() {
+		all = append(all, n.Machine, n.Pod.Machine)
+	}
+	for _, m := range all {
+		group.Go(func() error {
+			lines, err := looksOf(ctx, m, pattern, word)
+			mu.Lock()
+			defer mu.Unlock()
+			found = append(found, lines...)
+			return err
+		})
+	}
+	return found, group.Wait()
+}
+
+func looksOf(ctx context.Context, m machine.Machine, pattern string, word *regexp.Regexp) ([]string, error) {
+	var found []string
+	for _, argv := range looks {
+		var said bytes.Buffer
+		err := m.Run(ctx, machine.Command{Argv: argv, Stdout: &said, Stderr: &said})
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if _, ran := errors.AsType[*machine.ExitError](err); err != nil && !ran && !strings.Contains(err.Error(), "there is no program") {
+			return nil, err
+		}
+		for line := range strings.SplitSeq(strings.ReplaceAll(said.String(), "\x00", "\n"), "\n") {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			if word.MatchString(line) {
+				found = append(found, fmt.Sprintf("%s# %s: %.200s", m.Name(), strings.Join(argv, " "), line))
+			}
+		}
+	}
+	// What stands in files. The pattern comes by standard input, so that grep does not tell of itself. The programs that are bound in
+	// have their modules' paths in them, and whoever takes them apart is not kept from knowing what they are.
+	var said bytes.Buffer
+	argv := append([]string{"grep", "-raoiE", "-m3", "-D", "skip", "--exclude-dir=bin", "--exclude-dir=docker", "-f", "-"}, folders...)
+	err := m.Run(ctx, machine.Command{Argv: argv, Stdin: strings.NewReader(pattern), Stdout: &said})
+	exit, ran := errors.AsType[*machine.ExitError](err)
+	if err != nil && (!ran || exit.Code > 1 && exit.Stderr != "" && !strings.Contains(exit.Stderr, "/dev/")) {
+		return nil, err
+	}
+	for line := range strings.Lines(said.String()) {
+		found = append(found, m.Name()+"# "+strings.TrimSpace(line))
+	}
+	return found, nil
+}
+
+// looksAreReal fails unless the looks find what is there: a word that is put on one machine.
+func looksAreReal(ctx context.Context, l lab.Lab) {
+	GinkgoHelper()
+	n := l.Nodes()[0].Machine
+	_, err := machine.Output(ctx, n, "ip", "link", "add", "netfault0", "type", "bridge")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(n.Run(ctx, machine.Command{Argv: []string{"tee", "/root/.notes"}, Stdin: strings.NewReader("Stale_VTEP\n")})).To(Succeed())
+	found, err := leaks(ctx, l)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(found).To(ContainElements(ContainSubstring("netfault0"), ContainSubstring("Stale_VTEP")))
+	_, err = machine.Output(ctx, n, "ip", "link", "del", "netfault0")
+	Expect(err).NotTo(HaveOccurred())
+	_, err = machine.Output(ctx, n, "rm", "/root/.notes")
+	Expect(err).NotTo(HaveOccurred())
+}

@@ -1,0 +1,170 @@
+package scenarios_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/coder/websocket"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/netfault/netfault/framework/labs"
+	"github.com/netfault/netfault/framework/training"
+	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
+)
+
+// The page as a browser sees it, on a real exercise. What it looks like, and whom it keeps out, is tested in its own package.
+var _ = Describe("the training page", Label("train", "lisbon", "serve"), func() {
+	It("leads from the alarm to the debrief", func(ctx context.Context) {
+		l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
+		DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
+		run := begin(l.program(ctx, "serve", "lisbon", "--seed=1", "--site="+l.lab), "http://")
+		page := visitor{addressesIn(run.output())[0]}
+		v := l.values()
+		lisbon, err := training.Of(stalevtep.Scenario)
+		Expect(err).NotTo(HaveOccurred())
+
+		window := page.opens(ctx, "live", nil)
+		Expect(window.asks(ctx, "brief")).To(And(ContainSubstring("Lisbon"), ContainSubstring(v["n2"]), Not(ContainSubstring("stale"))))
+		window.hears(ctx, `"passes":false`)
+		Expect(window.asks(ctx, "debrief")).To(ContainSubstring("not healed"))
+		Expect(window.asks(ctx, "hint")).To(ContainSubstring(`"points":90`))
+		Expect(window.asks(ctx, "check")).To(ContainSubstring(`"verdict":"broken"`))
+
+		shell := page.opens(ctx, "terminal", map[string]any{"machine": v["n2"], "size": map[string]int{"columns": 100, "rows": 30}})
+		shell.hears(ctx, v["n2"]+"# ")
+		shell.types(ctx, "stty size; tty\n")
+		shell.hears(ctx, "30 100")
+		for _, t := range v.Type(lisbon.Solution) {
+			shell.types(ctx, t.Command+"; echo done $?\n")
+			shell.hears(ctx, "done 0")
+		}
+		Expect(window.asks(ctx, "check")).To(ContainSubstring(`"verdict":"healed"`))
+		shell.types(ctx, "exit\n")
+		shell.hasEnded(ctx)
+		Expect(window.asks(ctx, "debrief")).To(And(ContainSubstring("ip neigh replace"), ContainSubstring("-"+v["n2"]+".cast")))
+
+		By("Ctrl-C ends the page, and not the exercise")
+		run.signal(syscall.SIGINT)
+		Expect(run.wait()).To(Equal(130), run.output())
+		Expect(l.says(ctx, 0, "status")).To(ContainSubstring("90 points"))
+		l.says(ctx, 0, "stop")
+		Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
+	})
+
+	It("has a lab and an address for each of several learners, of which nothing is left when it is killed", func(ctx context.Context) {
+		l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
+		var labsOfAll []labs.Found
+		for _, number := range []string{"-1", "-2"} {
+			labsOfAll = append(labsOfAll, labs.Found{Kind: labs.Netns, Name: l.lab + number})
+		}
+		DeferCleanup(func(ctx context.Context) {
+			for _, f := range labsOfAll {
+				Expect(f.Remove(ctx)).To(Succeed())
+			}
+		})
+		run := begin(l.program(ctx, "serve", "lisbon", "--learners=2", "--seed=1", "--site="+l.lab), "learner 1:")
+		run.until("learner 2:")
+		run.until("instructor:")
+		addresses := addressesIn(run.output())
+		Expect(addresses).To(HaveLen(3))
+		class := visitor{addresses[2]}.opens(ctx, "class", nil)
+		class.hears(ctx, `"name":"2","title":"Lisbon"`)
+		one, two := visitor{addresses[0]}.opens(ctx, "live", nil), visitor{addresses[1]}.opens(ctx, "live", nil)
+		Expect(one.asks(ctx, "brief")).NotTo(Equal(two.asks(ctx, "brief")))
+		one.asks(ctx, "hint")
+		class.hears(ctx, `"hints":1`)
+
+		run.signal(syscall.SIGKILL)
+		Expect(run.wait()).To(Equal(-1))
+		for _, f := range labsOfAll {
+			netfault(ctx, "reset", "--lab="+f.Name)
+			Expect(labs.List(ctx)).NotTo(ContainElement(f))
+		}
+	})
+})
+
+// visitor opens the page's sockets by its address, as its scripts do.
+type visitor struct{ address string }
+
+// addressesIn are those that serve has printed.
+func addressesIn(said string) []string {
+	return regexp.MustCompile(`http://127\.0\.0\.1:\d+/\S*#\S+`).FindAllString(said, -1)
+}
+
+type socket struct {
+	*websocket.Conn
+	asked int
+}
+
+func (v visitor) opens(ctx context.Context, path string, first map[string]any) *socket {
+	GinkgoHelper()
+	u, err := url.Parse(v.address)
+	Expect(err).NotTo(HaveOccurred())
+	origin := "http://" + u.Host
+	c, _, err := websocket.Dial(ctx, origin+"/"+path, &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { _ = c.CloseNow() }) // the server may have ended
+	c.SetReadLimit(1 << 20)
+	s := &socket{Conn: c}
+	message := map[string]any{"token": u.Fragment}
+	for key, value := range first {
+		message[key] = value
+	}
+	s.sends(ctx, message)
+	return s
+}
+
+func (s *socket) sends(ctx context.Context, message any) {
+	GinkgoHelper()
+	data, err := json.Marshal(message)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(s.Write(ctx, websocket.MessageText, data)).To(Succeed())
+}
+
+// hears reads until words have come, which may come in pieces.
+func (s *socket) hears(ctx context.Context, words string) {
+	GinkgoHelper()
+	var heard strings.Builder
+	for !strings.Contains(heard.String(), words) {
+		_, data, err := s.Read(ctx)
+		Expect(err).NotTo(HaveOccurred(), "waiting for %q, after %q", words, heard.String())
+		heard.Write(data)
+	}
+}
+
+// asks returns the answer as JSON.
+func (s *socket) asks(ctx context.Context, what string) string {
+	GinkgoHelper()
+	s.asked++
+	s.sends(ctx, map[string]any{"id": s.asked, "do": what, "language": "en"})
+	for {
+		_, data, err := s.Read(ctx)
+		Expect(err).NotTo(HaveOccurred(), "waiting for the answer to %q", what)
+		var a struct{ ID int }
+		Expect(json.Unmarshal(data, &a)).To(Succeed())
+		if a.ID == s.asked {
+			return string(data)
+		}
+	}
+}
+
+func (s *socket) types(ctx context.Context, text string) {
+	GinkgoHelper()
+	Expect(s.Write(ctx, websocket.MessageBinary, []byte(text))).To(Succeed())
+}
+
+func (s *socket) hasEnded(ctx context.Context) {
+	GinkgoHelper()
+	for {
+		if _, _, err := s.Read(ctx); err != nil {
+			Expect(websocket.CloseStatus(err)).To(Equal(websocket.StatusNormalClosure))
+			return
+		}
+	}
+}

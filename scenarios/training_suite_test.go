@@ -1,0 +1,270 @@
+package scenarios_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/netfault/netfault/detectors/all"
+	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/gate"
+	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/labs"
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/training"
+	"github.com/netfault/netfault/scenarios"
+)
+
+// Learners that are programs: what each is told is the test.
+var _ = Describe("training", Label("train"), func() {
+	exercises, err := training.Validate(scenarios.All(), all.Detectors())
+	if err != nil {
+		panic(err)
+	}
+	for i, e := range exercises {
+		s := scenarios.All()[i]
+		Describe(e.Code, Label(e.Code), func() {
+			It("is broken for who does nothing, and healed by who types the solution, twice", func(ctx context.Context) {
+				l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
+				DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
+				Expect(l.says(ctx, 0, "solve", e.Code, "--site="+l.lab)).To(ContainSubstring("2 times of 2"))
+				Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
+			})
+			for _, way := range e.Ways {
+				It(fmt.Sprintf("%s: %s", way.Name, way.Verdict), func(ctx context.Context) {
+					l := begins(ctx, e, s)
+					l.types(ctx, way.Lines)
+					l.expect(ctx, way)
+				})
+			}
+		})
+	}
+
+	It("leads from the alarm to the debrief", Label("lisbon"), func(ctx context.Context) {
+		l := begins(ctx, exercises[0], scenarios.All()[0])
+		v := l.values()
+		n1, n2 := v["n1"], v["n2"]
+		look := l.says(ctx, 0, "status")
+		Expect(look).To(And(ContainSubstring("Lisbon"), ContainSubstring(v["n2.podname"]), Not(ContainSubstring("stale"))))
+		Expect(l.says(ctx, 64, "shell", "n9")).To(ContainSubstring(v["n2.clientname"]))
+		Expect(l.says(ctx, 2, "debrief")).To(ContainSubstring("not healed"))
+
+		By("a first hint says where to look; for who has looked there, it is the second")
+		Expect(l.says(ctx, 0, "hint")).To(And(ContainSubstring("Hint 1 of 3"), Not(ContainSubstring("Hint 2 of 3"))))
+		Expect(l.shell(ctx, n1, "ip -br link\nexit\n")).To(ContainSubstring("flannel.1"))
+		Expect(l.shell(ctx, n2, "history; ip neigh show dev flannel.1; env\nexit 3\n", 3)).To(
+			And(ContainSubstring("PERMANENT"), ContainSubstring("recorded"), Not(ContainSubstring("NETFAULT"))))
+		entry := l.values()["actual"]
+		Expect(l.says(ctx, 0, "hint")).To(And(ContainSubstring("Hint 1 of 3"), ContainSubstring("Hint 2 of 3"), ContainSubstring(entry)))
+
+		By("the session of a machine goes on where it was left")
+		Expect(l.shell(ctx, n2, "history\nexit\n")).To(ContainSubstring("1  history; ip neigh"))
+		var typed string
+		for _, t := range l.values().Type(exercises[0].Solution) {
+			typed += t.Command + "\n"
+		}
+		l.shell(ctx, n2, typed+"exit\n")
+		Expect(l.says(ctx, 0, "check")).To(And(ContainSubstring("Healed"), ContainSubstring("2 hints: 80 of 100 points")))
+		Expect(l.says(ctx, 0, "hint")).To(ContainSubstring("nothing to hint at"))
+
+		By("the debrief has the learner's own values and commands")
+		Expect(l.says(ctx, 0, "debrief")).To(And(
+			ContainSubstring("stale-vtep"), ContainSubstring("So the frame goes to "+entry), ContainSubstring("first look: "+n1+"# ip -br link"),
+			ContainSubstring("first look in the right place: "+n2+"# ip neigh show dev flannel.1"), ContainSubstring("first right idea: "+n2+"# ip neigh replace"),
+			ContainSubstring("fix: "+n2+"# ip neigh replace"), ContainSubstring("-"+n2+".cast")))
+		Expect(l.says(ctx, 0, "stop")).To(ContainSubstring("80 points"))
+		Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
+		Expect(l.says(ctx, 0, "scores")).To(And(MatchRegexp(`lisbon +80 `), ContainSubstring("80 points")))
+		Expect(l.says(ctx, 0, "debrief")).To(ContainSubstring("The real incident"))
+		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("no exercise is running"))
+	})
+
+	It("leaves nothing when its start is killed, or after that", Label("lisbon"), func(ctx context.Context) {
+		l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
+		DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
+		run := begin(l.program(ctx, "start", "lisbon", "--site="+l.lab), "")
+		run.untilSaid("time passes")
+		run.signal(syscall.SIGKILL)
+		Expect(run.wait()).To(Equal(-1))
+		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("train reset"))
+		l.says(ctx, 0, "stop")
+		Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
+		Expect(l.says(ctx, 0, "scores")).NotTo(ContainSubstring("lisbon"))
+
+		By("an interruption takes all of it along")
+		run = begin(l.program(ctx, "start", "lisbon", "--site="+l.lab), "")
+		run.untilSaid("time passes")
+		run.signal(syscall.SIGINT)
+		Expect(run.wait()).To(Equal(130), run.output())
+		Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
+		Expect(l.says(ctx, 2, "status")).To(ContainSubstring("no exercise is running"))
+	})
+
+	It("is brought back by reset, whatever was broken", Label("lisbon"), func(ctx context.Context) {
+		e, s := exercises[0], scenarios.All()[0]
+		l := begins(ctx, e, s)
+		broken := []training.Line{
+			{Machine: "{each}", Command: "iptables -w -F"}, {Machine: "{each}", Command: "iptables -w -t nat -F"},
+			{Machine: "{n1}", Command: "ip link del flannel.1"}, {Machine: "{n1}", Command: "systemctl stop flanneld"},
+			{Machine: "{n2}", Command: "ip link set eth0 down"},
+			// Not the machine's memory as a whole.
+			{Machine: "{n1}", Command: "mount -o remount,size=200m /run"}, {Machine: "{n1}", Command: "dd if=/dev/zero of=/run/full bs=1M count=400"},
+		}
+		l.typesWhatFails(ctx, broken)
+		l.killMachine(ctx, "{n3}")
+		Expect(l.says(ctx, 0, "reset")).To(ContainSubstring("Lisbon"))
+		l.expect(ctx, training.Way{Verdict: training.Broken})
+		l.types(ctx, e.Solution)
+		l.expect(ctx, training.Way{Verdict: training.Healed})
+	})
+
+	It("says that it cannot know when the network was undone or is gone, and reset brings it back", Label("lisbon"), func(ctx context.Context) {
+		l := begins(ctx, exercises[0], scenarios.All()[0])
+		netfault(ctx, "reset", "--lab="+l.lab)
+		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("undone from outside"))
+		Expect(l.found().Remove(ctx)).To(Succeed())
+		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("train reset"))
+		l.says(ctx, 0, "reset")
+		l.expect(ctx, training.Way{Verdict: training.Broken})
+	})
+
+	It("has one exercise at a time, and none is no error of the program's", Label("lisbon"), func(ctx context.Context) {
+		l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
+		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("train start --random"))
+		Expect(l.says(ctx, 64, "start", "paris")).To(ContainSubstring("lisbon"))
+		l = begins(ctx, exercises[0], scenarios.All()[0])
+		Expect(l.says(ctx, 2, "start", "oslo")).To(ContainSubstring("train stop"))
+	})
+})
+
+// learner is one who does an exercise on a lab of its own.
+type learner struct {
+	dir, lab string
+	exercise *training.Exercise
+}
+
+// begins starts an exercise, which is stopped when the spec ends.
+func begins(ctx context.Context, e *training.Exercise, s fault.Scenario) *learner {
+	GinkgoHelper()
+	l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site"), exercise: e}
+	DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
+	Expect(l.says(ctx, 0, "start", e.Code, "--site="+l.lab, "--seed=1")).To(ContainSubstring(e.Texts[training.English].Title))
+	return l
+}
+
+func (l *learner) found() labs.Found { return labs.Found{Kind: labs.Netns, Name: l.lab} }
+
+// says runs a command of netfault train, and returns what it prints.
+func (l *learner) says(ctx context.Context, wantCode int, args ...string) string {
+	GinkgoHelper()
+	out, err := l.program(ctx, args...).CombinedOutput()
+	Expect(exitCode(err)).To(Equal(wantCode), "netfault train %s:\n%s", strings.Join(args, " "), out)
+	return string(out)
+}
+
+func (l *learner) program(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := program(ctx, append([]string{"train"}, args...)...)
+	cmd.Env = append(os.Environ(), training.DirVariable+"="+l.dir)
+	return cmd
+}
+
+// shell types into a shell on a machine and returns what its terminal shows.
+func (l *learner) shell(ctx context.Context, on, typed string, wantCode ...int) string {
+	GinkgoHelper()
+	cmd := l.program(ctx, "shell", on)
+	cmd.Stdin = strings.NewReader(typed)
+	out, err := cmd.CombinedOutput()
+	Expect(exitCode(err)).To(Equal(append(wantCode, 0)[0]), string(out))
+	return string(out)
+}
+
+// values are those that stand in for placeholders, of the network as it was when the alarm went.
+func (l *learner) values() training.Values {
+	GinkgoHelper()
+	a, err := (training.Store{Dir: l.dir}).Running()
+	Expect(err).NotTo(HaveOccurred())
+	f, err := a.Faulty()
+	Expect(err).NotTo(HaveOccurred())
+	return f.Values.With(f.First())
+}
+
+// types runs commands as somebody would who is logged in to their machines.
+func (l *learner) types(ctx context.Context, lines []training.Line) {
+	GinkgoHelper()
+	l.run(ctx, lines, func(m machine.Machine, argv []string) {
+		_, err := machine.Output(ctx, m, argv...)
+		Expect(err).NotTo(HaveOccurred())
+	})
+}
+
+func (l *learner) typesWhatFails(ctx context.Context, lines []training.Line) {
+	GinkgoHelper()
+	l.run(ctx, lines, func(m machine.Machine, argv []string) { _, _ = machine.Output(ctx, m, argv...) })
+}
+
+func (l *learner) run(ctx context.Context, lines []training.Line, run func(machine.Machine, []string)) {
+	GinkgoHelper()
+	var network lab.Lab
+	network, err := l.found().Open(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	for _, t := range l.values().Type(lines) {
+		m, err := training.MachineOf(network, t.Machine)
+		Expect(err).NotTo(HaveOccurred())
+		argv, err := gate.Words(t.Command)
+		Expect(err).NotTo(HaveOccurred())
+		run(m, argv)
+	}
+}
+
+// killMachine kills the first process of a machine, with which all of it ends.
+func (l *learner) killMachine(ctx context.Context, name string) {
+	GinkgoHelper()
+	l.run(ctx, []training.Line{{Machine: name, Command: "readlink /proc/self/ns/pid"}}, func(m machine.Machine, argv []string) {
+		namespace, err := machine.Output(ctx, m, argv...)
+		Expect(err).NotTo(HaveOccurred())
+		processes, err := filepath.Glob("/proc/[0-9]*")
+		Expect(err).NotTo(HaveOccurred())
+		killed := 0
+		for _, p := range processes {
+			status, _ := os.ReadFile(p + "/status") // it may have ended
+			if of, _ := os.Readlink(p + "/ns/pid"); of != strings.TrimSpace(string(namespace)) || !regexp.MustCompile(`(?m)^NSpid:.*\s1$`).Match(status) {
+				continue
+			}
+			pid, err := strconv.Atoi(filepath.Base(p))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(syscall.Kill(pid, syscall.SIGKILL)).To(Succeed())
+			killed++
+		}
+		Expect(killed).To(Equal(1))
+	})
+}
+
+// expect wants the check to say what a way must be told.
+func (l *learner) expect(ctx context.Context, want training.Way) {
+	GinkgoHelper()
+	code := 1
+	if want.Verdict == training.Healed {
+		code = 0
+	}
+	var got training.Result
+	out := l.says(ctx, code, "check", "-o", "json")
+	Expect(json.Unmarshal([]byte(out), &got)).To(Succeed(), out)
+	Expect(got.Verdict).To(Equal(want.Verdict), out)
+	var lines []string
+	for _, line := range got.Lines {
+		lines = append(lines, line[training.English])
+	}
+	if says := l.values().Fill(want.Says); says != "" {
+		Expect(strings.Join(lines, "\n")).To(ContainSubstring(says))
+	}
+}
