@@ -25,7 +25,7 @@ import (
 
 const (
 	// grace is how long a remedy may take to show in the probes after it was run: flanneld has to start.
-	grace = 2 * time.Second
+	grace = time.Second
 	// holdFor is how long traffic must go on passing.
 	holdFor = time.Second
 	// holdPace is the time between two rounds of probes, so that they do not fill what the kernel tracks.
@@ -73,18 +73,8 @@ func (c *Checker) Check(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	var now paths
-	err = wait.Until(ctx, grace, "traffic to pass", func(ctx context.Context) error {
-		seen, err := c.probe(ctx)
-		if err != nil {
-			return err
-		}
-		if now = seen; len(now) > 0 {
-			return errStillFails
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errStillFails) {
+	now, err := c.settles(ctx)
+	if err != nil {
 		return Result{}, err
 	}
 	if len(now) > 0 {
@@ -94,6 +84,25 @@ func (c *Checker) Check(ctx context.Context) (Result, error) {
 }
 
 var errStillFails = errors.New("it does not yet")
+
+// settles gives the network some time to pass all traffic, and returns the paths that fail after it. A round of probes that began
+// before the network had changed shows something of both states, and so is not the last.
+func (c *Checker) settles(ctx context.Context) (paths, error) {
+	err := wait.Until(ctx, grace, "traffic to pass", func(ctx context.Context) error {
+		now, err := c.probe(ctx)
+		if err == nil && len(now) > 0 {
+			err = errStillFails
+		}
+		return err
+	})
+	if err == nil {
+		return nil, nil
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return c.probe(ctx) // which tells what else is wrong, too
+}
 
 // failed judges a lab on which paths fail. Where none of them failed when the alarm went, that is not what the pager said any more.
 func (c *Checker) failed(ctx context.Context, now paths) Result {
@@ -213,20 +222,11 @@ func (c *Checker) provoke(ctx context.Context, e Event) ([]Told, error) {
 	if err := c.run(ctx, e.Lines); err != nil {
 		return nil, err
 	}
-	var broken []Told
-	err := wait.Until(ctx, grace, "traffic to pass", func(ctx context.Context) error {
-		now, err := c.probe(ctx)
-		if err != nil {
-			return err
-		}
-		if broken = now.lines(); len(broken) > 0 {
-			return errStillFails
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errStillFails) {
+	now, err := c.settles(ctx)
+	if err != nil {
 		return nil, err
 	}
+	broken := now.lines()
 	if len(broken) == 0 && c.Life.Scenario.Exercise != nil {
 		seen, err := c.Life.Scenario.Exercise(ctx, c.Life.Lab)
 		if err != nil {
