@@ -112,9 +112,9 @@ test: ## unit tests with the race detector, recorded bundles and fuzz seeds; no 
 	@command -v gcc >/dev/null || { echo "the race detector needs gcc; make tools installs it" >&2; exit 1; }
 	CGO_ENABLED=1 go test -trimpath -race ./...
 
-test-page: ## hold the HTML report against a browser: axe-core finds nothing, it fits a phone, keyboard and paper, and asks for nothing (needs chromium and npm; NETFAULT_SHOTS=DIR keeps pictures)
+test-page: ## hold the HTML report and the training page against a browser: axe-core finds nothing, it fits a phone, keyboard and paper, and asks for nothing (needs chromium and npm; NETFAULT_SHOTS=DIR keeps pictures)
 	@command -v chromium >/dev/null && command -v npm >/dev/null || { echo "this needs Chromium and npm: apt-get install --no-install-recommends chromium npm" >&2; exit 1; }
-	CGO_ENABLED=0 go test -trimpath -count=1 -tags browser -run Browser ./framework/report/page
+	CGO_ENABLED=0 go test -trimpath -count=1 -tags browser -run Browser ./framework/report/page ./framework/training/page
 
 # Those with tests in network namespaces, of root's view, of what root may.
 ROOT_TESTS := $(addprefix ./framework/,capture collect/... drops internal/... kstate tcpskew tools training/... twrecycle/...)

@@ -57,6 +57,9 @@ var _ = Describe("training", Label("train"), func() {
 		look := l.says(ctx, 0, "status")
 		Expect(look).To(And(ContainSubstring("Lisbon"), ContainSubstring(v["n2.podname"]), Not(ContainSubstring("stale"))))
 		Expect(l.says(ctx, 64, "shell", "n9")).To(ContainSubstring(v["n2.clientname"]))
+		site, err := l.found().Open(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(leaks(ctx, site)).To(BeEmpty())
 		Expect(l.says(ctx, 2, "debrief")).To(ContainSubstring("not healed"))
 
 		By("a first hint says where to look; for who has looked there, it is the second")
@@ -158,7 +161,7 @@ func begins(ctx context.Context, e *training.Exercise, s fault.Scenario) *learne
 	GinkgoHelper()
 	l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site"), exercise: e}
 	DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
-	Expect(l.says(ctx, 0, "start", e.Code, "--site="+l.lab, "--seed=1")).To(ContainSubstring(e.Texts[training.English].Title))
+	Expect(l.says(ctx, 0, "start", e.Code, "--site="+l.lab, "--seed=1", "--noise")).To(ContainSubstring(e.Texts[training.English].Title))
 	return l
 }
 

@@ -23,7 +23,7 @@ func newTrain() *cobra.Command {
 		Long: `An exercise is a live network that is broken, and what the pager says of it. Log in to its machines, find the cause with the
 tools that you would use at work, and heal it. 'check' says whether it is healed, and tells apart what only hides the symptom.`,
 		Example: `  sudo netfault train start --random
-  sudo netfault train shell n1
+  sudo netfault train shell host
   sudo netfault train check
   sudo netfault train debrief
   sudo netfault train stop`,

@@ -57,9 +57,13 @@ func (d *desk) Brief(ctx context.Context, language string) (page.Brief, error) {
 	if err != nil {
 		return page.Brief{}, err
 	}
-	text := d.e.Text(training.Language(language))
+	text, say := d.e.Text(training.Language(language)), phrases[training.Language(language)]
+	pager := faulty.Values.Fill(text.Pager)
+	for _, alarm := range faulty.OtherAlarms {
+		pager += "\n\n" + say.alsoAlarm + ": `" + alarm + "`"
+	}
 	return page.Brief{
-		Title: text.Title, Pager: faulty.Values.Fill(text.Pager), Difficulty: d.e.Difficulty, Minutes: d.e.Minutes,
+		Title: text.Title, Pager: pager, Difficulty: d.e.Difficulty, Minutes: d.e.Minutes,
 		Seconds: log.Took().Seconds(), Paused: log.IsPaused(), Over: log.Healed() != nil, Machines: machinesOf(l),
 	}, nil
 }

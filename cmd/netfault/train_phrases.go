@@ -4,7 +4,7 @@ import "github.com/netfault/netfault/framework/training"
 
 // phrase is what exercises are told with in one language.
 type phrase struct {
-	about, next                           string // of the alarm
+	about, next, alsoAlarm                string // of the alarm
 	node, address, pods, service, outside string // of the table of machines
 	stopped, stoppedHealed                string
 	status, sawSolution, wasHealed        string
@@ -21,7 +21,8 @@ type phrase struct {
 
 var phrases = map[training.Language]phrase{
 	training.English: {
-		about: "difficulty %d of 3, about %d minutes, seed %d",
+		alsoAlarm: "The pager also has",
+		about:     "difficulty %d of 3, about %d minutes, seed %d",
 		next: "Log in with `sudo netfault train shell %s`; ask with `sudo netfault train check` whether it is healed.\n" +
 			"If you are stuck: `sudo netfault train hint`. If all is lost: `sudo netfault train reset`. To give up: `sudo netfault train stop`.",
 		node: "node", address: "address", pods: "its pods", service: "service", outside: "a host outside the cluster",
@@ -48,7 +49,8 @@ var phrases = map[training.Language]phrase{
 		recorded: "This session is recorded: what the terminal shows, and which programs are started. `exit` ends it.",
 	},
 	training.Chinese: {
-		about: "难度 %d（共 3 级），约 %d 分钟，种子 %d",
+		alsoAlarm: "告警还有",
+		about:     "难度 %d（共 3 级），约 %d 分钟，种子 %d",
 		next: "登录：`sudo netfault train shell %s`；判断是否修复：`sudo netfault train check`。\n" +
 			"没有头绪：`sudo netfault train hint`；彻底弄坏了：`sudo netfault train reset`；放弃：`sudo netfault train stop`。",
 		node: "节点", address: "地址", pods: "它的 Pod", service: "Service", outside: "集群外的一台主机",

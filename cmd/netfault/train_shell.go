@@ -29,8 +29,8 @@ func newTrainShell() *cobra.Command {
 		Long: `Open a shell as root on a machine of the exercise, on a terminal of its own, with the tools that a node has: ip, bridge, tcpdump,
 iptables, nft, conntrack, sysctl, ethtool, ss, dig, curl. The session is recorded in the attempt's folder, what the terminal shows
 and which programs are started, for the debrief. What is typed is not.`,
-		Example: `  sudo netfault train shell n1
-  sudo netfault train shell pod-n2`,
+		Example: `  sudo netfault train shell host
+  sudo netfault train shell MACHINE     one that start and status name`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("name one machine; `netfault train status` lists them")

@@ -77,7 +77,7 @@ same exercise again.`,
 	}
 	cmd.Flags().BoolVar(&o.random, "random", false, "take an exercise at random")
 	cmd.Flags().Uint64Var(&o.seed, "seed", 0, "what all that is random comes from; it is drawn without")
-	cmd.Flags().BoolVar(&o.noise, "noise", false, "add what is odd and harmless, as networks collect it over the years")
+	cmd.Flags().BoolVar(&o.noise, "noise", false, "add what is odd and harmless, and an alarm that means nothing")
 	cmd.Flags().StringVar(&o.lab, "site", "", "name of the lab, a neutral one by the seed without")
 	languageFlag(cmd, &o.language)
 	return cmd
@@ -141,9 +141,12 @@ func tellAlarm(cmd *cobra.Command, a *training.Attempt, e exercise) error {
 	out, text, say := cmd.OutOrStdout(), e.Text(a.Language), phrases[a.Language]
 	fmt.Fprintf(out, "\n%s — "+say.about+"\n\n", text.Title, e.Difficulty, e.Minutes, a.Seed)
 	fmt.Fprintln(out, faulty.Values.Fill(text.Pager))
+	for _, alarm := range faulty.OtherAlarms {
+		fmt.Fprintf(out, "\n%s: %s\n", say.alsoAlarm, alarm)
+	}
 	fmt.Fprintln(out)
 	tellMachines(out, faulty.Values, say)
-	fmt.Fprintf(out, "\n"+say.next+"\n", faulty.Values["n1"])
+	fmt.Fprintf(out, "\n"+say.next+"\n", faulty.Values["host"])
 	return nil
 }
 

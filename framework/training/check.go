@@ -50,6 +50,8 @@ type Faulty struct {
 	// Findings are those about the cause, of which hints and the debrief take their values.
 	Findings []detectors.Finding `json:"findings"`
 	Values   Values              `json:"values"`
+	// OtherAlarms are those that mean nothing.
+	OtherAlarms []string `json:"otherAlarms,omitempty"`
 }
 
 // Result is what a check came to.

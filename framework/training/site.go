@@ -96,7 +96,12 @@ const siteNodes = 3
 
 // Noise adds what is odd and harmless. It goes with the fault.
 func (c *Checker) Noise(ctx context.Context, seed uint64) error {
-	_, err := noise.Add(ctx, c.Life.Lab, seed)
+	oddities, err := noise.Add(ctx, c.Life.Lab, seed)
+	for _, o := range oddities {
+		if o.Alarm != "" {
+			c.Faulty.OtherAlarms = append(c.Faulty.OtherAlarms, o.Alarm)
+		}
+	}
 	return err
 }
 
