@@ -2,14 +2,12 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/training"
 )
 
@@ -27,25 +25,14 @@ Exit codes: 0 healed, 1 broken, lucky or damaged, 2 unknown or error, 64 wrong u
   sudo netfault train check -o json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := errors.Join(checkOutput(output), netns.NeedRoot()); err != nil {
+			if err := checkOutput(output); err != nil {
 				return err
 			}
-			a, e, err := running()
+			a, e, err := runningAsRoot()
 			if err != nil {
 				return err
 			}
-			c, err := e.site(a).Open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			result, err := c.Check(cmd.Context())
-			if err = errors.Join(err, c.Life.Lab.Release()); err != nil {
-				return err
-			}
-			if err := a.Add(training.Entry{Kind: training.Checked, Verdict: result.Verdict}); err != nil {
-				return err
-			}
-			log, err := a.Log()
+			result, log, err := e.site(a).Judge(cmd.Context())
 			if err != nil {
 				return err
 			}

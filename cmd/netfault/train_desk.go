@@ -32,15 +32,11 @@ func (d *desk) open(ctx context.Context) (lab.Lab, error) {
 	return d.e.site(d.a).Found().OpenPartly(ctx)
 }
 
-// judge does something with a checker, which nobody else has meanwhile.
-func (d *desk) judge(ctx context.Context, do func(*training.Checker) error) error {
+// change does something to the lab.
+func (d *desk) change(do func(*training.Site) error) error {
 	d.changing.Lock()
 	defer d.changing.Unlock()
-	c, err := d.e.site(d.a).Open(ctx)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(c), c.Life.Lab.Release())
+	return do(d.e.site(d.a))
 }
 
 // Brief implements page.Learner, as do all below.
@@ -172,30 +168,16 @@ func (d *desk) Hints(ctx context.Context, language string, another bool) (page.H
 	if given == 0 && !another {
 		return h, nil // without a look at the network, which takes a while
 	}
-	var findings []detectors.Finding
-	err = d.judge(ctx, func(c *training.Checker) (err error) {
-		findings, err = c.Findings(ctx)
+	err = d.change(func(site *training.Site) error {
+		hints, more, err := site.Hints(ctx, training.Language(language), another)
+		h.Left = more
+		for _, g := range hints {
+			h.Hints = append(h.Hints, page.Hint{Step: g.Step, Text: g.Text})
+		}
 		return err
 	})
 	if err != nil {
 		return page.Hints{}, err
-	}
-	faulty, err := d.a.Faulty()
-	if err != nil {
-		return page.Hints{}, err
-	}
-	h.Left = false
-	for _, g := range d.e.NextHints(training.Language(language), findings, faulty.Values, log) {
-		if !g.Free {
-			h.Left = true
-			if !another {
-				continue
-			}
-			if err := d.a.Add(training.Entry{Kind: training.Hinted, Finding: g.Finding, Step: g.Step}); err != nil {
-				return page.Hints{}, err
-			}
-		}
-		h.Hints = append(h.Hints, page.Hint{Step: g.Step, Text: g.Text})
 	}
 	if log, err = d.a.Log(); err != nil {
 		return page.Hints{}, err
@@ -206,17 +188,11 @@ func (d *desk) Hints(ctx context.Context, language string, another bool) (page.H
 
 func (d *desk) Check(ctx context.Context, language string) (page.Verdict, error) {
 	var r training.Result
-	err := d.judge(ctx, func(c *training.Checker) (err error) {
-		r, err = c.Check(ctx)
+	var log training.Log
+	err := d.change(func(site *training.Site) (err error) {
+		r, log, err = site.Judge(ctx)
 		return err
 	})
-	if err != nil {
-		return page.Verdict{}, err
-	}
-	if err := d.a.Add(training.Entry{Kind: training.Checked, Verdict: r.Verdict}); err != nil {
-		return page.Verdict{}, err
-	}
-	log, err := d.a.Log()
 	if err != nil {
 		return page.Verdict{}, err
 	}
@@ -271,7 +247,7 @@ func (d *desk) Standing(context.Context) (page.Standing, error) {
 }
 
 func (d *desk) Noise(ctx context.Context) error {
-	return d.judge(ctx, func(c *training.Checker) error { return c.Noise(ctx, uint64(time.Now().UnixNano())) })
+	return d.change(func(site *training.Site) error { return site.AddNoise(ctx, uint64(time.Now().UnixNano())) })
 }
 
 func (d *desk) Pause(_ context.Context, paused bool) error {

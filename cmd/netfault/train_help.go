@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/detectors"
-	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/training"
 )
@@ -27,33 +26,13 @@ are told again for nothing as long as they hold. Where to look is not told who h
 		Example: `  sudo netfault train hint`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := netns.NeedRoot(); err != nil {
-				return err
-			}
-			a, e, err := running()
+			a, e, err := runningAsRoot()
 			if err != nil {
 				return err
 			}
-			c, err := e.site(a).Open(cmd.Context())
+			hints, _, err := e.site(a).Hints(cmd.Context(), a.Language, true)
 			if err != nil {
 				return err
-			}
-			findings, err := c.Findings(cmd.Context())
-			if err = errors.Join(err, c.Life.Lab.Release()); err != nil {
-				return err
-			}
-			log, err := a.Log()
-			if err != nil {
-				return err
-			}
-			hints := e.NextHints(a.Language, findings, c.Faulty.Values, log)
-			for _, h := range hints {
-				if h.Free {
-					continue
-				}
-				if err := a.Add(training.Entry{Kind: training.Hinted, Finding: h.Finding, Step: h.Step}); err != nil {
-					return err
-				}
 			}
 			tellHints(cmd.OutOrStdout(), phrases[a.Language], hints)
 			return nil

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/training"
 	"github.com/netfault/netfault/framework/training/shell"
@@ -39,10 +38,7 @@ and which programs are started, for the debrief. What is typed is not.`,
 		},
 		ValidArgsFunction: completeSite,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := netns.NeedRoot(); err != nil {
-				return err
-			}
-			a, e, err := running()
+			a, e, err := runningAsRoot()
 			if err != nil {
 				return err
 			}

@@ -40,6 +40,14 @@ func running() (*training.Attempt, exercise, error) {
 	return a, e, err
 }
 
+// runningAsRoot is running for commands that need root.
+func runningAsRoot() (*training.Attempt, exercise, error) {
+	if err := netns.NeedRoot(); err != nil {
+		return nil, exercise{}, err
+	}
+	return running()
+}
+
 func newTrainStart() *cobra.Command {
 	var o startOptions
 	cmd := &cobra.Command{
@@ -175,10 +183,7 @@ func newTrainStop() *cobra.Command {
 		Example: `  sudo netfault train stop`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := netns.NeedRoot(); err != nil {
-				return err
-			}
-			a, e, err := running()
+			a, e, err := runningAsRoot()
 			if err != nil {
 				return err
 			}
@@ -224,10 +229,7 @@ alarm went. Shells in it end. The clock runs on, and hints that were given stay 
 		Example: `  sudo netfault train reset`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := netns.NeedRoot(); err != nil {
-				return err
-			}
-			a, e, err := running()
+			a, e, err := runningAsRoot()
 			if err != nil {
 				return err
 			}
