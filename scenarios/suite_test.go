@@ -101,8 +101,11 @@ func TestScenarios(t *testing.T) {
 	RunSpecs(t, "netfault scenarios", suite, reporter)
 }
 
-// longLabels are those of specs that take long, and kill netfault on labs of their own.
-var longLabels = []string{"sigkill", "chaos"}
+// killLabels are those of specs that kill netfault on labs of their own.
+var killLabels = []string{"sigkill", "chaos"}
+
+// longLabels are those of specs that take long: those, and each way that leads out of an exercise, or does not.
+var longLabels = append([]string{"ways"}, killLabels...)
 
 // ownLabs are the labels of specs that make labs of their own, since they end netfault or break the lab itself, or since what they
 // test makes labs.
@@ -210,7 +213,7 @@ var _ = BeforeEach(func(ctx context.Context) {
 		return slices.ContainsFunc(labels, func(label string) bool { return slices.Contains(r.Labels(), label) })
 	}
 	if !slices.Contains(r.Labels(), "fault") {
-		if chosen == labs.KIND && !hasOneOf(append(slices.Clone(longLabels), anyLab)) {
+		if chosen == labs.KIND && !hasOneOf(append(slices.Clone(killLabels), anyLab)) {
 			Skip("the tests of the harness run on the embedded lab: make e2e LAB=netns")
 		}
 		fmt.Println(r.FullText())

@@ -33,7 +33,7 @@ var _ = Describe("training", Label("train"), func() {
 	}
 	for i, e := range exercises {
 		s := scenarios.All()[i]
-		Describe(e.Code, Label(e.Code), func() {
+		Describe(e.Code, Label(e.Code, "ways"), func() {
 			It("is broken for who does nothing, and healed by who types the solution, twice", func(ctx context.Context) {
 				l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
 				DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
