@@ -20,6 +20,9 @@ const (
 	AtSocket Class = "socket"
 	// Ended is what a socket still held when it was closed: that has arrived, or was not sent, and is no loss on the way.
 	Ended Class = "end of a socket"
+	// Unnamed is a drop of which the kernel does not say why. It may be none: a connection in TIME_WAIT takes in a late packet, and
+	// frees it like that (net/ipv4/tcp_ipv4.c, discard_it in tcp_v4_rcv, Linux 6.18).
+	Unnamed Class = "reason not named"
 	// Other is every other reason.
 	Other Class = "other"
 )
@@ -42,6 +45,8 @@ var classes = map[string]Class{
 	"TCP_LISTEN_OVERFLOW": AtSocket, "TCP_CLOSE": AtSocket, "TCP_RESET": AtSocket,
 
 	"QUEUE_PURGE": Ended,
+
+	"NOT_SPECIFIED": Unnamed,
 }
 
 // ClassOf is the class of a Drop's Reason.

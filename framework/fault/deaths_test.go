@@ -48,6 +48,8 @@ func TestPacketsDieWhereTheScenarioSays(t *testing.T) {
 			"must die on n2 (wrong link address), as the scenario declares, but: the kernel of n1 at flannel.1 drops"},
 		{"for another reason", []dropped{dropOn("n1", "NETFILTER_DROP", "192.168.7.2:40000", "192.168.7.1:8080"), answer}, onN1, "packet filter (NETFILTER_DROP)"},
 		{"also elsewhere", append(slices.Clone(all), dropOn("n2", "IP_RPFILTER", "192.168.7.1:8080", "192.168.7.2:40000")), onN1, "reverse path filter"},
+		{"and a late packet of a connection that was over", append(slices.Clone(all), dropOn("n1", "NOT_SPECIFIED", "192.168.7.2:40000", "192.168.7.1:8080")), onN1, ""},
+		{"for no named reason", []dropped{request, dropOn("n1", "NOT_SPECIFIED", "192.168.7.2:8080", "192.168.7.1:40000")}, onN1, "no packet of pod n1 → n2 was seen to be dropped"},
 		{"where nobody sees it", noise, onN1, "nothing dies on n1 (wrong link address)"},
 		{"one of two, and the other unseen", []dropped{request}, onN1, "no packet of pod n1 → n2 was seen to be dropped"},
 		{"one of two, and the other beyond the lab", []dropped{request}, func(l lab.Lab) []Death { return append(onN1(l), Elsewhere) }, ""},
