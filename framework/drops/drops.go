@@ -9,14 +9,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/ringbuf"
 
 	"github.com/netfault/netfault/framework/internal/ktype"
+	"github.com/netfault/netfault/framework/internal/ringevents"
 	"github.com/netfault/netfault/framework/internal/tcbpf"
 )
 
@@ -34,12 +32,9 @@ type Drop struct {
 // Watch receives drops until it is stopped.
 type Watch struct {
 	collection *ebpf.Collection
-	link       link.Link
-	reader     *ringbuf.Reader
+	events     *ringevents.Events
 	reasons    map[uint32]string
-	done       chan struct{}
 	drops      []Drop
-	err        error
 }
 
 // ErrUnmeasurable is wrapped by errors that say why this process cannot see drops here, whatever it watches.
@@ -62,7 +57,7 @@ func Start(namespaces []uint32) (*Watch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnmeasurable, err)
 	}
-	w := &Watch{done: make(chan struct{})}
+	w := &Watch{}
 	if w.reasons, err = reasons(kernel); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnmeasurable, err)
 	}
@@ -70,9 +65,9 @@ func Start(namespaces []uint32) (*Watch, error) {
 		return nil, fmt.Errorf("%w: the kernel does not take the program that watches them: %w", ErrUnmeasurable, err)
 	}
 	if err := w.attach(namespaces); err != nil {
-		return nil, errors.Join(err, w.close())
+		w.collection.Close()
+		return nil, err
 	}
-	go w.receive()
 	return w, nil
 }
 
@@ -83,32 +78,18 @@ func (w *Watch) attach(namespaces []uint32) error {
 		}
 	}
 	var err error
-	if w.reader, err = ringbuf.NewReader(w.collection.Maps[mapEvents]); err != nil {
-		return fmt.Errorf("read drops: %w", err)
-	}
-	w.link, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: "kfree_skb", Program: w.collection.Programs[programName]})
-	if err != nil {
-		return fmt.Errorf("%w: the kernel does not let it look at the tracepoint kfree_skb: %w", ErrUnmeasurable, err)
-	}
-	return nil
-}
-
-// receive collects events until the reader is flushed.
-func (w *Watch) receive() {
-	defer close(w.done)
-	var record ringbuf.Record
-	for {
-		switch err := w.reader.ReadInto(&record); {
-		case errors.Is(err, ringbuf.ErrFlushed), errors.Is(err, os.ErrClosed):
-			return
-		case err != nil:
-			w.err = fmt.Errorf("read drops: %w", err)
-			return
-		}
-		if d, ok := w.drop(record.RawSample); ok {
+	w.events, err = ringevents.Attach("kfree_skb", w.collection.Programs[programName], w.collection.Maps[mapEvents], func(event []byte) {
+		if d, ok := w.drop(event); ok {
 			w.drops = append(w.drops, d)
 		}
+	})
+	switch {
+	case errors.Is(err, ringevents.ErrTracepoint):
+		return fmt.Errorf("%w: %w", ErrUnmeasurable, err)
+	case err != nil:
+		return fmt.Errorf("read drops: %w", err)
 	}
+	return nil
 }
 
 // drop reads an event; it is not ok for what is not IPv4.
@@ -128,27 +109,16 @@ func (w *Watch) drop(event []byte) (Drop, bool) {
 
 // Stop ends the watch and returns the IPv4 packets that were dropped. It is an error if some were not told of.
 func (w *Watch) Stop() ([]Drop, error) {
-	err := w.link.Close()
-	w.link = nil
-	err = errors.Join(err, w.reader.Flush())
-	<-w.done
+	defer w.collection.Close()
+	err := w.events.Stop()
+	if err != nil {
+		err = fmt.Errorf("read drops: %w", err)
+	}
 	var lost uint64
 	if lostErr := w.collection.Maps[mapLost].Lookup(uint32(0), &lost); lostErr != nil {
 		err = errors.Join(err, lostErr)
 	} else if lost > 0 {
 		err = errors.Join(err, fmt.Errorf("the kernel dropped packets faster than could be read: %d were not told of", lost))
 	}
-	return w.drops, errors.Join(err, w.err, w.close())
-}
-
-func (w *Watch) close() error {
-	var err error
-	if w.link != nil {
-		err = w.link.Close()
-	}
-	if w.reader != nil {
-		err = errors.Join(err, w.reader.Close())
-	}
-	w.collection.Close()
-	return err
+	return w.drops, err
 }

@@ -7,16 +7,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/ringbuf"
 
 	"github.com/netfault/netfault/framework/internal/ktype"
+	"github.com/netfault/netfault/framework/internal/ringevents"
 	"github.com/netfault/netfault/framework/internal/tcbpf"
 )
 
@@ -44,16 +42,13 @@ type layout struct{ taskSignal, signalTTY, ttyIndex, taskNS, nsNet, netInode, ta
 // Watch is a watch of one terminal.
 type Watch struct {
 	collection *ebpf.Collection
-	link       link.Link
-	reader     *ringbuf.Reader
-	done       chan struct{}
-	err        error
+	events     *ringevents.Events
 }
 
 // Start watches the terminal of that number, and calls seen with the arguments of each program that is started on it, until Stop. The
 // inode is that of the network namespace that it is in, which tells terminals of one number apart.
 func Start(number, inode uint32, seen func(argv []string)) (*Watch, error) {
-	kernel, err := btf.LoadKernelSpec()
+	kernel, err := ktype.Kernel()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnseen, err)
 	}
@@ -61,18 +56,19 @@ func Start(number, inode uint32, seen func(argv []string)) (*Watch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnseen, err)
 	}
-	w := &Watch{done: make(chan struct{})}
+	w := &Watch{}
 	if w.collection, err = ebpf.NewCollection(collection(l, number, inode)); err != nil {
 		return nil, fmt.Errorf("%w: the kernel does not take the program that looks for them: %w", ErrUnseen, err)
 	}
-	if w.reader, err = ringbuf.NewReader(w.collection.Maps[mapEvents]); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", ErrUnseen, err), w.close())
-	}
-	w.link, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: "sched_process_exec", Program: w.collection.Programs[programName]})
+	w.events, err = ringevents.Attach("sched_process_exec", w.collection.Programs[programName], w.collection.Maps[mapEvents], func(event []byte) {
+		if argv := arguments(event); len(argv) > 0 {
+			seen(argv)
+		}
+	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: the kernel does not let it look at the tracepoint sched_process_exec: %w", ErrUnseen, err), w.close())
+		w.collection.Close()
+		return nil, fmt.Errorf("%w: %w", ErrUnseen, err)
 	}
-	go w.receive(seen)
 	return w, nil
 }
 
@@ -98,23 +94,6 @@ func readLayout(kernel *btf.Spec) (l layout, err error) {
 	return l, nil
 }
 
-func (w *Watch) receive(seen func([]string)) {
-	defer close(w.done)
-	var record ringbuf.Record
-	for {
-		switch err := w.reader.ReadInto(&record); {
-		case errors.Is(err, ringbuf.ErrFlushed), errors.Is(err, os.ErrClosed):
-			return
-		case err != nil:
-			w.err = err
-			return
-		}
-		if argv := arguments(record.RawSample); len(argv) > 0 {
-			seen(argv)
-		}
-	}
-}
-
 // arguments reads an event.
 func arguments(event []byte) []string {
 	if len(event) < eventLength {
@@ -130,23 +109,8 @@ func arguments(event []byte) []string {
 
 // Stop ends the watch, after all that was seen has been told.
 func (w *Watch) Stop() error {
-	err := w.link.Close()
-	w.link = nil
-	err = errors.Join(err, w.reader.Flush())
-	<-w.done
-	return errors.Join(err, w.err, w.close())
-}
-
-func (w *Watch) close() error {
-	var err error
-	if w.link != nil {
-		err = w.link.Close()
-	}
-	if w.reader != nil {
-		err = errors.Join(err, w.reader.Close())
-	}
-	w.collection.Close()
-	return err
+	defer w.collection.Close()
+	return w.events.Stop()
 }
 
 func collection(l layout, number, inode uint32) *ebpf.CollectionSpec {
