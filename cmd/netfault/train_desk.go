@@ -216,7 +216,7 @@ func (d *desk) Debrief(_ context.Context, language string) (page.Debrief, error)
 	told := d.e.Tell(training.Language(language), faulty, log)
 	all := page.Debrief{
 		Points: log.Points(), Took: log.Took(),
-		Parts: []page.Part{{Heading: say.hops, Text: told.Hops}, {Heading: say.hard, Text: told.Hard}, {Heading: say.incident, Text: told.Incident}, {Heading: say.prevention, Text: told.Prevention}},
+		Parts: debriefParts(say, told),
 	}
 	for _, m := range told.Moments {
 		moment := page.Moment{What: m.What[training.Language(language)], Seconds: m.After.Seconds()}
@@ -225,14 +225,9 @@ func (d *desk) Debrief(_ context.Context, language string) (page.Debrief, error)
 		}
 		all.Moments = append(all.Moments, moment)
 	}
-	files, err := d.a.Sessions()
-	for _, file := range files {
-		name := filepath.Base(file)
-		clock, machine, _ := strings.Cut(strings.TrimSuffix(name, ".cast"), "-")
-		at, _ := time.Parse("150405.000", clock) // the name is NewSession's
-		day := d.a.Created.UTC().Truncate(24 * time.Hour)
-		began := day.Add(time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute + time.Duration(at.Second())*time.Second)
-		all.Sessions = append(all.Sessions, page.Session{ID: name, Machine: machine, Began: began})
+	sessions, err := d.a.Sessions()
+	for _, one := range sessions {
+		all.Sessions = append(all.Sessions, page.Session{ID: filepath.Base(one.File), Machine: one.Machine, Began: one.Began})
 	}
 	return all, err
 }
@@ -259,13 +254,13 @@ func (d *desk) Pause(_ context.Context, paused bool) error {
 }
 
 func (d *desk) Recording(_ context.Context, id string) (io.ReadCloser, error) {
-	files, err := d.a.Sessions()
+	sessions, err := d.a.Sessions()
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(files, func(file string) bool { return filepath.Base(file) == id })
+	i := slices.IndexFunc(sessions, func(one training.Session) bool { return filepath.Base(one.File) == id })
 	if i < 0 {
 		return nil, errors.New("there is no such session")
 	}
-	return os.Open(files[i])
+	return os.Open(sessions[i].File)
 }

@@ -15,7 +15,18 @@ import (
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/training"
+	"github.com/netfault/netfault/framework/training/page"
 )
+
+// attempts are all that there are of this user, the oldest first.
+func attempts() (training.Store, []*training.Attempt, error) {
+	store, err := training.OpenStore()
+	if err != nil {
+		return store, nil, err
+	}
+	all, err := store.All()
+	return store, all, err
+}
 
 func newTrainHint() *cobra.Command {
 	return &cobra.Command{
@@ -94,11 +105,7 @@ and to monitor it; and your own time line. It is about the exercise that is runn
   netfault train debrief --give-up`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			store, err := training.OpenStore()
-			if err != nil {
-				return err
-			}
-			all, err := store.All()
+			_, all, err := attempts()
 			if err != nil {
 				return err
 			}
@@ -133,11 +140,16 @@ and to monitor it; and your own time line. It is about the exercise that is runn
 	return cmd
 }
 
+// debriefParts are the chapters of a debrief.
+func debriefParts(say phrase, d training.Debrief) []page.Part {
+	return []page.Part{{Heading: say.hops, Text: d.Hops}, {Heading: say.hard, Text: d.Hard}, {Heading: say.incident, Text: d.Incident}, {Heading: say.prevention, Text: d.Prevention}}
+}
+
 func tellDebrief(out io.Writer, a *training.Attempt, e exercise, f training.Faulty, log training.Log) error {
 	d, say := e.Tell(a.Language, f, log), phrases[a.Language]
 	fmt.Fprintf(out, "%s: %s\n", e.Text(a.Language).Title, e.scenario.Name)
-	for _, part := range [][2]string{{say.hops, d.Hops}, {say.hard, d.Hard}, {say.incident, d.Incident}, {say.prevention, d.Prevention}} {
-		fmt.Fprintf(out, "\n%s\n%s\n", part[0], indented(part[1]))
+	for _, part := range debriefParts(say, d) {
+		fmt.Fprintf(out, "\n%s\n%s\n", part.Heading, indented(part.Text))
 	}
 	fmt.Fprintf(out, "\n%s\n", say.timeLine)
 	for _, m := range d.Moments {
@@ -157,8 +169,8 @@ func tellDebrief(out io.Writer, a *training.Attempt, e exercise, f training.Faul
 	}
 	if len(sessions) > 0 {
 		fmt.Fprintf(out, "\n%s\n", say.sessions)
-		for _, file := range sessions {
-			fmt.Fprintf(out, "  %s\n", file)
+		for _, one := range sessions {
+			fmt.Fprintf(out, "  %s\n", one.File)
 		}
 	}
 	fmt.Fprintf(out, "\n"+say.writeup+"\n", e.scenario.Name)
@@ -172,11 +184,7 @@ func newTrainScores() *cobra.Command {
 		Example: `  netfault train scores`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			store, err := training.OpenStore()
-			if err != nil {
-				return err
-			}
-			all, err := store.All()
+			store, all, err := attempts()
 			if err != nil {
 				return err
 			}

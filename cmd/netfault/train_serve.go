@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/spf13/cobra"
 
@@ -50,9 +49,7 @@ a terminal is root in a lab, and must be trusted as root on this machine.`,
 			if err := netns.NeedRoot(); err != nil {
 				return err
 			}
-			if !cmd.Flag("seed").Changed {
-				o.seed = uint64(rand.Uint32())
-			}
+			o.drawSeed(cmd)
 			if learners > 1 {
 				return o.serveClass(cmd, args, port, learners)
 			}
@@ -73,12 +70,9 @@ a terminal is root in a lab, and must be trusted as root on this machine.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.random, "random", false, "start an exercise at random")
-	cmd.Flags().Uint64Var(&o.seed, "seed", 0, "what all that is random comes from; it is drawn without")
-	cmd.Flags().BoolVar(&o.noise, "noise", false, "add what is odd and harmless, and an alarm that means nothing")
-	cmd.Flags().StringVar(&o.lab, "site", "", "name of the lab, a neutral one by the seed without")
+	o.flags(cmd)
 	cmd.Flags().IntVar(&port, "port", 0, "port on loopback; any that is free without")
 	cmd.Flags().IntVar(&learners, "learners", 1, fmt.Sprintf("how many learners, up to %d", maxLearners))
-	languageFlag(cmd, &o.language)
 	return cmd
 }
 

@@ -106,6 +106,10 @@ func terminalOf(cmd *cobra.Command) outerTerminal {
 
 // login runs a shell on a machine, records it, and keeps which programs were started in it.
 func login(ctx context.Context, a *training.Attempt, m machine.Machine, t outerTerminal) (err error) {
+	entered, ok := m.(machine.Enterer)
+	if !ok {
+		return fmt.Errorf("%s cannot be logged in to", m.Name())
+	}
 	namespace, err := networkOf(ctx, m)
 	if err != nil {
 		return err
@@ -142,11 +146,7 @@ func login(ctx context.Context, a *training.Attempt, m machine.Machine, t outerT
 		o.Resized = resized
 		o.Size = func() (int, int, error) { return term.GetSize(t.fd) }
 	}
-	enter, err := enterOf(m)
-	if err != nil {
-		return err
-	}
-	err = shell.Run(ctx, enter, o)
+	err = shell.Run(ctx, entered.Enter, o)
 	if seen != nil {
 		notKept = errors.Join(seen.Stop(), notKept)
 	}
@@ -167,13 +167,4 @@ func networkOf(ctx context.Context, m machine.Machine) (uint32, error) {
 		return 0, fmt.Errorf("the network namespace of %s: %w", m.Name(), err)
 	}
 	return uint32(inode), nil
-}
-
-// enterOf runs a program on a machine, as a learner sees it.
-func enterOf(m machine.Machine) (shell.Enter, error) {
-	entered, ok := m.(machine.Enterer)
-	if !ok {
-		return nil, fmt.Errorf("%s cannot be logged in to", m.Name())
-	}
-	return entered.Enter, nil
 }

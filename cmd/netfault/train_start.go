@@ -70,9 +70,7 @@ same exercise again.`,
 			if err := checkLanguage(o.language); err != nil {
 				return err
 			}
-			if !cmd.Flag("seed").Changed {
-				o.seed = uint64(rand.Uint32())
-			}
+			o.drawSeed(cmd)
 			e, err := o.pick(args)
 			if err != nil {
 				return err
@@ -84,10 +82,7 @@ same exercise again.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.random, "random", false, "take an exercise at random")
-	cmd.Flags().Uint64Var(&o.seed, "seed", 0, "what all that is random comes from; it is drawn without")
-	cmd.Flags().BoolVar(&o.noise, "noise", false, "add what is odd and harmless, and an alarm that means nothing")
-	cmd.Flags().StringVar(&o.lab, "site", "", "name of the lab, a neutral one by the seed without")
-	languageFlag(cmd, &o.language)
+	o.flags(cmd)
 	return cmd
 }
 
@@ -97,6 +92,21 @@ type startOptions struct {
 	seed     uint64
 	lab      string
 	language training.Language
+}
+
+// flags adds those that say how an exercise is started.
+func (o *startOptions) flags(cmd *cobra.Command) {
+	cmd.Flags().Uint64Var(&o.seed, "seed", 0, "what all that is random comes from; it is drawn without")
+	cmd.Flags().BoolVar(&o.noise, "noise", false, "add what is odd and harmless, and an alarm that means nothing")
+	cmd.Flags().StringVar(&o.lab, "site", "", "name of the lab, a neutral one by the seed without")
+	languageFlag(cmd, &o.language)
+}
+
+// drawSeed draws the seed, unless one was given.
+func (o *startOptions) drawSeed(cmd *cobra.Command) {
+	if !cmd.Flag("seed").Changed {
+		o.seed = uint64(rand.Uint32())
+	}
 }
 
 // pick returns the exercise that was asked for.

@@ -16,6 +16,23 @@ const (
 	holdPace = 250 * time.Millisecond
 )
 
+// Hold calls round for as long as traffic must go on passing before a network counts as healed, and stops at its first error.
+func Hold(ctx context.Context, round func(context.Context) error) error {
+	pace := time.NewTicker(holdPace)
+	defer pace.Stop()
+	for deadline := time.Now().Add(holdFor); time.Now().Before(deadline); {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-pace.C:
+		}
+		if err := round(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // recovered wants every probe to pass, and to go on passing.
 func (l *Life) recovered(ctx context.Context) error {
 	if err := l.probesPass(ctx); err != nil {
@@ -26,10 +43,7 @@ func (l *Life) recovered(ctx context.Context) error {
 	}
 	var last []evidence.Probe
 	rounds, retried := 0, 0
-	pace := time.NewTicker(holdPace)
-	defer pace.Stop()
-	for deadline := time.Now().Add(holdFor); time.Now().Before(deadline); rounds++ {
-		<-pace.C
+	err := Hold(ctx, func(ctx context.Context) error {
 		results, err := l.in().probe(ctx, l.Lab)
 		if err != nil {
 			return err
@@ -39,6 +53,11 @@ func (l *Life) recovered(ctx context.Context) error {
 		}
 		retried += probe.Retried(results)
 		last = results
+		rounds++
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if l.Scenario.Show != nil {
 		for _, line := range l.Scenario.Show(l.Lab, last) {

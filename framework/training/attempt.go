@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -161,15 +162,36 @@ func (a *Attempt) Bundles() string { return a.file(bundlesDir) }
 // Dir is the attempt's folder.
 func (a *Attempt) Dir() string { return a.dir }
 
+// Session is the recording of one shell.
+type Session struct {
+	// File is its path, as asciicast v2.
+	File    string
+	Machine string
+	Began   time.Time
+}
+
+// sessionTime is when a session began, in UTC, as its file's name begins.
+const sessionTime = "20060102T150405.000"
+
 // NewSession returns a file for the recording of a session on a machine.
 func (a *Attempt) NewSession(machineName string) (*os.File, error) {
-	name := time.Now().UTC().Format("150405.000") + "-" + machineName + ".cast"
+	name := time.Now().UTC().Format(sessionTime) + "-" + machineName + ".cast"
 	return os.OpenFile(filepath.Join(a.file(sessionsDir), name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 }
 
-// Sessions are the files of all recordings, the oldest first.
-func (a *Attempt) Sessions() ([]string, error) {
-	return filepath.Glob(filepath.Join(a.file(sessionsDir), "*.cast"))
+// Sessions are all recordings, the oldest first.
+func (a *Attempt) Sessions() ([]Session, error) {
+	files, err := filepath.Glob(filepath.Join(a.file(sessionsDir), "*.cast"))
+	var all []Session
+	for _, file := range files {
+		at, machine, _ := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".cast"), "-")
+		began, parseErr := time.Parse(sessionTime, at)
+		if parseErr != nil {
+			continue // not NewSession's
+		}
+		all = append(all, Session{file, machine, began})
+	}
+	return all, err
 }
 
 // SaveFaulty keeps how the lab was when the alarm went.

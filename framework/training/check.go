@@ -26,10 +26,6 @@ import (
 const (
 	// grace is how long a remedy may take to show in the probes after it was run: flanneld has to start.
 	grace = time.Second
-	// holdFor is how long traffic must go on passing.
-	holdFor = time.Second
-	// holdPace is the time between two rounds of probes, so that they do not fill what the kernel tracks.
-	holdPace = 250 * time.Millisecond
 	// eventLimit is how long the commands of one event may take, and the network to be whole again after it.
 	eventLimit = 20 * time.Second
 )
@@ -187,20 +183,18 @@ func (c *Checker) passing(ctx context.Context, before undo.Recorded) (Result, er
 }
 
 // hold probes for a while, and returns what fails in it.
-func (c *Checker) hold(ctx context.Context) (paths, error) {
-	pace := time.NewTicker(holdPace)
-	defer pace.Stop()
-	for deadline := time.Now().Add(holdFor); time.Now().Before(deadline); {
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-pace.C:
+func (c *Checker) hold(ctx context.Context) (again paths, err error) {
+	err = fault.Hold(ctx, func(ctx context.Context) error {
+		var err error
+		if again, err = c.probe(ctx); err == nil && len(again) > 0 {
+			err = errStillFails
 		}
-		if again, err := c.probe(ctx); err != nil || len(again) > 0 {
-			return again, err
-		}
+		return err
+	})
+	if errors.Is(err, errStillFails) {
+		err = nil
 	}
-	return nil, nil
+	return again, err
 }
 
 // causes are the findings of causes. Where one does not know, nobody can say that the network is healed.
