@@ -141,10 +141,7 @@ func (s *Server) watch(ctx context.Context, c *websocket.Conn, first hello) erro
 		_, _, _ = c.Read(ctx)
 	})
 	for {
-		limited, done := context.WithTimeout(ctx, writeLimit)
-		err := c.Write(limited, websocket.MessageBinary, last)
-		done()
-		if err != nil {
+		if err := send(ctx, c, websocket.MessageBinary, last); err != nil {
 			return nil
 		}
 		select {

@@ -18,7 +18,7 @@ func socketWith(t *testing.T, s *Server, path string, first hello) *websocket.Co
 		t.Fatal(err)
 	}
 	c.SetReadLimit(1 << 20)
-	send(t, c, first)
+	says(t, c, first)
 	return c
 }
 
@@ -70,7 +70,7 @@ func TestWhoInstructsSeesAndSays(t *testing.T) {
 	ask := func(o order) answer {
 		t.Helper()
 		o.ID = 5
-		send(t, class, o)
+		says(t, class, o)
 		var a answer
 		next(t, class, func(_ websocket.MessageType, data []byte) bool { return json.Unmarshal(data, &a) == nil && a.ID == 5 })
 		return a
@@ -123,7 +123,7 @@ func TestWhoInstructsSeesAndSays(t *testing.T) {
 // askOver asks over a socket that is open.
 func askOver(t *testing.T, c *websocket.Conn, r request) answer {
 	t.Helper()
-	send(t, c, r)
+	says(t, c, r)
 	var a answer
 	next(t, c, func(_ websocket.MessageType, data []byte) bool {
 		return json.Unmarshal(data, &a) == nil && a.ID == r.ID

@@ -25,7 +25,7 @@ func (s *Server) live(ctx context.Context, c *websocket.Conn, first hello) error
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer cancel()
-	group.Go(func() { s.tellPaths(ctx, c, seat.Learner) })
+	group.Go(func() { s.tellPaths(ctx, c, seat) })
 	group.Go(func() { tellWords(ctx, c, seat) })
 	// One thing at a time, for each window: who asks for two checks waits for the first.
 	requests := make(chan request, 8)
@@ -69,15 +69,11 @@ type told struct {
 }
 
 // tellPaths probes at the server's pace: the next round begins when the last has ended, be it later.
-func (s *Server) tellPaths(ctx context.Context, c *websocket.Conn, l Learner) {
+func (s *Server) tellPaths(ctx context.Context, c *websocket.Conn, seat *seat) {
 	pace := time.NewTicker(s.pace)
 	defer pace.Stop()
 	for {
-		paths, err := l.Paths(ctx)
-		event := told{Event: "paths", Paths: paths}
-		if err != nil {
-			event = told{Event: "paths", Error: err.Error()}
-		}
+		event := seat.look(ctx, s.pace)
 		if ctx.Err() != nil || write(ctx, c, event) != nil {
 			return
 		}
@@ -87,6 +83,25 @@ func (s *Server) tellPaths(ctx context.Context, c *websocket.Conn, l Learner) {
 		case <-pace.C:
 		}
 	}
+}
+
+// look probes, unless another window of the learner's has just done so.
+func (s *seat) look(ctx context.Context, pace time.Duration) told {
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	// A window's ticks are a pace apart, and those of two windows fall anywhere between.
+	if !s.looked.IsZero() && time.Since(s.looked) < pace/2 {
+		return s.sight
+	}
+	paths, err := s.Learner.Paths(ctx)
+	if ctx.Err() != nil {
+		return told{} // nobody is told of it
+	}
+	s.looked, s.sight = time.Now(), told{Event: "paths", Paths: paths}
+	if err != nil {
+		s.sight = told{Event: "paths", Error: err.Error()}
+	}
+	return s.sight
 }
 
 // tellWords tells what who instructs says.

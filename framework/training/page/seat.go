@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -12,6 +13,11 @@ import (
 type seat struct {
 	Seat
 	token string
+
+	// looking is held while the network is probed; sight is what was seen last, and looked when.
+	looking sync.Mutex
+	looked  time.Time
+	sight   told
 
 	mu      sync.Mutex
 	windows int

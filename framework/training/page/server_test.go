@@ -31,7 +31,7 @@ func dial(t *testing.T, s *Server, path string, change func(http.Header)) (*webs
 	return c, response, err
 }
 
-func send(t *testing.T, c *websocket.Conn, message any) {
+func says(t *testing.T, c *websocket.Conn, message any) {
 	t.Helper()
 	data, err := json.Marshal(message)
 	if err != nil {
@@ -187,7 +187,7 @@ func TestATerminalIsJoinedToAShell(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	send(t, c, hello{Token: s.seats[0].token, Machine: "rome", Size: Size{80, 24}})
+	says(t, c, hello{Token: s.seats[0].token, Machine: "rome", Size: Size{80, 24}})
 	if err := c.Write(t.Context(), websocket.MessageBinary, []byte("ip neigh\r")); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestATerminalIsJoinedToAShell(t *testing.T) {
 	if err != nil || kind != websocket.MessageBinary || string(data) != "ip neigh\r" {
 		t.Errorf("%v %q %v", kind, data, err)
 	}
-	send(t, c, Size{100, 30})
+	says(t, c, Size{100, 30})
 	err = wait.Until(t.Context(), 20*time.Second, "the new size", func(context.Context) error {
 		l.mu.Lock()
 		shell := l.shells["rome"]
@@ -244,7 +244,7 @@ func TestAShellThatCannotBeHadSaysWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	send(t, c, hello{Token: s.seats[0].token, Machine: "atlantis"})
+	says(t, c, hello{Token: s.seats[0].token, Machine: "atlantis"})
 	if _, _, err = c.Read(t.Context()); err == nil || !strings.Contains(err.Error(), "there is no machine atlantis") {
 		t.Error(err)
 	}
@@ -258,7 +258,7 @@ func TestOutputWaitsForTheBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	send(t, c, hello{Token: s.seats[0].token, Machine: "rome"})
+	says(t, c, hello{Token: s.seats[0].token, Machine: "rome"})
 	if _, _, err := c.Read(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func TestTerminalsAreCounted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		send(t, c, hello{Token: s.seats[0].token, Machine: "rome"})
+		says(t, c, hello{Token: s.seats[0].token, Machine: "rome"})
 		if err := c.Write(t.Context(), websocket.MessageBinary, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +321,7 @@ func TestShellsEndWithTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	send(t, c, hello{Token: s.seats[0].token, Machine: "rome"})
+	says(t, c, hello{Token: s.seats[0].token, Machine: "rome"})
 	if err := c.Write(t.Context(), websocket.MessageBinary, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -403,5 +403,22 @@ func TestItListensOnLoopback(t *testing.T) {
 	s := serve(t, &learner{open: echo})
 	if ip := s.listener.Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
 		t.Errorf("it listens on %s", ip)
+	}
+}
+
+// Several windows of one learner see what one of them has asked for: a lab is not probed the more.
+func TestWindowsShareALook(t *testing.T) {
+	l := &learner{open: echo}
+	s := &seat{Seat: Seat{Learner: l}}
+	first := s.look(t.Context(), time.Hour)
+	l.mu.Lock()
+	l.healed = true
+	l.mu.Unlock()
+	const broken = 2 // from paris to a pod of rome
+	if again := s.look(t.Context(), time.Hour); first.Paths[broken].Passes || again.Paths[broken].Passes || again.Event != "paths" {
+		t.Errorf("%+v, and then %+v", first.Paths[broken], again.Paths[broken])
+	}
+	if later := s.look(t.Context(), 0); len(later.Paths) != len(first.Paths) || !later.Paths[broken].Passes {
+		t.Errorf("later: %+v", later.Paths[broken])
 	}
 }

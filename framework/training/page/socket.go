@@ -83,9 +83,14 @@ func write(ctx context.Context, c *websocket.Conn, message any) error {
 	if err != nil {
 		return err
 	}
+	return send(ctx, c, websocket.MessageText, data)
+}
+
+// send writes what a browser must accept in time.
+func send(ctx context.Context, c *websocket.Conn, kind websocket.MessageType, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
-	return c.Write(ctx, websocket.MessageText, data)
+	return c.Write(ctx, kind, data)
 }
 
 // reason fits an error into a close frame (RFC 6455, 5.5: 125 bytes with the code).

@@ -39,10 +39,7 @@ func (s *Server) terminal(ctx context.Context, c *websocket.Conn, first hello) e
 			if n > 0 {
 				seen.show(buf[:n])
 				// Until the browser has taken it, nothing more is read: the shell waits, and nothing piles up here.
-				limited, done := context.WithTimeout(ctx, writeLimit)
-				werr := c.Write(limited, websocket.MessageBinary, buf[:n])
-				done()
-				if werr != nil {
+				if send(ctx, c, websocket.MessageBinary, buf[:n]) != nil {
 					return
 				}
 			}

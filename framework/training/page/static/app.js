@@ -1,31 +1,11 @@
 import { Live, token } from "./connection.js";
 import { draw, list } from "./picture.js";
 import { replay, recolour, shell } from "./shell.js";
-import { texts } from "./texts.js";
+import { $, lang, lost, minutes, speak, t, translate, trouble } from "./common.js";
 
-const $ = id => document.getElementById(id);
-const stored = (name, otherwise) => localStorage.getItem(name) ?? otherwise;
-let language = stored("language", navigator.language.startsWith("zh") ? "zh" : "en");
 let brief = { machines: [] }, last = { paths: [] };
-const t = () => texts[language];
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (document.documentElement.dataset.colours || (prefersDark.matches ? "dark" : "light")) === "dark";
-
-function trouble(text) {
-	$("trouble").textContent = text;
-	$("trouble").hidden = text === "";
-}
-
-function minutes(seconds) {
-	const s = Math.max(0, Math.floor(seconds));
-	return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
-}
-
-function translate() {
-	document.documentElement.lang = language;
-	for (const e of document.querySelectorAll("[data-text]")) e.textContent = t()[e.dataset.text];
-	showPaths(last);
-}
 
 function colour(choice) {
 	document.documentElement.dataset.colours = choice;
@@ -56,7 +36,7 @@ function showPaths(event) {
 }
 
 async function showBrief() {
-	brief = { ...await live.ask("brief", { language }), at: performance.now() };
+	brief = { ...await live.ask("brief", { language: lang() }), at: performance.now() };
 	tick();
 	$("paused").hidden = !brief.paused;
 	document.title = $("title").textContent = brief.title;
@@ -106,7 +86,7 @@ function showDebrief(d) {
 		body.innerHTML = p.html;
 		return [heading, body];
 	}));
-	$("session").replaceChildren(...(d.sessions ?? []).map(s => new Option(`${s.machine} ${new Date(s.began).toLocaleTimeString(language)}`, s.id)));
+	$("session").replaceChildren(...(d.sessions ?? []).map(s => new Option(`${s.machine} ${new Date(s.began).toLocaleTimeString(lang())}`, s.id)));
 	$("play").disabled = (d.sessions ?? []).length === 0;
 	$("told").hidden = false;
 	$("told").focus();
@@ -160,9 +140,9 @@ addEventListener("keydown", e => {
 }, { capture: true });
 
 let playing = new AbortController();
-busy($("check"), async () => showVerdict(await live.ask("check", { language })));
-busy($("hint"), async () => showHints(await live.ask("hint", { language })));
-busy($("debrief"), async () => showDebrief(await live.ask("debrief", { language })));
+busy($("check"), async () => showVerdict(await live.ask("check", { language: lang() })));
+busy($("hint"), async () => showHints(await live.ask("hint", { language: lang() })));
+busy($("debrief"), async () => showDebrief(await live.ask("debrief", { language: lang() })));
 busy($("play"), async () => {
 	playing.abort();
 	playing = new AbortController();
@@ -170,16 +150,16 @@ busy($("play"), async () => {
 	replay(text, $("replay"), isDark(), () => Number($("speed").value), playing.signal);
 });
 $("open").addEventListener("click", () => openShell($("machine").value));
-$("language").value = language;
+$("language").value = lang();
 $("language").addEventListener("change", async e => {
-	language = e.target.value;
-	localStorage.setItem("language", language);
+	speak(e.target.value);
 	translate();
+	showPaths(last);
 	await showBrief();
-	showHints(await live.ask("hints", { language }));
-	if (!$("told").hidden) showDebrief(await live.ask("debrief", { language }));
+	showHints(await live.ask("hints", { language: lang() }));
+	if (!$("told").hidden) showDebrief(await live.ask("debrief", { language: lang() }));
 });
-$("colours").value = stored("colours", "");
+$("colours").value = localStorage.getItem("colours") ?? "";
 $("colours").addEventListener("change", e => { localStorage.setItem("colours", e.target.value); colour(e.target.value); });
 prefersDark.addEventListener("change", () => recolour(isDark()));
 function tick() {
@@ -189,12 +169,13 @@ setInterval(tick, 1000);
 
 colour($("colours").value);
 translate();
+showPaths(last);
 let live;
 if (token() === null) {
 	trouble(t().noToken);
 } else {
-	live = new Live("live", onEvent, (code, reason) => trouble(reason === "token" ? t().wrongToken : reason || t().gone));
+	live = new Live("live", onEvent, lost);
 	await showBrief();
-	showHints(await live.ask("hints", { language }));
+	showHints(await live.ask("hints", { language: lang() }));
 	document.body.dataset.ready = "";
 }

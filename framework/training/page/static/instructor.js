@@ -1,28 +1,10 @@
 import { Live, token } from "./connection.js";
 import { watch } from "./shell.js";
-import { texts } from "./texts.js";
+import { $, lang, lost, minutes, speak, t, translate, trouble } from "./common.js";
 
-const $ = id => document.getElementById(id);
-let language = localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 let places = [], watched = null;
-const t = () => texts[language];
 const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
 const chosen = () => Math.max(0, $("learner").selectedIndex);
-
-function trouble(text) {
-	$("trouble").textContent = text;
-	$("trouble").hidden = text === "";
-}
-
-function translate() {
-	document.documentElement.lang = language;
-	for (const e of document.querySelectorAll("[data-text]")) e.textContent = t()[e.dataset.text];
-	show();
-}
-
-function minutes(seconds) {
-	return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-}
 
 function show() {
 	$("learners").tBodies[0].replaceChildren(...places.map(p => {
@@ -43,8 +25,8 @@ function show() {
 	$("hold").textContent = p.held ? t().release : t().hold;
 	const wanted = p.terminals.map(x => `${chosen()}/${x.number}`).join(" ");
 	// The buttons are made anew only where there are others: who is on one of them stays there.
-	if ($("watching").dataset.of === wanted + language) return;
-	$("watching").dataset.of = wanted + language;
+	if ($("watching").dataset.of === wanted + lang()) return;
+	$("watching").dataset.of = wanted + lang();
 	$("watching").replaceChildren(...p.terminals.map(x => {
 		const button = Object.assign(document.createElement("button"), { textContent: `${t().watch}: ${x.machine}` });
 		button.addEventListener("click", () => look(chosen(), x));
@@ -85,11 +67,11 @@ $("noise").addEventListener("click", () => order("noise"));
 $("pause").addEventListener("click", () => order("pause", { on: !places[chosen()].paused }));
 $("hold").addEventListener("click", () => order("hold", { on: !places[chosen()].held }));
 $("learner").addEventListener("change", show);
-$("language").value = language;
+$("language").value = lang();
 $("language").addEventListener("change", e => {
-	language = e.target.value;
-	localStorage.setItem("language", language);
+	speak(e.target.value);
 	translate();
+	show();
 });
 
 translate();
@@ -97,7 +79,7 @@ let live;
 if (token() === null) {
 	trouble(t().noToken);
 } else {
-	live = new Live("class", event => { places = event.places; show(); }, (code, reason) => trouble(reason === "token" ? t().wrongToken : reason || t().gone));
+	live = new Live("class", event => { places = event.places; show(); }, lost);
 	await live.ready;
 	document.body.dataset.ready = "";
 }
