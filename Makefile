@@ -70,7 +70,7 @@ node-image: root ## build a kind node image without a container registry, for LA
 	@$(GO_BUILD) -o bin/ ./hack/node-image
 	@$(ENV) bin/node-image
 
-e2e: check-lab may-sudo build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=ways every way of every exercise, FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KUBE_PROXY=nftables and FLANNEL_RULES=nftables have kube-proxy and flanneld of a kind cluster write such rules; PROCS=1 runs one spec after the other, on one lab; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
+e2e: check-lab may-sudo build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=thorough what is left out without it: each case set by hand, faults healed by hand and on other sites, the gate, the training, signals; FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KUBE_PROXY=nftables and FLANNEL_RULES=nftables have kube-proxy and flanneld of a kind cluster write such rules; PROCS=1 runs one spec after the other, on one lab; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
 	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && exec $(MAKE) --no-print-directory suite LAB=$$lab
 
 # What makes labs is executed in place of its shell, so that make waits for it when a signal ends the run: it clears up.

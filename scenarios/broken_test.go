@@ -16,7 +16,7 @@ import (
 )
 
 // A lab of which something was killed is called broken by every command, with what is broken and how to get rid of it.
-var _ = Describe("a broken lab", Label("broken"), func() {
+var _ = Describe("a broken lab", thoroughly("broken"), func() {
 	name := ownName("broken")
 	found := labs.Found{Kind: labs.Netns, Name: name}
 	BeforeEach(func() {

@@ -24,7 +24,7 @@ import (
 )
 
 // What an on-call engineer collects without netfault must be judged like what netfault collects.
-var _ = Describe("a bundle made by hand", Label("byhand"), func() {
+var _ = Describe("a bundle made by hand", thoroughly("byhand"), func() {
 	It("is clean on a healthy lab and names the fault on a faulty one", func(ctx context.Context) {
 		healthy := byHand(ctx)
 		for _, f := range healthy.Findings {

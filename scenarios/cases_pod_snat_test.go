@@ -57,7 +57,7 @@ var overThirdNode = setCase{
 // Where the source changes is seen in packets, too.
 var _ = func() bool {
 	setByHand = append(setByHand, podsnat.Detector.Name+"/"+overThirdNode.want.Case)
-	return Describe("case of pod-snat", Label("cases", overThirdNode.want.Case), func() {
+	return Describe("case of pod-snat", thoroughly("cases", overThirdNode.want.Case), func() {
 		It(overThirdNode.name+" heals by its remedy", func(ctx context.Context) {
 			s := overThirdNode.scenario(podsnat.Detector)
 			s.Exercise = seenOnThirdNode

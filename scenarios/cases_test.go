@@ -38,8 +38,9 @@ func casesOf(d detectors.Detector, cases ...setCase) bool {
 	GinkgoHelper()
 	for _, c := range cases {
 		setByHand = append(setByHand, d.Name+"/"+c.want.Case)
+		thoroughLabels = append(thoroughLabels, c.want.Case)
 	}
-	return Describe("case of "+d.Name, Label("cases"), func() {
+	return Describe("case of "+d.Name, thoroughly("cases"), func() {
 		for _, c := range cases {
 			It(c.name+" heals by its remedy", Label(c.want.Case), func(ctx context.Context) { liveThrough(ctx, c.scenario(d)) })
 		}

@@ -28,7 +28,7 @@ var _ = Describe("checker", Label("checker"), func() {
 	BeforeEach(func() {
 		life = &fault.Life{
 			Lab: theLab, Scenario: stalevtep.Scenario, Detectors: all.Detectors(), Tool: "netfault e2e", Reporter: silent{},
-			Bundles: filepath.Join(*outDir, "checker"), Patience: 6 * time.Second,
+			Bundles: filepath.Join(*outDir, "checker", CurrentSpecReport().LeafNodeText), Patience: 6 * time.Second,
 		}
 		DeferCleanup(func(ctx context.Context) {
 			Expect(undo.Undo(ctx, theLab)).To(Succeed())

@@ -53,7 +53,7 @@ func suitesLabs(ctx context.Context) ([]labs.Found, error) {
 }
 
 // One signal to the process group of `make e2e` comes to the suite several times: from whoever sends it, and from make.
-var _ = Describe("a suite that is ended", Label("signals", "ended"), func() {
+var _ = Describe("a suite that is ended", thoroughly("signals", "ended"), func() {
 	for name, times := range map[string]int{"by a signal": 1, "by one that comes twice": 2, "by one that comes three times": 3} {
 		It(name+" leaves no lab", func(ctx context.Context) { endSuite(ctx, times, 1, "stale-vtep symptom: ") })
 	}

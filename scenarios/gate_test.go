@@ -26,7 +26,7 @@ import (
 
 // The gate's bundles come from lives on labs of its own: what probes and the kernel say decides which phase was come to, and cells say
 // what a detector makes of it.
-var _ = Describe("the gate on labs", Label("gate"), func() {
+var _ = Describe("the gate on labs", thoroughly("gate"), func() {
 	take := func(ctx context.Context, s fault.Scenario) live.Taken {
 		GinkgoHelper()
 		board, stop := progress.Start(io.Discard)

@@ -16,7 +16,7 @@ import (
 
 // People run the remedy that detect prints, or begin to, before they run `netfault fault heal`: it must not break what they have
 // mended, and ends where every heal ends.
-var _ = Describe("healed by hand", Label("healed"), func() {
+var _ = Describe("healed by hand", thoroughly("healed"), func() {
 	for _, s := range scenarios.All() {
 		It("heal goes on from there: "+s.Name, Label(s.Name), func(ctx context.Context) {
 			name := ownName("healed")

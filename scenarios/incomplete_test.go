@@ -26,7 +26,7 @@ import (
 )
 
 // Whoever needs a verdict needs it most where something is broken beyond what was thought of.
-var _ = Describe("a lab of which a part has ended", Label("incomplete"), func() {
+var _ = Describe("a lab of which a part has ended", thoroughly("incomplete"), func() {
 	It("is judged: what could not be had is unknown, and the rest is not", func(ctx context.Context) {
 		found := labs.Found{Kind: labs.Netns, Name: ownName("e2e-incomplete")}
 		DeferCleanup(found.Remove)

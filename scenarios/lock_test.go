@@ -19,7 +19,7 @@ import (
 )
 
 // Two processes that change one lab at the same time: one does, and the other is told who that is.
-var _ = Describe("two at once", Ordered, ContinueOnFailure, Label("lock"), func() {
+var _ = Describe("two at once", Ordered, ContinueOnFailure, thoroughly("lock"), func() {
 	name := ownName("lock")
 	onLab := "--lab=" + name
 	var l lab.Lab

@@ -24,7 +24,7 @@ import (
 )
 
 // Signals that can be caught: what netfault has begun is undone, however often and however they come.
-var _ = Describe("signals", Ordered, ContinueOnFailure, Label("signals"), func() {
+var _ = Describe("signals", Ordered, ContinueOnFailure, thoroughly("signals"), func() {
 	name := ownName("signals")
 	inject := []string{"fault", "inject", "stale-vtep", "--lab=" + name}
 	// The change has begun, and the steps after it take seconds.

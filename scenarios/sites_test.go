@@ -17,7 +17,7 @@ import (
 
 // A fault is the same fault whatever the nodes are called, wherever they live, and whichever of them plays which part; and on a sealed
 // lab nothing says which fault it is but the network itself, and nothing that is odd and harmless is taken for one.
-var _ = Describe("a fault on a site of its own", Label("sites"), func() {
+var _ = Describe("a fault on a site of its own", thoroughly("sites"), func() {
 	for i, s := range scenarios.All() {
 		It(s.Name+" lives its whole life there", Label(s.Name), func(ctx context.Context) {
 			f := flavourFor(s)

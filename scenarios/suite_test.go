@@ -96,7 +96,7 @@ func TestScenarios(t *testing.T) {
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(time.Minute) // a second is nothing on a machine that has other work
 	suite, reporter := GinkgoConfiguration()
-	suite.LabelFilter = withoutLong(suite.LabelFilter)
+	suite.LabelFilter = everyday(suite.LabelFilter)
 	suite.FailFast = suite.FailFast || *keep
 	RunSpecs(t, "netfault scenarios", suite, reporter)
 }
@@ -104,29 +104,12 @@ func TestScenarios(t *testing.T) {
 // killLabels are those of specs that kill netfault on labs of their own.
 var killLabels = []string{"sigkill", "chaos"}
 
-// longLabels are those of specs that take long: those, and each way that leads out of an exercise, or does not.
-var longLabels = append([]string{"ways"}, killLabels...)
-
 // ownLabs are the labels of specs that make labs of their own, since they end netfault or break the lab itself, or since what they
 // test makes labs.
-var ownLabs = append([]string{"signals", "broken", "gate", "sites", "train"}, longLabels...)
+var ownLabs = append([]string{"signals", "broken", "gate", "sites", "train", "ways"}, killLabels...)
 
 // anyLab is the label of tests of the harness that run on a kind cluster, too.
 const anyLab = "any-lab"
-
-// withoutLong leaves the long specs out of what FOCUS picks, unless it names them: some have their scenario's label, too.
-func withoutLong(focus string) string {
-	var terms []string
-	if focus != "" {
-		terms = append(terms, "("+focus+")")
-	}
-	for _, label := range longLabels {
-		if !strings.Contains(focus, label) {
-			terms = append(terms, "!"+label)
-		}
-	}
-	return strings.Join(terms, " && ")
-}
 
 var console = report.NewConsole(os.Stdout)
 
@@ -225,7 +208,7 @@ var _ = BeforeEach(func(ctx context.Context) {
 
 var _ = ReportAfterSuite("report.json", func(r Report) {
 	if !r.SuiteSucceeded && r.PreRunStats.SpecsThatWillRun == 0 {
-		fmt.Printf("\nFOCUS=%s picks nothing; it takes one of these, with !, && and ||: %s\n", r.SuiteConfig.LabelFilter, strings.Join(labels(r), " "))
+		fmt.Printf("\nFOCUS=%s picks nothing; it takes one of these, with !, && and ||, and those that are not everyday's with \"thorough &&\": %s\n", r.SuiteConfig.LabelFilter, strings.Join(labels(r), " "))
 	}
 	var results []scenarioReport
 	took := map[string]float64{} // the longest where several processes have made one

@@ -19,7 +19,7 @@ import (
 )
 
 // The page as a browser sees it, on a real exercise. What it looks like, and whom it keeps out, is tested in its own package.
-var _ = Describe("the training page", Label("train", "lisbon", "serve"), func() {
+var _ = Describe("the training page", thoroughly("train", "lisbon", "serve"), func() {
 	It("leads from the alarm to the debrief", func(ctx context.Context) {
 		l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
 		DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })

@@ -25,15 +25,20 @@ import (
 	"github.com/netfault/netfault/scenarios"
 )
 
-// Learners that are programs: what each is told is the test.
-var _ = Describe("training", Label("train"), func() {
-	exercises, err := training.Validate(scenarios.All(), all.Detectors())
+// exercises are those of all scenarios, in their order.
+func exercises() []*training.Exercise {
+	found, err := training.Validate(scenarios.All(), all.Detectors())
 	if err != nil {
 		panic(err)
 	}
-	for i, e := range exercises {
+	return found
+}
+
+// Learners that are programs: what each is told is the test.
+var _ = Describe("every way of the exercise", thoroughly("ways"), func() {
+	for i, e := range exercises() {
 		s := scenarios.All()[i]
-		Describe(e.Code, Label(e.Code, "ways"), func() {
+		Describe(e.Code, Label(e.Code), func() {
 			It("is broken for who does nothing, and healed by who types the solution, twice", func(ctx context.Context) {
 				l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
 				DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
@@ -49,6 +54,10 @@ var _ = Describe("training", Label("train"), func() {
 			}
 		})
 	}
+})
+
+var _ = Describe("training", thoroughly("train"), func() {
+	exercises := exercises()
 
 	It("leads from the alarm to the debrief", Label("lisbon"), func(ctx context.Context) {
 		l := begins(ctx, exercises[0], scenarios.All()[0])
