@@ -41,7 +41,7 @@ func (l *Life) allClean(ctx context.Context, bundle string) error {
 
 func (l *Life) probesPass(ctx context.Context) error {
 	var n int
-	err := wait.Until(ctx, l.patience(), "every probe to pass", func(ctx context.Context) error {
+	err := wait.Looks(ctx, l.patience(), "every probe to pass", func(ctx context.Context) error {
 		results, err := l.in().probe(ctx, l.Lab)
 		n = len(results)
 		return errors.Join(err, probe.AllPass(l.Lab, results))

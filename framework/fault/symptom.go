@@ -28,7 +28,7 @@ func (l *Life) symptom(ctx context.Context) error {
 		}
 	}
 	var broken []string
-	err := wait.Until(ctx, l.patience(), "the symptom", func(ctx context.Context) error {
+	err := wait.Looks(ctx, l.patience(), "the symptom", func(ctx context.Context) error {
 		var results []evidence.Probe
 		probeDrops, err := l.watched(ctx, func() (err error) {
 			results, err = l.take(ctx, FaultyBundle, seen)

@@ -35,3 +35,34 @@ func TestUntilStopsWhenCancelled(t *testing.T) {
 		t.Errorf("error %v, want it to be context.Canceled", err)
 	}
 }
+
+// A look that lasts longer than the limit is made to its end, and what it says is told; none begins after it.
+func TestLooksAreMadeToTheirEnd(t *testing.T) {
+	looks := 0
+	err := Looks(t.Context(), time.Millisecond, "a sight", func(ctx context.Context) error {
+		looks++
+		limit, cancel := Patience(ctx, 100*time.Millisecond)
+		defer cancel()
+		<-limit.Done()
+		return errors.Join(ctx.Err(), errors.New("nothing to be seen"))
+	})
+	if err == nil || err.Error() != "waiting for a sight: not within 1ms: nothing to be seen" || looks != 1 {
+		t.Errorf("%v after %d looks", err, looks)
+	}
+	if err := Looks(t.Context(), time.Millisecond, "a sight", func(ctx context.Context) error {
+		limit, cancel := Patience(ctx, 100*time.Millisecond)
+		defer cancel()
+		<-limit.Done()
+		return ctx.Err()
+	}); err != nil {
+		t.Errorf("a look that shows it late: %v", err)
+	}
+}
+
+func TestLooksStopWhenCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := Looks(ctx, time.Minute, "nothing", func(context.Context) error { cancel(); return errors.New("still nothing") })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want it to be context.Canceled", err)
+	}
+}
