@@ -30,7 +30,7 @@ type guard struct {
 
 func newGuard(port string, next http.Handler) guard {
 	var hosts []string
-	for _, name := range []string{"127.0.0.1", "::1", "localhost"} {
+	for _, name := range []string{loopback, "::1", "localhost"} {
 		hosts = append(hosts, net.JoinHostPort(name, port))
 	}
 	return guard{hosts: hosts, next: next}
