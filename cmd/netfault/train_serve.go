@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/training"
 	"github.com/netfault/netfault/framework/training/page"
 )
@@ -146,6 +148,9 @@ func (o startOptions) serveOwned(cmd *cobra.Command, args []string, at page.Plac
 		}
 		s := e.site(a)
 		s.Owned = true
+		if err := removeAbandoned(cmd.Context(), s); err != nil {
+			return err
+		}
 		if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr())); err != nil {
 			return errors.Join(err, a.Forget()) // nobody has seen it
 		}
@@ -158,6 +163,18 @@ func (o startOptions) serveOwned(cmd *cobra.Command, args []string, at page.Plac
 		return err
 	}
 	return errors.New("the page is closed, and every exercise of it is over")
+}
+
+// removeAbandoned removes what a server that was killed has left of the lab, as when a container is started again.
+func removeAbandoned(ctx context.Context, s *training.Site) error {
+	use, err := s.Found().Use()
+	if errors.Is(err, fs.ErrNotExist) || err == nil && use != owner.Abandoned {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Remove(ctx)
 }
 
 // serve shows the page until the command is ended.

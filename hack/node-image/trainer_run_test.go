@@ -25,8 +25,8 @@ import (
 // runVariable names the image's file. `make test-trainer-image` sets it.
 const runVariable = "NETFAULT_TRAINER_IMAGE"
 
-// From the image alone: the page answers on the published port, an exercise is healed in its terminals, attempts are kept in a volume also
-// when the container is killed, and nothing of a container is left.
+// From the image alone: the page answers on the published port, an exercise is healed in its terminals, a container that was killed starts
+// again, attempts are kept in a volume, and nothing of a container is left.
 func TestExerciseIsHealedFromTheImage(t *testing.T) {
 	file := os.Getenv(runVariable)
 	if file == "" {
@@ -45,7 +45,7 @@ func TestExerciseIsHealedFromTheImage(t *testing.T) {
 	t.Cleanup(func() { removes(t, e, "volume", "rm", volume) })
 
 	step(t, "a container shows lisbon")
-	c := start(t, ctx, e, volume, "lisbon")
+	c := start(t, ctx, e, volume)
 	hasPrograms(t, ctx, c)
 	answersToItsName(t, ctx, c)
 	page := c.opens(t, ctx, "live", nil)
@@ -70,16 +70,23 @@ func TestExerciseIsHealedFromTheImage(t *testing.T) {
 		t.Errorf("the debrief's time line does not have %q, so that programs are not seen here:\n%s", solution[0][2], debrief)
 	}
 
-	step(t, "it is healed; the container is killed")
+	step(t, "it is healed; the container is killed, and started again")
 	c.ends(t, ctx, "kill")
-	step(t, "another goes on with the volume")
-	c = start(t, ctx, e, volume, "--random")
-	if scores := string(ask(t, ctx, e, "exec", c.name, "netfault", "train", "scores")); !strings.Contains(scores, "lisbon") || !strings.Contains(scores, "50 points") {
-		t.Errorf("scores:\n%s", scores)
+	ask(t, ctx, e, "start", c.name)
+	c.shows(t, ctx)
+	if verdict := c.opens(t, ctx, "live", nil).checks(t, ctx); verdict != "broken" {
+		t.Errorf("started again it is %q", verdict)
 	}
 	c.ends(t, ctx, "stop")
+	scores := string(ask(t, ctx, e, "run", "--rm", "--volume", volume+":"+attempts, "--entrypoint", "netfault", trainerReference, "train", "scores"))
+	if strings.Count(scores, "lisbon") != 2 || !strings.Contains(scores, "50 points") {
+		t.Errorf("the volume has not both attempts, the first with 50 points:\n%s", scores)
+	}
 	step(t, "stopped; nothing of them is left")
 }
+
+// attempts is the folder with a learner's attempts, in the container.
+const attempts = "/var/lib/netfault/training"
 
 // solutionLine is "  MACHINE# COMMAND".
 var solutionLine = regexp.MustCompile(`(?m)^  (\S+)# (.+)$`)
@@ -108,13 +115,13 @@ func removes(t *testing.T, e engine.Engine, args ...string) {
 
 // container is one of the image. Host is what a browser calls it.
 type container struct {
-	engine             engine.Engine
-	name, id           string
-	host, token, shown string
+	engine      engine.Engine
+	name, id    string
+	host, token string
 }
 
-// start runs a container, and waits for the address that it prints.
-func start(t *testing.T, ctx context.Context, e engine.Engine, volume string, args ...string) *container {
+// start runs a container that shows lisbon, always the same, on a port that is free.
+func start(t *testing.T, ctx context.Context, e engine.Engine, volume string) *container {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -124,28 +131,32 @@ func start(t *testing.T, ctx context.Context, e engine.Engine, volume string, ar
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c := &container{engine: e, host: fmt.Sprintf("127.0.0.1:%d", port)}
-	c.name = fmt.Sprintf("netfault-trainer-%d", port)
-	argv := []string{
-		"run", "--detach", "--privileged", "--name", c.name, "--publish", c.host + ":" + trainerPort,
-		"--volume", volume + ":/var/lib/netfault/training", trainerReference, fmt.Sprintf("--published=%d", port),
-	}
+	c := &container{engine: e, host: fmt.Sprintf("127.0.0.1:%d", port), name: fmt.Sprintf("netfault-trainer-%d", port)}
 	t.Cleanup(func() { removes(t, e, "rm", "--force", c.name) })
-	c.id = strings.TrimSpace(string(ask(t, ctx, e, append(argv, args...)...)))
+	c.id = strings.TrimSpace(string(ask(t, ctx, e, "run", "--detach", "--privileged", "--name", c.name,
+		"--publish", c.host+":"+trainerPort, "--volume", volume+":"+attempts, trainerReference, fmt.Sprintf("--published=%d", port), "lisbon", "--seed=1")))
+	c.shows(t, ctx)
+	return c
+}
+
+// shows waits for the page's address, which the container prints at each start.
+func (c *container) shows(t *testing.T, ctx context.Context) {
+	t.Helper()
 	address := regexp.MustCompile(`http://` + regexp.QuoteMeta(c.host) + `/#(\S+)`)
-	err = wait.Until(ctx, time.Minute, "the page of "+c.name, func(ctx context.Context) error {
-		said, err := exec.CommandContext(ctx, e.Name, "logs", c.name).CombinedOutput()
-		c.shown = string(said)
-		if found := address.FindSubmatch(said); found != nil {
-			c.token = string(found[1])
-			return nil
+	before := c.token
+	err := wait.Until(ctx, time.Minute, "the page of "+c.name, func(ctx context.Context) error {
+		said, err := exec.CommandContext(ctx, c.engine.Name, "logs", c.name).CombinedOutput()
+		if all := address.FindAllSubmatch(said, -1); len(all) > 0 {
+			c.token = string(all[len(all)-1][1])
 		}
-		return errors.Join(err, errors.New("it has not printed its address"))
+		if c.token == before {
+			return errors.Join(err, fmt.Errorf("it has not printed its address, but:\n%s", said))
+		}
+		return nil
 	})
 	if err != nil {
-		t.Fatalf("%v; it said:\n%s", err, c.shown)
+		t.Fatal(err)
 	}
-	return c
 }
 
 // hasPrograms holds the image to what `netfault train shell` says there is on a machine.
