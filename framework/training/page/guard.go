@@ -43,7 +43,7 @@ func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !slices.Contains(g.hosts, r.Host):
 		// Another name that leads here is one that somebody else has pointed here.
-		http.Error(w, "this page is called 127.0.0.1", http.StatusMisdirectedRequest)
+		http.Error(w, "this page is called "+g.hosts[0], http.StatusMisdirectedRequest)
 	case r.Method != http.MethodGet:
 		http.Error(w, "nothing but GET", http.StatusMethodNotAllowed)
 	case isUpgrade(r) && r.Header.Get("Origin") != "http://"+r.Host:

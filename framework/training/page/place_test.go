@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -52,9 +53,14 @@ func TestAContainerHasTheNameOutsideAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		said, err := io.ReadAll(response.Body)
 		response.Body.Close()
-		if response.StatusCode != want {
-			t.Errorf("%s: %s, want %d", host, response.Status, want)
+		if err != nil || response.StatusCode != want {
+			t.Errorf("%s: %s, %v, want %d", host, response.Status, err, want)
+		}
+		// Who has published it as another port reads how it is called.
+		if want == 421 && string(said) != "this page is called 127.0.0.1:4711\n" {
+			t.Errorf("%s: %q", host, said)
 		}
 	}
 }
