@@ -41,7 +41,7 @@ GO_TEST := CGO_ENABLED=0 go test -trimpath -c
 AS_BUILT = CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath"
 
 .DEFAULT_GOAL := help
-.PHONY: help may-sudo build tools test-page gate mutants node-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
+.PHONY: help may-sudo build tools test-page gate mutants node-image trainer-image test-trainer-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -69,6 +69,15 @@ node-image: root ## build a kind node image without a container registry, for LA
 	@$(MAKE) --no-print-directory tools LAB=kind
 	@$(GO_BUILD) -o bin/ ./hack/node-image
 	@$(ENV) bin/node-image
+
+trainer-image: root ## build an image of the training page for Docker or Podman, out/netfault-trainer.tar, without either and without a registry, for those without Linux (5 minutes from nothing)
+	@$(MAKE) --no-print-directory tools LAB=auto
+	@$(GO_BUILD) -o bin/ ./hack/node-image
+	@$(ENV) bin/node-image trainer out/netfault-trainer.tar
+
+test-trainer-image: trainer-image ## heal an exercise in a container of that image alone
+	@$(GO_TEST) -o bin/trainer.test ./hack/node-image
+	@$(SUDO) $(ENV) NETFAULT_TRAINER_IMAGE=$(CURDIR)/out/netfault-trainer.tar bin/trainer.test -test.run=TestExerciseIsHealedFromTheImage -test.v
 
 e2e: check-lab may-sudo build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=thorough what is left out without it: each case set by hand, faults healed by hand and on other sites, the gate, the training, signals; FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KUBE_PROXY=nftables and FLANNEL_RULES=nftables have kube-proxy and flanneld of a kind cluster write such rules; PROCS=1 runs one spec after the other, on one lab; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
 	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && exec $(MAKE) --no-print-directory suite LAB=$$lab

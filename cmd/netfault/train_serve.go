@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/training"
 	"github.com/netfault/netfault/framework/training/page"
 )
@@ -17,7 +22,8 @@ const maxLearners = 16
 
 func newTrainServe() *cobra.Command {
 	var o startOptions
-	var port, learners int
+	var at page.Place
+	var learners int
 	cmd := &cobra.Command{
 		Use:   "serve [CODE | --random]",
 		Short: "Show the exercise in a browser on this machine",
@@ -26,10 +32,14 @@ terminals into its machines, hints, check and debrief. It listens on loopback al
 a browser on this machine opens it. Ctrl-C ends the page and its terminals; the exercise goes on until 'netfault train stop'.
 
 With --learners, each has an address and an exercise of their own, which end with the page, and who instructs has one, too. Whoever has
-a terminal is root in a lab, and must be trusted as root on this machine.`,
+a terminal is root in a lab, and must be trusted as root on this machine.
+
+With --published, the page is in a container: it listens on the container's addresses, is called by loopback's names outside, and its
+exercise ends with the container.`,
 		Example: `  sudo netfault train serve --random
   sudo netfault train serve lisbon --port=8080 --lang=zh
-  sudo netfault train serve --random --learners=4`,
+  sudo netfault train serve --random --learners=4
+  netfault train serve --random --port=8080 --published=8080   # in a container, run with -p 127.0.0.1:8080:8080`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 1 || len(args) == 1 && o.random:
@@ -38,6 +48,10 @@ a terminal is root in a lab, and must be trusted as root on this machine.`,
 				return errors.New("--learners starts an exercise for each: name one, or --random")
 			case learners < 1 || learners > maxLearners:
 				return fmt.Errorf("--learners=%d: want 1 to %d", learners, maxLearners)
+			case at.Published != 0 && at.Port == 0:
+				return errors.New("--published wants --port, too: the port in the container that is published")
+			case at.Published < 0 || at.Published > math.MaxUint16:
+				return fmt.Errorf("--published=%d is no port", at.Published)
 			}
 			return nil
 		},
@@ -49,11 +63,17 @@ a terminal is root in a lab, and must be trusted as root on this machine.`,
 			if err := netns.NeedRoot(); err != nil {
 				return err
 			}
-			o.drawSeed(cmd)
-			if learners > 1 {
-				return o.serveClass(cmd, args, port, learners)
+			if at.Published != 0 {
+				if err := mustBeInContainer("/proc"); err != nil {
+					return err
+				}
 			}
-			if len(args) == 1 || o.random {
+			o.drawSeed(cmd)
+			starts := len(args) == 1 || o.random
+			if learners > 1 || starts && at.Published != 0 {
+				return o.serveOwned(cmd, args, at, learners)
+			}
+			if starts {
 				e, err := o.pick(args)
 				if err != nil {
 					return err
@@ -66,55 +86,100 @@ a terminal is root in a lab, and must be trusted as root on this machine.`,
 			if err != nil {
 				return err
 			}
-			return serve(cmd, port, page.Seat{Name: "1", Learner: &desk{a: a, e: e}})
+			if err := serve(cmd, at, page.Seat{Name: "1", Learner: &desk{a: a, e: e}}); err != nil {
+				return err
+			}
+			return errors.New("the page is closed; the exercise goes on until `netfault train stop`")
 		},
 	}
 	cmd.Flags().BoolVar(&o.random, "random", false, "start an exercise at random")
 	o.flags(cmd)
-	cmd.Flags().IntVar(&port, "port", 0, "port on loopback; any that is free without")
+	cmd.Flags().IntVar(&at.Port, "port", 0, "port on loopback; any that is free without")
+	cmd.Flags().IntVar(&at.Published, "published", 0, "in a container: the port of 127.0.0.1 outside, as which its engine publishes --port")
 	cmd.Flags().IntVar(&learners, "learners", 1, fmt.Sprintf("how many learners, up to %d", maxLearners))
 	return cmd
 }
 
-// serveClass starts an exercise for each of several learners, which end with the page. Each has another seed.
-func (o startOptions) serveClass(cmd *cobra.Command, args []string, port, learners int) (err error) {
+// mustBeInContainer returns an error on a machine itself, where whoever reaches one of its addresses would reach the page. A container
+// has processes of its own. Proc is /proc.
+func mustBeInContainer(proc string) error {
+	processes, err := os.Readlink(filepath.Join(proc, "self/ns/pid"))
+	if err != nil {
+		return err
+	}
+	if processes == machinesProcesses {
+		return errors.New("--published is for a container of its own, whose engine decides who reaches the page; here, others could: leave it out")
+	}
+	return nil
+}
+
+// machinesProcesses is the PID namespace of a machine itself, always (Linux, include/linux/proc_ns.h, PROC_PID_INIT_INO).
+const machinesProcesses = "pid:[4026531836]"
+
+// serveOwned starts an exercise for each learner, which ends with the page: those of a class, or that of a container, which takes all with
+// it. Each has another seed.
+func (o startOptions) serveOwned(cmd *cobra.Command, args []string, at page.Place, learners int) (err error) {
 	store, err := training.OpenStore()
 	if err != nil {
 		return err
 	}
 	var seats []page.Seat
 	for i := range learners {
-		o := o
+		o, own := o, store
 		o.seed += uint64(i)
 		e, err := o.pick(args)
 		if err != nil {
 			return err
 		}
-		name := training.LabName(o.seed)
-		if o.lab != "" {
-			name = fmt.Sprintf("%s-%d", o.lab, i+1)
+		name := o.lab
+		if name == "" {
+			name = training.LabName(o.seed)
 		}
-		a, err := store.Of(i + 1).Begin(training.Attempt{Code: e.Code, Seed: o.seed, Noise: o.noise, Lab: name, Language: o.language})
+		if learners > 1 {
+			own = store.Of(i + 1)
+			if o.lab != "" {
+				name = fmt.Sprintf("%s-%d", o.lab, i+1)
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "learner %d:\n", i+1)
+		}
+		a, err := own.Begin(training.Attempt{Code: e.Code, Seed: o.seed, Noise: o.noise, Lab: name, Language: o.language})
 		if err != nil {
 			return err
 		}
 		s := e.site(a)
 		s.Owned = true
+		if err := removeAbandoned(cmd.Context(), s); err != nil {
+			return err
+		}
+		if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr())); err != nil {
+			return errors.Join(err, a.Forget()) // nobody has seen it
+		}
 		defer func() {
 			err = errors.Join(err, s.Remove(context.WithoutCancel(cmd.Context())), a.Add(training.Entry{Kind: training.Stopped}))
 		}()
-		fmt.Fprintf(cmd.ErrOrStderr(), "learner %d:\n", i+1)
-		if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr())); err != nil {
-			return err
-		}
 		seats = append(seats, page.Seat{Name: fmt.Sprint(i + 1), Learner: &desk{a: a, e: e}})
 	}
-	return serve(cmd, port, seats...)
+	if err := serve(cmd, at, seats...); err != nil {
+		return err
+	}
+	return errors.New("the page is closed, and every exercise of it is over")
 }
 
-// serve shows the page until the command is ended, which its error says.
-func serve(cmd *cobra.Command, port int, seats ...page.Seat) error {
-	s, err := page.Listen(port, seats...)
+// removeAbandoned removes what a server that was killed has left of the lab, as when a container is started again.
+func removeAbandoned(ctx context.Context, s *training.Site) error {
+	use, err := s.Found().Use()
+	if errors.Is(err, fs.ErrNotExist) || err == nil && use != owner.Abandoned {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Remove(ctx)
+}
+
+// serve shows the page until the command is ended.
+func serve(cmd *cobra.Command, at page.Place, seats ...page.Seat) error {
+	s, err := page.Listen(at, seats...)
 	if err != nil {
 		return err
 	}
@@ -130,11 +195,5 @@ func serve(cmd *cobra.Command, port int, seats ...page.Seat) error {
 		fmt.Fprintln(out, "instructor:", s.InstructorAddress())
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "Open it in a browser on this machine, with all that follows the #. Ctrl-C ends the page.")
-	if err := s.Serve(cmd.Context()); err != nil {
-		return err
-	}
-	if len(seats) > 1 {
-		return errors.New("the page is closed, and all exercises are over")
-	}
-	return errors.New("the page is closed; the exercise goes on until `netfault train stop`")
+	return s.Serve(cmd.Context())
 }

@@ -1,6 +1,9 @@
 // Command node-image builds a kind node image, with Kubernetes and flannel in it, without any container registry: from
 // Go modules and Debian packages alone. `make node-image` runs it. The image is kept in netfault's cache, so that an
 // unchanged one is not built twice, and is loaded into the container engine.
+//
+// `node-image trainer FILE` writes another image in the same way, for those without Linux: the training page, with netfault and all that
+// exercises need. `make trainer-image` runs that. It is here since the stamp of every cached node image covers the text of what they share.
 package main
 
 import (
@@ -24,7 +27,15 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx)
+	var err error
+	switch {
+	case len(os.Args) == 1:
+		err = run(ctx)
+	case len(os.Args) == 3 && os.Args[1] == "trainer":
+		err = buildTrainer(ctx, os.Args[2])
+	default:
+		err = errors.New("want nothing, for a kind node image, or trainer FILE")
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "node-image:", err)

@@ -32,9 +32,18 @@ func (p *place) Name() string { return p.name }
 // NeedRoot returns an error, with what to do, for whoever is not root: only root can make, enter and remove an embedded lab.
 func NeedRoot() error {
 	if os.Geteuid() == 0 {
-		return nil
+		return needCapability()
 	}
 	return errors.New("embedded labs are root's: run this with sudo, or without root in the shell of `hack/rootless bash`, from netfault's checkout")
+}
+
+// needCapability returns an error for a root who is that by name only, as in a container without --privileged.
+func needCapability() error {
+	may, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, unix.CAP_SYS_ADMIN, 0, 0, 0)
+	if err == nil && may == 0 {
+		err = errors.New("root may not make namespaces here: run the container with --privileged")
+	}
+	return err
 }
 
 // enter moves the calling thread into the place, for good: the thread must be locked and is lost afterwards.

@@ -2,8 +2,11 @@ package netns
 
 import (
 	"os"
+	"runtime"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/netfault/netfault/framework/lab"
 )
@@ -16,5 +19,28 @@ func TestUpWithoutRoot(t *testing.T) {
 	_, err := Up(t.Context(), Options{Name: lab.DefaultName})
 	if err == nil || !strings.Contains(err.Error(), "sudo") || !strings.Contains(err.Error(), "hack/rootless bash") {
 		t.Errorf("%v; want both ways", err)
+	}
+}
+
+// Root of a container without --privileged is told so, before anything is made.
+func TestUpWithoutCapabilities(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to lose what root has")
+	}
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with what it has lost
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_ADMIN, 0, 0, 0); err != nil {
+			failed <- err
+			return
+		}
+		_, err := Up(t.Context(), Options{Name: lab.DefaultName})
+		failed <- err
+	}()
+	if err := <-failed; err == nil || !strings.Contains(err.Error(), "--privileged") {
+		t.Errorf("%v; want what to do", err)
+	}
+	if err := NeedRoot(); err != nil {
+		t.Errorf("with all of them: %v", err)
 	}
 }

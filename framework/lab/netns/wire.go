@@ -1,9 +1,12 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	vnetns "github.com/vishvananda/netns"
@@ -121,7 +124,11 @@ func (n *node) prepare(gateway netip.Addr) error {
 // writeSysctls sets keys of the calling thread's network namespace.
 func writeSysctls(values map[string]string) error {
 	for key, value := range values {
-		if err := os.WriteFile("/proc/sys/"+key, []byte(value), 0o644); err != nil {
+		err := os.WriteFile("/proc/sys/"+key, []byte(value), 0o644)
+		if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(key, "net/bridge/") {
+			return fmt.Errorf("%w: bridge netfilter is not loaded; on the machine itself, also where this is a container, run: modprobe br_netfilter", err)
+		}
+		if err != nil {
 			return err
 		}
 	}

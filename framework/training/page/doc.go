@@ -6,4 +6,7 @@
 // loopback only and answers to no other name (DNS rebinding makes Origin and Host the attacker's, and equal); every socket must come from
 // the page itself, and its first message must hold the token, which stood in the address's fragment and so in no request; and no script
 // or style runs but the page's own.
+//
+// In a container it cannot listen on loopback only: a published port leads to the container's own address (Place). All else holds there,
+// too. Who reaches that address, such as other containers, is as another user of the machine.
 package page

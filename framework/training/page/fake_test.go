@@ -190,14 +190,19 @@ func (s *fakeShell) Close() error {
 	return nil
 }
 
-// serve starts a server, which ends with the test.
+// serve starts a server on loopback, which ends with the test.
 func serve(t *testing.T, learners ...Learner) *Server {
+	t.Helper()
+	return serveAt(t, Place{}, learners...)
+}
+
+func serveAt(t *testing.T, at Place, learners ...Learner) *Server {
 	t.Helper()
 	var seats []Seat
 	for i, l := range learners {
 		seats = append(seats, Seat{Name: fmt.Sprintf("learner %d", i+1), Learner: l})
 	}
-	s, err := Listen(0, seats...)
+	s, err := Listen(at, seats...)
 	if err != nil {
 		t.Fatal(err)
 	}

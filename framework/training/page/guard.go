@@ -30,7 +30,7 @@ type guard struct {
 
 func newGuard(port string, next http.Handler) guard {
 	var hosts []string
-	for _, name := range []string{"127.0.0.1", "::1", "localhost"} {
+	for _, name := range []string{loopback, "::1", "localhost"} {
 		hosts = append(hosts, net.JoinHostPort(name, port))
 	}
 	return guard{hosts: hosts, next: next}
@@ -43,7 +43,7 @@ func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !slices.Contains(g.hosts, r.Host):
 		// Another name that leads here is one that somebody else has pointed here.
-		http.Error(w, "this page is called 127.0.0.1", http.StatusMisdirectedRequest)
+		http.Error(w, "this page is called "+g.hosts[0], http.StatusMisdirectedRequest)
 	case r.Method != http.MethodGet:
 		http.Error(w, "nothing but GET", http.StatusMethodNotAllowed)
 	case isUpgrade(r) && r.Header.Get("Origin") != "http://"+r.Host:

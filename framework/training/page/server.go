@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -25,11 +26,19 @@ const (
 	endLimit = 5 * time.Second
 )
 
+// What a page listens on.
+const (
+	loopback   = "127.0.0.1"
+	everywhere = "0.0.0.0"
+)
+
 // Server is the page for some learners, each with a token.
 type Server struct {
 	listener net.Listener
 	http     *http.Server
-	seats    []*seat
+	// name is what addresses call it, with the port.
+	name  string
+	seats []*seat
 	// instructor is the token of who instructs.
 	instructor string
 	// pace is the time between two rounds of probes, and patience how long a socket may take to show a token.
@@ -50,13 +59,31 @@ type Seat struct {
 	Learner Learner
 }
 
-// Listen takes a port of loopback, any if it is 0. Its error says what to do.
-func Listen(port int, seats ...Seat) (*Server, error) {
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+// Place is where a page is.
+type Place struct {
+	// Port is the port to listen on, any if it is 0.
+	Port int
+	// Published is set in a container: the port of loopback on the machine outside that leads to Port here. What comes from there
+	// arrives at the container's own address and not at loopback, so that the page listens on all addresses. It is still called by
+	// loopback's names alone, with this port.
+	Published int
+}
+
+// Listen takes the place's port, of loopback if it is not in a container. Its error says what to do.
+func Listen(at Place, seats ...Seat) (*Server, error) {
+	address := loopback
+	if at.Published != 0 {
+		address = everywhere
+	}
+	l, err := net.Listen("tcp4", net.JoinHostPort(address, strconv.Itoa(at.Port)))
 	if err != nil {
 		return nil, fmt.Errorf("%w: take another port, or 0 for any that is free", err)
 	}
-	s := &Server{listener: l, pace: time.Second, patience: tokenLimit, instructor: newToken()}
+	port := at.Published
+	if port == 0 {
+		port = l.Addr().(*net.TCPAddr).Port
+	}
+	s := &Server{listener: l, name: net.JoinHostPort(loopback, strconv.Itoa(port)), pace: time.Second, patience: tokenLimit, instructor: newToken()}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	for _, taken := range seats {
 		s.seats = append(s.seats, &seat{Seat: taken, token: newToken()})
@@ -67,19 +94,18 @@ func Listen(port int, seats ...Seat) (*Server, error) {
 	mux.HandleFunc("GET /terminal", s.socketOf(s.isLearner, s.terminal))
 	mux.HandleFunc("GET /class", s.socketOf(s.instructs, s.class))
 	mux.HandleFunc("GET /watch", s.socketOf(s.instructs, s.watch))
-	_, number, _ := net.SplitHostPort(l.Addr().String())
-	s.http = &http.Server{Handler: newGuard(number, mux), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
+	s.http = &http.Server{Handler: newGuard(strconv.Itoa(port), mux), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
 	return s, nil
 }
 
 // Address is the page's address for a learner, by their place. It holds the learner's token, in the fragment, which browsers send nowhere.
 func (s *Server) Address(learner int) string {
-	return fmt.Sprintf("http://%s/#%s", s.listener.Addr(), s.seats[learner].token)
+	return fmt.Sprintf("http://%s/#%s", s.name, s.seats[learner].token)
 }
 
 // InstructorAddress is that of the page for who instructs.
 func (s *Server) InstructorAddress() string {
-	return fmt.Sprintf("http://%s/instructor.html#%s", s.listener.Addr(), s.instructor)
+	return fmt.Sprintf("http://%s/instructor.html#%s", s.name, s.instructor)
 }
 
 // Serve serves until ctx ends, and returns when everything that was started has ended.

@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,7 +16,10 @@ import (
 	"github.com/netfault/netfault/framework/wait"
 )
 
-func (s *Server) base() string { return "http://" + s.listener.Addr().String() }
+// base is the address of the server where the tests are.
+func (s *Server) base() string {
+	return fmt.Sprintf("http://127.0.0.1:%d", s.listener.Addr().(*net.TCPAddr).Port)
+}
 
 // dial opens a socket as the page does, with changes to its request.
 func dial(t *testing.T, s *Server, path string, change func(http.Header)) (*websocket.Conn, *http.Response, error) {
@@ -310,7 +314,7 @@ func TestTerminalsAreCounted(t *testing.T) {
 // The server's end ends the shells that were opened by it.
 func TestShellsEndWithTheServer(t *testing.T) {
 	l := &learner{open: echo}
-	s, err := Listen(0, Seat{"one", l})
+	s, err := Listen(Place{}, Seat{"one", l})
 	if err != nil {
 		t.Fatal(err)
 	}
