@@ -164,7 +164,7 @@ func (d *desk) Hints(ctx context.Context, language string, another bool) (page.H
 		return page.Hints{}, err
 	}
 	given, _ := log.Help()
-	h := page.Hints{Left: true, Cost: training.HintCost, Points: log.PointsLeft()}
+	h := page.Hints{Left: true, Cost: training.HintCost, Points: log.PointsLeft(), SolutionCost: log.SolutionLeft()}
 	if given == 0 && !another {
 		return h, nil // without a look at the network, which takes a while
 	}
@@ -182,9 +182,20 @@ func (d *desk) Hints(ctx context.Context, language string, another bool) (page.H
 	if log, err = d.a.Log(); err != nil {
 		return page.Hints{}, err
 	}
-	h.Points = log.PointsLeft()
+	h.Points, h.SolutionCost = log.PointsLeft(), log.SolutionLeft()
 	return h, nil
 }
+
+func (d *desk) Solution(context.Context) ([]page.Command, error) {
+	commands, err := d.e.site(d.a).Solution()
+	var all []page.Command
+	for _, c := range commands {
+		all = append(all, page.Command{Machine: c.Machine, Command: c.Command})
+	}
+	return all, err
+}
+
+func (d *desk) GiveUp(context.Context) error { return d.e.site(d.a).GiveUp() }
 
 func (d *desk) Check(ctx context.Context, language string) (page.Verdict, error) {
 	var r training.Result
@@ -207,7 +218,7 @@ func (d *desk) Debrief(_ context.Context, language string) (page.Debrief, error)
 	}
 	say := phrases[training.Language(language)]
 	if _, solution := log.Help(); log.Healed() == nil && !solution {
-		return page.Debrief{}, errors.New(say.notHealed)
+		return page.Debrief{}, errors.New(say.notHealedYet)
 	}
 	faulty, err := d.a.Faulty()
 	if err != nil {

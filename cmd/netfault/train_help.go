@@ -77,16 +77,13 @@ func newTrainSolution() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			faulty, err := a.Faulty()
+			commands, err := e.site(a).Solution()
 			if err != nil {
-				return err
-			}
-			if err := a.Add(training.Entry{Kind: training.Solved}); err != nil {
 				return err
 			}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, phrases[a.Language].runOn+"\n", training.SolutionCost)
-			for _, t := range faulty.Values.Type(e.Solution) {
+			for _, t := range commands {
 				fmt.Fprintf(out, "  %s# %s\n", t.Machine, t.Command)
 			}
 			return nil
@@ -125,7 +122,7 @@ and to monitor it; and your own time line. It is about the exercise that is runn
 				if !giveUp {
 					return errors.New(phrases[a.Language].notHealed)
 				}
-				if err := a.Add(training.Entry{Kind: training.Solved}); err != nil {
+				if err := e.site(a).GiveUp(); err != nil {
 					return err
 				}
 			}

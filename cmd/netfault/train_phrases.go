@@ -13,7 +13,7 @@ type phrase struct {
 	points                                string
 	hintOf, noMoreHints, nothingToSee     string
 	runOn                                 string // of the solution
-	notHealed                             string // of the debrief
+	notHealed, notHealedYet               string // of the debrief, of the commands and of the page
 	hops, hard, incident, prevention      string
 	timeLine, notSeen, sessions, writeup  string
 	recorded                              string // of a shell
@@ -44,6 +44,7 @@ var phrases = map[training.Language]phrase{
 		nothingToSee: "There is nothing to hint at: what was wrong is not to be seen any more. `sudo netfault train check` judges what is.",
 		runOn:        "The solution, %d points:",
 		notHealed:    "the network is not healed: `netfault train check` first, or `netfault train debrief --give-up`, which costs as much as the solution",
+		notHealedYet: "the network was not found healed yet: ask whether it is, or give up, which costs as much as the solution",
 		hops:         "What happened", hard: "Why it was hard to see", incident: "The real incident", prevention: "Prevention",
 		timeLine: "Your time line", notSeen: "not seen", sessions: "Your sessions, for `asciinema play`:", writeup: "The write-up is in scenarios/%s/README.md.",
 		recorded: "This session is recorded: what the terminal shows, and which programs are started. `exit` ends it.",
@@ -72,6 +73,7 @@ var phrases = map[training.Language]phrase{
 		nothingToSee: "没有可提示的：原先的问题已经看不到了。`sudo netfault train check` 判断现在的情况。",
 		runOn:        "答案，扣 %d 分：",
 		notHealed:    "网络还没有修复：先 `netfault train check`，或者 `netfault train debrief --give-up`，扣分与看答案相同",
+		notHealedYet: "网络还没有被确认修复：先问“修好了吗？”，或者放弃，扣分与看答案相同",
 		hops:         "发生了什么", hard: "为什么难以发现", incident: "真实的事故", prevention: "预防与监控",
 		timeLine: "你的时间线", notSeen: "没有看到", sessions: "你的会话，用 `asciinema play` 回放：", writeup: "完整说明在 scenarios/%s/README.zh.md。",
 		recorded: "本会话会被记录：终端上显示的内容，以及启动了哪些程序。用 `exit` 结束。",

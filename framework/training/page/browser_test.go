@@ -212,6 +212,64 @@ func TestBrowserByKeyboard(t *testing.T) {
 	}
 }
 
+// The solution and giving up are asked for twice, by keyboard, and say what they cost; Escape costs nothing.
+func TestBrowserAsksTwiceWhatCostsMuch(t *testing.T) {
+	axe := string(installed(t, "../../report/page/testdata/axe", "axe-core/axe.min.js"))
+	l := &learner{open: echo, hints: 1}
+	s, ctx := serve(t, l), browser(t)
+	visit(t, ctx, s)
+	key := func(keys string) { t.Helper(); act(t, ctx, chromedp.KeyEvent(keys)) }
+	spent := func() [2]int { l.mu.Lock(); defer l.mu.Unlock(); return [2]int{l.solved, l.gaveUp} }
+	ask := func(button, says string) {
+		t.Helper()
+		act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("`+button+`").focus()`))
+		key(kb.Enter)
+		until(t, ctx, "the question", `document.querySelector("#sure").open && document.querySelector("#sure").innerText.includes("`+says+`")`)
+		if !value[bool](t, ctx, `document.activeElement.id === "back"`) {
+			t.Errorf("a second Enter would do it: focus is on %s", value[string](t, ctx, "document.activeElement.outerHTML"))
+		}
+	}
+	ask("#solution", "costs 50 of your 90 points")
+	shot(t, ctx, "sure")
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
+	for _, v := range value[[]string](t, ctx, violations, chromedp.EvalAwaitPromise) {
+		t.Error(v)
+	}
+	key(kb.Escape)
+	until(t, ctx, "an end of the question", `!document.querySelector("#sure").open && document.activeElement.id === "solution"`)
+	ask("#give-up", "costs 50 of your 90 points")
+	key(kb.Enter) // back
+	until(t, ctx, "an end of the question", `!document.querySelector("#sure").open && document.activeElement.id === "give-up"`)
+	if got := spent(); got != [2]int{} {
+		t.Errorf("what was not wanted was taken: %v", got)
+	}
+	ask("#solution", "The solution costs")
+	key(kb.Tab)
+	key(kb.Enter)
+	until(t, ctx, "the solution", `document.querySelector("#solved pre")?.innerText === "rome# ip neigh del 10.244.1.0 dev flannel.1\nparis# ip -s link" && document.querySelector("#give-up").disabled`)
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "zh"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
+	until(t, ctx, "Chinese", `document.querySelector("#solved h3").innerText === "看答案" && document.querySelector("#give-up").innerText === "放弃"`)
+	// Once it was seen, it costs nothing.
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#solution").click()`))
+	until(t, ctx, "the solution", `!document.querySelector("#sure").open`)
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "en"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
+
+	l.mu.Lock()
+	l.solved = 0
+	l.mu.Unlock()
+	visit(t, ctx, s)
+	ask("#give-up", "You may still heal the network")
+	key(kb.Tab)
+	key(kb.Enter)
+	until(t, ctx, "the debrief", `document.activeElement.id === "told" && document.querySelector("#parts").innerText.includes("Watch it")`)
+	if got := spent(); got != [2]int{0, 1} {
+		t.Errorf("taken: %v", got)
+	}
+}
+
+// violations are what axe-core, which must have been loaded, finds.
+const violations = `axe.run({resultTypes: ["violations"]}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html.slice(0, 200) + ": " + n.failureSummary)))`
+
 // No rule of axe-core's is broken, in either language, light and dark, on a desk and on a phone.
 func TestBrowserFindsItAccessible(t *testing.T) {
 	axe := string(installed(t, "../../report/page/testdata/axe", "axe-core/axe.min.js"))
@@ -314,7 +372,7 @@ func TestBrowserInstructs(t *testing.T) {
 	until(t, ctx, "what was typed", `document.querySelector(".shell").innerText.includes("neigh") && document.querySelector("#done").innerText !== ""`)
 	next(t, window, has("look at rome"))
 	act(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
-	for _, v := range value[[]string](t, ctx, `axe.run({resultTypes: ["violations"]}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html.slice(0, 200) + ": " + n.failureSummary)))`, chromedp.EvalAwaitPromise) {
+	for _, v := range value[[]string](t, ctx, violations, chromedp.EvalAwaitPromise) {
 		t.Error(v)
 	}
 	shot(t, ctx, "instructor")

@@ -89,11 +89,17 @@ func TestWhoInstructsSeesAndSays(t *testing.T) {
 	if a := askOver(t, window, request{ID: 9, Do: "debrief"}); a.Error != errHeld.Error() {
 		t.Errorf("a debrief that is held: %+v", a)
 	}
+	if a := askOver(t, window, request{ID: 8, Do: "give up"}); a.Error != errHeld.Error() {
+		t.Errorf("a debrief that is held: %+v", a)
+	}
 	ask(order{Do: "hold", Learner: 1})
 	if a := askOver(t, window, request{ID: 10, Do: "debrief"}); a.Error != "" {
 		t.Errorf("a debrief that is given: %+v", a)
 	}
 	two.mu.Lock()
+	if two.gaveUp > 0 {
+		t.Error("a debrief that is held was paid for")
+	}
 	if two.noise != 1 || !two.paused || one.noise != 0 || one.paused {
 		t.Errorf("noise %d %d, paused %t %t", one.noise, two.noise, one.paused, two.paused)
 	}

@@ -137,9 +137,16 @@ func (s *seat) do(ctx context.Context, r request) (any, error) {
 		return shownHints(h), err
 	case "check":
 		return l.Check(ctx, r.Language)
-	case "debrief":
+	case "solution":
+		return l.Solution(ctx)
+	case "debrief", "give up":
 		if s.isHeld() {
-			return nil, errHeld
+			return nil, errHeld // and costs nothing
+		}
+		if r.Do == "give up" {
+			if err := l.GiveUp(ctx); err != nil {
+				return nil, err
+			}
 		}
 		d, err := l.Debrief(ctx, r.Language)
 		return shownDebrief(d), err
