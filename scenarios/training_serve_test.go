@@ -26,13 +26,11 @@ var _ = Describe("the training page", Label("train", "lisbon", "serve"), func() 
 		run := begin(l.program(ctx, "serve", "lisbon", "--seed=1", "--site="+l.lab), "http://")
 		page := visitor{addressesIn(run.output())[0]}
 		v := l.values()
-		lisbon, err := training.Of(stalevtep.Scenario)
-		Expect(err).NotTo(HaveOccurred())
 
 		window := page.opens(ctx, "live", nil)
 		Expect(window.asks(ctx, "brief")).To(And(ContainSubstring("Lisbon"), ContainSubstring(v["n2"]), Not(ContainSubstring("stale"))))
 		window.hears(ctx, `"passes":false`)
-		Expect(window.asks(ctx, "debrief")).To(ContainSubstring("not healed"))
+		Expect(window.asks(ctx, "debrief")).To(ContainSubstring("not found healed"))
 		Expect(window.asks(ctx, "hint")).To(ContainSubstring(`"points":90`))
 		Expect(window.asks(ctx, "check")).To(ContainSubstring(`"verdict":"broken"`))
 
@@ -40,7 +38,7 @@ var _ = Describe("the training page", Label("train", "lisbon", "serve"), func() 
 		shell.hears(ctx, v["n2"]+"# ")
 		shell.types(ctx, "stty size; tty\n")
 		shell.hears(ctx, "30 100")
-		for _, t := range v.Type(lisbon.Solution) {
+		for _, t := range v.Type(lisbon().Solution) {
 			shell.types(ctx, t.Command+"; echo done $?\n")
 			shell.hears(ctx, "done 0")
 		}
@@ -80,6 +78,18 @@ var _ = Describe("the training page", Label("train", "lisbon", "serve"), func() 
 		one.asks(ctx, "hint")
 		class.hears(ctx, `"hints":1`)
 
+		By("who gives up is told what it was, and pays for it")
+		Expect(one.asks(ctx, "give up")).To(ContainSubstring("flannel.1"))
+		Expect(one.asks(ctx, "hints")).To(And(ContainSubstring(`"points":40`), ContainSubstring(`"solutionCost":0`)))
+
+		By("noise that who instructs adds is told at once, has its alarm, and is nobody's damage")
+		class.sends(ctx, map[string]any{"id": 1, "do": "noise", "learner": 1})
+		two.hears(ctx, `"notes":[{"kind":"noise"}]`)
+		Expect(two.asks(ctx, "brief")).To(ContainSubstring("is DOWN"))
+		second := &learner{dir: (training.Store{Dir: l.dir}).Of(2).Dir, lab: l.lab + "-2"}
+		second.types(ctx, lisbon().Solution)
+		Expect(two.asks(ctx, "check")).To(ContainSubstring(`"verdict":"healed"`))
+
 		run.signal(syscall.SIGKILL)
 		Expect(run.wait()).To(Equal(-1))
 		for _, f := range labsOfAll {
@@ -88,6 +98,13 @@ var _ = Describe("the training page", Label("train", "lisbon", "serve"), func() 
 		}
 	})
 })
+
+func lisbon() *training.Exercise {
+	GinkgoHelper()
+	e, err := training.Of(stalevtep.Scenario)
+	Expect(err).NotTo(HaveOccurred())
+	return e
+}
 
 // visitor opens the page's sockets by its address, as its scripts do.
 type visitor struct{ address string }

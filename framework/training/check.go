@@ -48,6 +48,8 @@ type Faulty struct {
 	Values   Values              `json:"values"`
 	// OtherAlarms are those that mean nothing.
 	OtherAlarms []string `json:"otherAlarms,omitempty"`
+	// NoiseWays are the links, routes and policy rules of noise that came later, by machine: nobody is blamed for them.
+	NoiseWays map[string][]string `json:"noiseWays,omitempty"`
 }
 
 // Result is what a check came to.
@@ -163,7 +165,7 @@ func (c *Checker) passing(ctx context.Context, before undo.Recorded) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	if all := append(asPrinted(lost), damage(before, c.Faulty.Recorded, now)...); len(all) > 0 {
+	if all := append(asPrinted(lost), damage(before, c.Faulty, now)...); len(all) > 0 {
 		return Result{Verdict: Damage, Lines: all}, nil
 	}
 	causes, err := c.causes(sight.Report)

@@ -356,6 +356,29 @@ func TestBrowserKeepsHostilePagesOut(t *testing.T) {
 	}
 }
 
+// What who instructs does shows on the learner's page at once, without loading it again.
+func TestBrowserTellsWhatTheInstructorDoes(t *testing.T) {
+	s, ctx := serve(t, &learner{open: echo}), browser(t)
+	visit(t, ctx, s)
+	class := socketWith(t, s, "/class", hello{Token: s.instructor})
+	for _, step := range []struct {
+		order order
+		want  string // of the page
+	}{
+		{order{Do: "pause", On: true}, `document.querySelector("#said").innerText.includes("The clock stands") && !document.querySelector("#paused").hidden`},
+		{order{Do: "pause"}, `document.querySelector("#said").innerText.includes("The clock goes on") && document.querySelector("#paused").hidden`},
+		{order{Do: "noise"}, `document.querySelector("#said").innerText.includes("odd and harmless") && document.querySelector("#pager-text").innerText.includes("WARNING oslo")`},
+		{order{Do: "hold", On: true}, `document.querySelector("#said").innerText.includes("The debrief waits")`},
+		{order{Do: "say", Text: "look at rome"}, `document.querySelector("#said").lastChild.innerText === "look at rome" && document.querySelectorAll("#said p").length === 5`},
+	} {
+		says(t, class, step.order)
+		until(t, ctx, fmt.Sprintf("%+v", step.order), step.want)
+	}
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "zh"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
+	until(t, ctx, "Chinese", `document.querySelector("#said").innerText.includes("计时已暂停") && document.querySelectorAll("#said p").length === 5`)
+	shot(t, ctx, "notes")
+}
+
 // Who instructs sees who is where, watches a terminal, and says something that the learner's page shows.
 func TestBrowserInstructs(t *testing.T) {
 	axe := string(installed(t, "../../report/page/testdata/axe", "axe-core/axe.min.js"))

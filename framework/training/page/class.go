@@ -105,15 +105,23 @@ func (s *Server) obey(ctx context.Context, o order) error {
 		if o.Text == "" {
 			return errors.New("say what?")
 		}
-		seat.say(o.Text)
+		seat.tell(note{Kind: "said", Text: o.Text})
 		return nil
 	case "hold":
 		seat.hold(o.On)
 		return nil
 	case "noise":
-		return seat.Learner.Noise(ctx)
+		if err := seat.Learner.Noise(ctx); err != nil {
+			return err
+		}
+		seat.tell(note{Kind: "noise"})
+		return nil
 	case "pause":
-		return seat.Learner.Pause(ctx, o.On)
+		if err := seat.Learner.Pause(ctx, o.On); err != nil {
+			return err
+		}
+		seat.tell(note{Kind: oneOf(o.On, "paused", "resumed")})
+		return nil
 	}
 	return fmt.Errorf("%w: %q", errNoSuchThing, o.Do)
 }

@@ -85,7 +85,7 @@ func TestWhoInstructsSeesAndSays(t *testing.T) {
 			t.Errorf("%+v is done", o)
 		}
 	}
-	next(t, window, has("look at rome"))
+	next(t, window, has(`"notes":[{"kind":"said","text":"look at rome"},{"kind":"held"},{"kind":"noise"},{"kind":"paused"}]`))
 	if a := askOver(t, window, request{ID: 9, Do: "debrief"}); a.Error != errHeld.Error() {
 		t.Errorf("a debrief that is held: %+v", a)
 	}
@@ -96,11 +96,13 @@ func TestWhoInstructsSeesAndSays(t *testing.T) {
 	if a := askOver(t, window, request{ID: 10, Do: "debrief"}); a.Error != "" {
 		t.Errorf("a debrief that is given: %+v", a)
 	}
+	ask(order{Do: "pause", Learner: 1, On: false})
+	next(t, window, has(`{"kind":"given"},{"kind":"resumed"}]`))
 	two.mu.Lock()
 	if two.gaveUp > 0 {
 		t.Error("a debrief that is held was paid for")
 	}
-	if two.noise != 1 || !two.paused || one.noise != 0 || one.paused {
+	if two.noise != 1 || two.paused || one.noise != 0 || one.paused {
 		t.Errorf("noise %d %d, paused %t %t", one.noise, two.noise, one.paused, two.paused)
 	}
 	two.mu.Unlock()

@@ -31,8 +31,13 @@ func (l *learner) Brief(_ context.Context, language string) (Brief, error) {
 	if language == "zh" {
 		title, pager = "里斯本", "`paris` 上的商店连不上 `rome` 上的数据库。"
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for range l.noise {
+		pager += "\n\nWARNING oslo: interface br-0 is DOWN"
+	}
 	return Brief{
-		Title: title, Pager: pager, Difficulty: 2, Minutes: 25, Seconds: 83,
+		Title: title, Pager: pager, Difficulty: 2, Minutes: 25, Seconds: 83, Paused: l.paused,
 		Machines: []Machine{
 			{"paris", "node", "", "192.168.100.11"}, {"web", "pod", "paris", "10.244.1.2"}, {"rome", "node", "", "192.168.100.12"},
 			{"oslo", "node", "", "192.168.100.13"}, {"desk", "outside", "", "192.168.100.2"},

@@ -3,7 +3,7 @@ import { draw, list } from "./picture.js";
 import { replay, recolour, shell } from "./shell.js";
 import { $, lang, lost, minutes, speak, t, translate, trouble } from "./common.js";
 
-let brief = { machines: [] }, last = { paths: [] }, help = {}, solution = [];
+let brief = { machines: [] }, last = { paths: [] }, help = {}, solution = [], notes = [];
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (document.documentElement.dataset.colours || (prefersDark.matches ? "dark" : "light")) === "dark";
 
@@ -15,9 +15,17 @@ function colour(choice) {
 // What comes without being asked for.
 function onEvent(event) {
 	if (event.event === "paths") return showPaths(event);
-	$("said").replaceChildren(...event.said.map(text => Object.assign(document.createElement("p"), { textContent: text })));
-	$("said-part").hidden = false;
-	showBrief(); // the clock may stand, or go on
+	notes = event.notes;
+	showNotes();
+	showBrief(); // the clock may stand, or go on, and noise has an alarm of its own
+}
+
+// showNotes adds what is new to what the instructor has said and done, so that a screen reader tells of that alone.
+function showNotes() {
+	$("said-part").hidden = notes.length === 0;
+	for (const n of notes.slice($("said").children.length)) {
+		$("said").append(Object.assign(document.createElement("p"), { textContent: n.kind === "said" ? n.text : t().notes[n.kind] }));
+	}
 }
 
 function showPaths(event) {
@@ -197,6 +205,8 @@ $("language").addEventListener("change", async e => {
 	translate();
 	showPaths(last);
 	showSolution();
+	$("said").replaceChildren();
+	showNotes();
 	await showBrief();
 	await showHelp();
 	if (!$("told").hidden) showDebrief(await live.ask("debrief", { language: lang() }));
