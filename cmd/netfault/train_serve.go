@@ -12,9 +12,6 @@ import (
 	"github.com/netfault/netfault/framework/training/page"
 )
 
-// maxLearners is how many may share a server: each has a lab of some 60 MB, which probes each second.
-const maxLearners = 16
-
 func newTrainServe() *cobra.Command {
 	var o startOptions
 	var port, learners int
@@ -36,8 +33,8 @@ a terminal is root in a lab, and must be trusted as root on this machine.`,
 				return errors.New("name one exercise, or --random, or none for the one that is running; `netfault train list` lists them")
 			case learners > 1 && len(args) == 0 && !o.random:
 				return errors.New("--learners starts an exercise for each: name one, or --random")
-			case learners < 1 || learners > maxLearners:
-				return fmt.Errorf("--learners=%d: want 1 to %d", learners, maxLearners)
+			case learners < 1 || learners > page.MaxLearners:
+				return fmt.Errorf("--learners=%d: want 1 to %d", learners, page.MaxLearners)
 			}
 			return nil
 		},
@@ -72,7 +69,7 @@ a terminal is root in a lab, and must be trusted as root on this machine.`,
 	cmd.Flags().BoolVar(&o.random, "random", false, "start an exercise at random")
 	o.flags(cmd)
 	cmd.Flags().IntVar(&port, "port", 0, "port on loopback; any that is free without")
-	cmd.Flags().IntVar(&learners, "learners", 1, fmt.Sprintf("how many learners, up to %d", maxLearners))
+	cmd.Flags().IntVar(&learners, "learners", 1, fmt.Sprintf("how many learners, up to %d", page.MaxLearners))
 	return cmd
 }
 

@@ -394,6 +394,17 @@ func TestBrowserInstructs(t *testing.T) {
 	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#watching button").click(); document.querySelector("#text").value = "look at rome"; document.querySelector("#words button").click()`))
 	until(t, ctx, "what was typed", `document.querySelector(".shell").innerText.includes("neigh") && document.querySelector("#done").innerText !== ""`)
 	next(t, window, has("look at rome"))
+	// How loaded the machine is: in words, again each second, in both languages.
+	until(t, ctx, "the machine", `/Memory\s+[\d.]+ of [\d.]+ GiB in use, [\d.]+ GiB available\s+[✓⚠]/.test(document.querySelector("#host").innerText) && /Load\s+[\d.]+ on \d+ cores/.test(document.querySelector("#host").innerText)`)
+	until(t, ctx, "what is open", `/Labs\s+1 of at most 16/.test(document.querySelector("#host").innerText) && /Terminals\s+1 of at most 16\s+✓/.test(document.querySelector("#host").innerText)`)
+	for range MaxTerminals - 1 {
+		socketWith(t, s, "/terminal", hello{Token: s.seats[0].token, Machine: "rome", Size: Size{80, 24}})
+	}
+	until(t, ctx, "a limit", `/Terminals\s+16 of at most 16\s+⚠ there can be no more/.test(document.querySelector("#host").innerText)`)
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "zh"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
+	until(t, ctx, "Chinese", `document.querySelector("#host").innerText.includes("已达上限")`)
+	shot(t, ctx, "instructor-zh")
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "en"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
 	act(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
 	for _, v := range value[[]string](t, ctx, violations, chromedp.EvalAwaitPromise) {
 		t.Error(v)

@@ -27,7 +27,10 @@ export const texts = {
 		},
 		 instructor: "Instructor", learners: "Learners", learner: "Learner", exercise: "Exercise",
 		hints: "Hints", checks: "Checks", last: "Last check", watch: "Watch", send: "Send", words: "Words", noise: "Add noise", pause: "Stop the clock",
-		resume: "Let the clock go on", hold: "Hold the debrief", release: "Give the debrief", done: "Done.", noTerminal: "none is open", load: "Load of the machine",
+		resume: "Let the clock go on", hold: "Hold the debrief", release: "Give the debrief", done: "Done.", noTerminal: "none is open", load: "The machine",
+		memory: "Memory", memoryUse: (used, all, left) => `${used} of ${all} GiB in use, ${left} GiB available`, littleMemory: "little is left: close what is not needed",
+		work: "Load", loadOn: (load, cores) => `${load} on ${cores} cores, over the last minute`, muchWork: "more work than cores: pictures and checks are late",
+		labs: "Labs", windows: "Windows of learners", of: (now, limit) => `${now} of at most ${limit}`, isFull: "there can be no more",
 		node: "node", pod: "pod", outside: "outside", nodeAnd: "within a node", playing: "playing", endOfSession: "end of the session",
 	},
 	zh: {
@@ -53,7 +56,10 @@ export const texts = {
 		},
 		 instructor: "教员", learners: "学员", learner: "学员", exercise: "练习", hints: "提示", checks: "检查",
 		last: "最近一次检查", watch: "观看", send: "发送", words: "内容", noise: "添加干扰", pause: "暂停计时", resume: "继续计时", hold: "暂缓复盘",
-		release: "放行复盘", done: "好了。", noTerminal: "没有打开的终端", load: "机器负载",
+		release: "放行复盘", done: "好了。", noTerminal: "没有打开的终端", load: "这台机器",
+		memory: "内存", memoryUse: (used, all, left) => `共 ${all} GiB，已用 ${used} GiB，可用 ${left} GiB`, littleMemory: "所剩不多：请关掉不需要的东西",
+		work: "负载", loadOn: (load, cores) => `${load}（${cores} 核，最近一分钟）`, muchWork: "任务多于核数：画面和检查会变慢",
+		labs: "实验网络", windows: "学员的窗口", of: (now, limit) => `${now}，上限 ${limit}`, isFull: "已达上限",
 		node: "节点", pod: "Pod", outside: "集群外", nodeAnd: "节点之内", playing: "正在播放", endOfSession: "会话结束",
 	},
 };
