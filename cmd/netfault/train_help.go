@@ -43,7 +43,7 @@ are told again for nothing as long as they hold. Where to look is not told who h
 			}
 			hints, _, err := e.site(a).Hints(cmd.Context(), a.Language, true)
 			if err != nil {
-				return err
+				return training.InLanguage(err, a.Language)
 			}
 			tellHints(cmd.OutOrStdout(), phrases[a.Language], hints)
 			return nil
@@ -185,7 +185,11 @@ func newTrainScores() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := report.NewTable(cmd.OutOrStdout(), "begun", "exercise", "points", "time", "hints", "solution", "seed")
+			say := phrases[training.English]
+			if len(all) > 0 {
+				say = phrases[all[len(all)-1].Language]
+			}
+			t := report.NewTable(cmd.OutOrStdout(), say.scores...)
 			total := 0
 			for _, a := range slices.Backward(all) {
 				log, err := a.Log()
@@ -196,18 +200,18 @@ func newTrainScores() *cobra.Command {
 					continue
 				}
 				hints, solution := log.Help()
-				points, seen := "not healed", ""
+				points, seen := say.unhealed, ""
 				if log.Healed() != nil {
 					points = fmt.Sprint(log.Points())
 					total += log.Points()
 				}
 				if solution {
-					seen = "seen"
+					seen = say.seen
 				}
 				t.AppendRow(table.Row{log.Began().Local().Format("2006-01-02 15:04"), a.Code, points, log.Took().Round(time.Second), hints, seen, a.Seed})
 			}
 			t.Render()
-			fmt.Fprintf(cmd.OutOrStdout(), "%d points; the attempts are in %s\n", total, filepath.Clean(store.Dir))
+			fmt.Fprintf(cmd.OutOrStdout(), say.total+"\n", total, filepath.Clean(store.Dir))
 			return nil
 		},
 	}

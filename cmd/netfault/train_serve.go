@@ -63,7 +63,7 @@ a terminal is root in a lab, and must be trusted as root on this machine.`,
 			if err != nil {
 				return err
 			}
-			return serve(cmd, port, page.Seat{Name: "1", Learner: &desk{a: a, e: e}})
+			return serve(cmd, port, phrases[a.Language], page.Seat{Name: "1", Learner: &desk{a: a, e: e}})
 		},
 	}
 	cmd.Flags().BoolVar(&o.random, "random", false, "start an exercise at random")
@@ -100,17 +100,17 @@ func (o startOptions) serveClass(cmd *cobra.Command, args []string, port, learne
 		defer func() {
 			err = errors.Join(err, s.Remove(context.WithoutCancel(cmd.Context())), a.Add(training.Entry{Kind: training.Stopped}))
 		}()
-		fmt.Fprintf(cmd.ErrOrStderr(), "learner %d:\n", i+1)
-		if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr())); err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), phrases[o.language].learner+"\n", fmt.Sprint(i+1))
+		if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr(), o.language)); err != nil {
 			return err
 		}
 		seats = append(seats, page.Seat{Name: fmt.Sprint(i + 1), Learner: &desk{a: a, e: e}})
 	}
-	return serve(cmd, port, seats...)
+	return serve(cmd, port, phrases[o.language], seats...)
 }
 
 // serve shows the page until the command is ended, which its error says.
-func serve(cmd *cobra.Command, port int, seats ...page.Seat) error {
+func serve(cmd *cobra.Command, port int, say phrase, seats ...page.Seat) error {
 	s, err := page.Listen(port, seats...)
 	if err != nil {
 		return err
@@ -119,19 +119,19 @@ func serve(cmd *cobra.Command, port int, seats ...page.Seat) error {
 	fmt.Fprintln(out)
 	for i, seat := range seats {
 		if len(seats) > 1 {
-			fmt.Fprintf(out, "learner %s: ", seat.Name)
+			fmt.Fprintf(out, say.learner+" ", seat.Name)
 		}
 		fmt.Fprintln(out, s.Address(i))
 	}
 	if len(seats) > 1 {
-		fmt.Fprintln(out, "instructor:", s.InstructorAddress())
+		fmt.Fprintln(out, say.instructor, s.InstructorAddress())
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "Open it in a browser on this machine, with all that follows the #. Ctrl-C ends the page.")
+	fmt.Fprintln(cmd.ErrOrStderr(), say.open)
 	if err := s.Serve(cmd.Context()); err != nil {
 		return err
 	}
 	if len(seats) > 1 {
-		return errors.New("the page is closed, and all exercises are over")
+		return errors.New(say.closedAll)
 	}
-	return errors.New("the page is closed; the exercise goes on until `netfault train stop`")
+	return errors.New(say.closed)
 }

@@ -29,7 +29,7 @@ func failing(l lab.Lab, probes []evidence.Probe) paths {
 	for _, r := range probes {
 		if why := probe.Failure(l, r); why != "" {
 			path := pathOf(r)
-			p[path[English]] = told(path[English]+": "+why, path[Chinese]+"："+why)
+			p[path[English]] = told(path[English]+": "+why, path[Chinese]+"："+inChinese(why))
 		}
 	}
 	return p
@@ -74,11 +74,11 @@ func (p paths) both(o paths) (in, out paths) {
 	return in, out
 }
 
-// asPrinted are lines that are the same in all languages.
-func asPrinted(lines []string) []Told {
+// toldAll are lines that the lab says.
+func toldAll(lines []string) []Told {
 	var all []Told
 	for _, line := range lines {
-		all = append(all, told(line, line))
+		all = append(all, Why(line))
 	}
 	return all
 }
@@ -88,14 +88,14 @@ func asPrinted(lines []string) []Told {
 func damage(before undo.Recorded, faulty Faulty, now undo.Recorded) []Told {
 	var all []Told
 	for _, gone := range undo.Gone(before, faulty.Recorded, now) {
-		all = append(all, told("gone, and was there before: "+gone, "以前有，现在没有了："+gone))
+		all = append(all, told("gone, and was there before: "+gone, "以前有，现在没有了："+inChinese(gone)))
 	}
 	for name, list := range newWays(now, before, faulty.Recorded) {
 		for _, way := range list {
 			if !slices.Contains(faulty.NoiseWays[name], way) {
 				all = append(all, told(
 					fmt.Sprintf("packets of %s take a way that was not there before, and that nothing on the cluster keeps: %s", name, way),
-					fmt.Sprintf("%s 的包走了一条以前没有的路，集群中没有谁会维护它：%s", name, way)))
+					fmt.Sprintf("%s 的包走了一条以前没有的路，集群中没有谁会维护它：%s", name, inChinese(way))))
 			}
 		}
 	}

@@ -289,7 +289,7 @@ func TestBrowserFindsItAccessible(t *testing.T) {
 			visit(t, ctx, s)
 			act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "`+on.language+`"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
 			act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("details").forEach(d => d.open = true); document.querySelector("#machine").value = "rome"; document.querySelector("#open").click(); document.querySelector("#check").click(); document.querySelector("#debrief").click()`))
-			until(t, ctx, "all of it", `document.querySelector(".xterm") !== null && !document.querySelector("#told").hidden && document.querySelector("#verdict h3") !== null && document.documentElement.lang === "`+on.language+`"`)
+			until(t, ctx, "all of it", `document.querySelector(".xterm") !== null && !document.querySelector("#told").hidden && document.querySelector("#verdict h3") !== null && document.querySelector("#paths tbody tr") !== null && document.documentElement.lang === "`+on.language+`"`)
 			act(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
 			result := value[struct {
 				Passed     int      `json:"passed"`
@@ -376,6 +376,7 @@ func TestBrowserTellsWhatTheInstructorDoes(t *testing.T) {
 	}
 	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "zh"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
 	until(t, ctx, "Chinese", `document.querySelector("#said").innerText.includes("计时已暂停") && document.querySelectorAll("#said p").length === 5`)
+	until(t, ctx, "Chinese of the paths", `document.querySelector("#paths").textContent.includes("不通: 没有应答")`)
 	shot(t, ctx, "notes")
 }
 

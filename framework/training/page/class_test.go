@@ -86,10 +86,10 @@ func TestWhoInstructsSeesAndSays(t *testing.T) {
 		}
 	}
 	next(t, window, has(`"notes":[{"kind":"said","text":"look at rome"},{"kind":"held"},{"kind":"noise"},{"kind":"paused"}]`))
-	if a := askOver(t, window, request{ID: 9, Do: "debrief"}); a.Error != errHeld.Error() {
+	if a := askOver(t, window, request{ID: 9, Do: "debrief", Language: "en"}); a.Error != held["en"] {
 		t.Errorf("a debrief that is held: %+v", a)
 	}
-	if a := askOver(t, window, request{ID: 8, Do: "give up"}); a.Error != errHeld.Error() {
+	if a := askOver(t, window, request{ID: 8, Do: "give up", Language: "zh"}); a.Error != held["zh"] {
 		t.Errorf("a debrief that is held: %+v", a)
 	}
 	ask(order{Do: "hold", Learner: 1})

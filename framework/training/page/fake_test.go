@@ -55,7 +55,7 @@ func (l *learner) Paths(context.Context) ([]Path, error) {
 			for _, kind := range []string{"pod", "service"} {
 				p := Path{Kind: kind, From: from, To: to, Passes: !bad}
 				if bad {
-					p.Says = "no answer"
+					p.Says = map[string]string{"en": "no answer", "zh": "没有应答"}
 				}
 				all = append(all, p)
 			}

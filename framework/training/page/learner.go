@@ -76,9 +76,9 @@ type Path struct {
 	Kind string `json:"kind"`
 	From string `json:"from"`
 	To   string `json:"to"`
-	// Passes says that what was sent was answered as it should be, and Says what became of it otherwise.
-	Passes bool   `json:"passes"`
-	Says   string `json:"says,omitempty"`
+	// Passes says that what was sent was answered as it should be, and Says, by language, what became of it otherwise.
+	Passes bool              `json:"passes"`
+	Says   map[string]string `json:"says,omitempty"`
 }
 
 // Size is that of a terminal, in characters.

@@ -40,7 +40,7 @@ function showPaths(event) {
 	// A screen reader hears of it only where it differs.
 	if ($("summary").textContent !== text) $("summary").textContent = text;
 	draw($("picture"), brief.machines, paths, t());
-	list($("paths").tBodies[0], paths, t());
+	list($("paths").tBodies[0], paths, t(), lang());
 }
 
 async function showBrief() {
