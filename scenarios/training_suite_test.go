@@ -302,6 +302,10 @@ func (l *learner) expect(ctx context.Context, want training.Way) {
 	out := l.says(ctx, code, "check", "-o", "json")
 	Expect(json.Unmarshal([]byte(out), &got)).To(Succeed(), out)
 	Expect(got.Verdict).To(Equal(want.Verdict), out)
+	if want.Verdict == training.Lucky {
+		Expect(got.Event).NotTo(BeEmpty(), "it is said that it comes back, and not shown how")
+		Expect(got.Lines).NotTo(BeEmpty())
+	}
 	var lines []string
 	for _, line := range got.Lines {
 		lines = append(lines, line[training.English])

@@ -66,6 +66,12 @@ func TestLinesAreInChinese(t *testing.T) {
 	}
 }
 
+func TestWhatFailsOnEveryTryIsToldOnce(t *testing.T) {
+	if got := toldAll([]string{"a → b: timeout", "a → c: timeout", "a → b: timeout"}); len(got) != 2 || got[1][Chinese] != "a → c：超时" {
+		t.Error(got)
+	}
+}
+
 func TestErrorsAreInALanguage(t *testing.T) {
 	err := needsReset(os.ErrNotExist)
 	if !errors.Is(InLanguage(err, Chinese), os.ErrNotExist) || !strings.Contains(InLanguage(err, Chinese).Error(), "重新建立网络") || !strings.Contains(err.Error(), "makes the network anew") {

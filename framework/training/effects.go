@@ -74,10 +74,13 @@ func (p paths) both(o paths) (in, out paths) {
 	return in, out
 }
 
-// toldAll are lines that the lab says.
+// toldAll are lines that the lab says, each once: what fails on every try is one thing to know.
 func toldAll(lines []string) []Told {
 	var all []Told
-	for _, line := range lines {
+	for i, line := range lines {
+		if slices.Contains(lines[:i], line) {
+			continue
+		}
 		all = append(all, Why(line))
 	}
 	return all
