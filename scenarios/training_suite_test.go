@@ -40,6 +40,17 @@ var _ = Describe("training", Label("train"), func() {
 				Expect(l.says(ctx, 0, "solve", e.Code, "--site="+l.lab)).To(ContainSubstring("2 times of 2"))
 				Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
 			})
+			It("shows nothing of what was done to it", func(ctx context.Context) {
+				l := begins(ctx, e, s)
+				site, err := l.found().Open(ctx)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(leaks(ctx, site)).To(BeEmpty())
+				names, err := bpfNames()
+				Expect(err).NotTo(HaveOccurred())
+				for _, name := range names {
+					Expect(name).NotTo(MatchRegexp("(?i)" + telling()))
+				}
+			})
 			for _, way := range e.Ways {
 				It(fmt.Sprintf("%s: %s", way.Name, way.Verdict), func(ctx context.Context) {
 					l := begins(ctx, e, s)
