@@ -3,8 +3,6 @@ package scenarios_test
 import (
 	"context"
 	"encoding/json"
-	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"syscall"
@@ -121,27 +119,15 @@ type socket struct {
 
 func (v visitor) opens(ctx context.Context, path string, first map[string]any) *socket {
 	GinkgoHelper()
-	u, err := url.Parse(v.address)
-	Expect(err).NotTo(HaveOccurred())
-	origin := "http://" + u.Host
-	c, _, err := websocket.Dial(ctx, origin+"/"+path, &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}})
+	c, err := dialPage(ctx, v.address, path, first)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { _ = c.CloseNow() }) // the server may have ended
-	c.SetReadLimit(1 << 20)
-	s := &socket{Conn: c}
-	message := map[string]any{"token": u.Fragment}
-	for key, value := range first {
-		message[key] = value
-	}
-	s.sends(ctx, message)
-	return s
+	return &socket{Conn: c}
 }
 
 func (s *socket) sends(ctx context.Context, message any) {
 	GinkgoHelper()
-	data, err := json.Marshal(message)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(s.Write(ctx, websocket.MessageText, data)).To(Succeed())
+	Expect(sendJSON(ctx, s.Conn, message)).To(Succeed())
 }
 
 // hears reads until words have come, which may come in pieces.
