@@ -118,6 +118,9 @@ func looksOf(ctx context.Context, m machine.Machine, pattern string, word *regex
 	// What stands in the program that all else is started by, whatever it is taken apart with. It has the name of a kernel's setting, and
 	// of the file in which evidence has it, as every program that reads it has; and two words of what it does outside of sealed labs.
 	inProgram, err := grep(ctx, m, "[[:alnum:]_.-]*("+pattern+")[[:alnum:]_.-]*( capture)?", "/proc/1/exe")
+	if err == nil && len(inProgram) == 0 {
+		err = fmt.Errorf("%s: not even the kernel's setting is found in its first program", m.Name())
+	}
 	for _, line := range inProgram {
 		if !strings.Contains(line, "tcp_tw_recycle") && !strings.Contains(line, "tw-recycle.json") && !strings.HasSuffix(line, "netfault-") && !strings.HasSuffix(line, "netfault capture") {
 			inFiles = append(inFiles, line)

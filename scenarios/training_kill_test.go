@@ -29,7 +29,7 @@ const (
 	// killedRounds are how many servers are killed: one at each of the moments that differ, and some more.
 	killedRounds = 6
 	// usualStart is how long it takes until the page of one learner is there, and usualExercise until a program has healed it.
-	usualStart, usualExercise = 8 * time.Second, 8 * time.Second
+	usualStart, usualExercise = 8 * time.Second, 12 * time.Second
 )
 
 var _ = Describe("training that is killed", Label("sigkill", "train", "killed"), func() {
