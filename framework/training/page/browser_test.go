@@ -257,6 +257,7 @@ func TestBrowserAsksTwiceWhatCostsMuch(t *testing.T) {
 	l.mu.Lock()
 	l.solved = 0
 	l.mu.Unlock()
+	act(t, ctx, chromedp.Navigate(s.base()+"/style.css")) // the same page with a fragment would not be loaded anew
 	visit(t, ctx, s)
 	ask("#give-up", "You may still heal the network")
 	key(kb.Tab)
