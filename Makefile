@@ -148,7 +148,7 @@ lint: ## gofmt, go vet, staticcheck, actionlint
 
 bench fixtures: LAB = netns
 
-bench: root tools ## time the first run, labs of 3 to 30 nodes, every scenario by step, and detectors on big clusters, and make the largest lab that Linux's default limits allow; out/bench.json (BASE=REF compares with that commit in the same run)
+bench: root tools ## time the first run, labs of 3 to 30 nodes, every scenario by step, detectors on big clusters, and a class of four learners at once, and make the largest lab that Linux's default limits allow; out/bench.json (BASE=REF compares with that commit in the same run)
 	@$(GO_BUILD) -o bin/ ./hack/bench
 	@exec bin/bench $(if $(BASE),-base=$(BASE)) $(SUDO) $(ENV)
 	@$(GO_TEST) -o bin/ ./framework/lab/netns

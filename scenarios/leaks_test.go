@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/cilium/ebpf"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"golang.org/x/sync/errgroup"
@@ -56,6 +58,7 @@ var looks = [][]string{
 	{"sysctl", "-a"}, {"systemctl"}, {"systemctl", "--help"}, {"systemctl", "status", "flanneld"}, {"systemctl", "status", "docker"}, {"journalctl"},
 	{"journalctl", "-u", "flanneld"}, {"journalctl", "-u", "docker"}, {"journalctl", "-u", "etcd"}, {"journalctl", "-u", "coredns"},
 	{"noded"}, {"noded", "--help"}, {"noded", "flanneld", "--help"}, {"noded", "init"}, {"curl", "-sv", "--max-time", "1", "http://127.0.0.1:8080/"}, {"bash", "-ic", "history; set"},
+	{"dmesg"},
 }
 
 // looksLimit is for all looks together; they take some seconds, and hours where a whole machine's files are seen.
@@ -107,19 +110,86 @@ func looksOf(ctx context.Context, m machine.Machine, pattern string, word *regex
 			}
 		}
 	}
-	// What stands in files. The pattern comes by standard input, so that grep does not tell of itself. The programs that are bound in
-	// have their modules' paths in them, and whoever takes them apart is not kept from knowing what they are.
+	// What stands in files. The programs that are bound in are those that every node has, with the words that they have everywhere.
+	inFiles, err := grep(ctx, m, pattern, append([]string{"-r", "-m3", "-D", "skip", "--exclude-dir=bin", "--exclude-dir=docker"}, folders...)...)
+	if err != nil {
+		return nil, err
+	}
+	// What stands in the program that all else is started by, whatever it is taken apart with. It has the name of a kernel's setting, and
+	// of the file in which evidence has it, as every program that reads it has; and two words of what it does outside of sealed labs.
+	inProgram, err := grep(ctx, m, "[[:alnum:]_.-]*("+pattern+")[[:alnum:]_.-]*( capture)?", "/proc/1/exe")
+	if err == nil && len(inProgram) == 0 {
+		err = fmt.Errorf("%s: not even the kernel's setting is found in its first program", m.Name())
+	}
+	for _, line := range inProgram {
+		if !strings.Contains(line, "tcp_tw_recycle") && !strings.Contains(line, "tw-recycle.json") && !strings.HasSuffix(line, "netfault-") && !strings.HasSuffix(line, "netfault capture") {
+			inFiles = append(inFiles, line)
+		}
+	}
+	return append(found, inFiles...), err
+}
+
+// grep returns what matches a pattern, which comes by standard input, so that grep does not tell of itself.
+func grep(ctx context.Context, m machine.Machine, pattern string, args ...string) ([]string, error) {
 	var said bytes.Buffer
-	argv := append([]string{"grep", "-raoiE", "-m3", "-D", "skip", "--exclude-dir=bin", "--exclude-dir=docker", "-f", "-"}, folders...)
+	argv := append([]string{"grep", "-aoiE", "-f", "-"}, args...)
 	err := m.Run(ctx, machine.Command{Argv: argv, Stdin: strings.NewReader(pattern), Stdout: &said})
 	exit, ran := errors.AsType[*machine.ExitError](err)
 	if err != nil && (!ran || exit.Code > 1 && exit.Stderr != "" && !strings.Contains(exit.Stderr, "/dev/")) {
 		return nil, err
 	}
+	var found []string
 	for line := range strings.Lines(said.String()) {
 		found = append(found, m.Name()+"# "+strings.TrimSpace(line))
 	}
 	return found, nil
+}
+
+// bpfNames are the names of all BPF programs and maps of this machine, which `bpftool` lists to whoever is root in a lab, too.
+func bpfNames() ([]string, error) {
+	var names []string
+	var err error
+	for id := ebpf.ProgramID(0); ; {
+		if id, err = ebpf.ProgramGetNextID(id); err != nil {
+			break
+		}
+		p, err := ebpf.NewProgramFromID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it has gone meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		info, err := p.Info()
+		if err := errors.Join(err, p.Close()); err != nil {
+			return nil, err
+		}
+		names = append(names, info.Name)
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	for id := ebpf.MapID(0); ; {
+		if id, err = ebpf.MapGetNextID(id); err != nil {
+			break
+		}
+		m, err := ebpf.NewMapFromID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		info, err := m.Info()
+		if err := errors.Join(err, m.Close()); err != nil {
+			return nil, err
+		}
+		names = append(names, info.Name)
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	return names, nil
 }
 
 // looksAreReal fails unless the looks find what is there: a word that is put on one machine.

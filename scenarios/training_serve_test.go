@@ -3,8 +3,6 @@ package scenarios_test
 import (
 	"context"
 	"encoding/json"
-	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"syscall"
@@ -26,13 +24,11 @@ var _ = Describe("the training page", thoroughly("train", "lisbon", "serve"), fu
 		run := begin(l.program(ctx, "serve", "lisbon", "--seed=1", "--site="+l.lab), "http://")
 		page := visitor{addressesIn(run.output())[0]}
 		v := l.values()
-		lisbon, err := training.Of(stalevtep.Scenario)
-		Expect(err).NotTo(HaveOccurred())
 
 		window := page.opens(ctx, "live", nil)
 		Expect(window.asks(ctx, "brief")).To(And(ContainSubstring("Lisbon"), ContainSubstring(v["n2"]), Not(ContainSubstring("stale"))))
 		window.hears(ctx, `"passes":false`)
-		Expect(window.asks(ctx, "debrief")).To(ContainSubstring("not healed"))
+		Expect(window.asks(ctx, "debrief")).To(ContainSubstring("not found healed"))
 		Expect(window.asks(ctx, "hint")).To(ContainSubstring(`"points":90`))
 		Expect(window.asks(ctx, "check")).To(ContainSubstring(`"verdict":"broken"`))
 
@@ -40,7 +36,7 @@ var _ = Describe("the training page", thoroughly("train", "lisbon", "serve"), fu
 		shell.hears(ctx, v["n2"]+"# ")
 		shell.types(ctx, "stty size; tty\n")
 		shell.hears(ctx, "30 100")
-		for _, t := range v.Type(lisbon.Solution) {
+		for _, t := range v.Type(lisbon().Solution) {
 			shell.types(ctx, t.Command+"; echo done $?\n")
 			shell.hears(ctx, "done 0")
 		}
@@ -80,6 +76,18 @@ var _ = Describe("the training page", thoroughly("train", "lisbon", "serve"), fu
 		one.asks(ctx, "hint")
 		class.hears(ctx, `"hints":1`)
 
+		By("who gives up is told what it was, and pays for it")
+		Expect(one.asks(ctx, "give up")).To(ContainSubstring("flannel.1"))
+		Expect(one.asks(ctx, "hints")).To(And(ContainSubstring(`"points":40`), ContainSubstring(`"solutionCost":0`)))
+
+		By("noise that who instructs adds is told at once, has its alarm, and is nobody's damage")
+		class.sends(ctx, map[string]any{"id": 1, "do": "noise", "learner": 1})
+		two.hears(ctx, `"notes":[{"kind":"noise"}]`)
+		Expect(two.asks(ctx, "brief")).To(ContainSubstring("is DOWN"))
+		second := &learner{dir: (training.Store{Dir: l.dir}).Of(2).Dir, lab: l.lab + "-2"}
+		second.types(ctx, lisbon().Solution)
+		Expect(two.asks(ctx, "check")).To(ContainSubstring(`"verdict":"healed"`))
+
 		run.signal(syscall.SIGKILL)
 		Expect(run.wait()).To(Equal(-1))
 		for _, f := range labsOfAll {
@@ -88,6 +96,13 @@ var _ = Describe("the training page", thoroughly("train", "lisbon", "serve"), fu
 		}
 	})
 })
+
+func lisbon() *training.Exercise {
+	GinkgoHelper()
+	e, err := training.Of(stalevtep.Scenario)
+	Expect(err).NotTo(HaveOccurred())
+	return e
+}
 
 // visitor opens the page's sockets by its address, as its scripts do.
 type visitor struct{ address string }
@@ -104,27 +119,15 @@ type socket struct {
 
 func (v visitor) opens(ctx context.Context, path string, first map[string]any) *socket {
 	GinkgoHelper()
-	u, err := url.Parse(v.address)
-	Expect(err).NotTo(HaveOccurred())
-	origin := "http://" + u.Host
-	c, _, err := websocket.Dial(ctx, origin+"/"+path, &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}})
+	c, err := dialPage(ctx, v.address, path, first)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { _ = c.CloseNow() }) // the server may have ended
-	c.SetReadLimit(1 << 20)
-	s := &socket{Conn: c}
-	message := map[string]any{"token": u.Fragment}
-	for key, value := range first {
-		message[key] = value
-	}
-	s.sends(ctx, message)
-	return s
+	return &socket{Conn: c}
 }
 
 func (s *socket) sends(ctx context.Context, message any) {
 	GinkgoHelper()
-	data, err := json.Marshal(message)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(s.Write(ctx, websocket.MessageText, data)).To(Succeed())
+	Expect(sendJSON(ctx, s.Conn, message)).To(Succeed())
 }
 
 // hears reads until words have come, which may come in pieces.

@@ -45,6 +45,17 @@ var _ = Describe("every way of the exercise", thoroughly("ways"), func() {
 				Expect(l.says(ctx, 0, "solve", e.Code, "--site="+l.lab)).To(ContainSubstring("2 times of 2"))
 				Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
 			})
+			It("shows nothing of what was done to it", func(ctx context.Context) {
+				l := begins(ctx, e, s)
+				site, err := l.found().Open(ctx)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(leaks(ctx, site)).To(BeEmpty())
+				names, err := bpfNames()
+				Expect(err).NotTo(HaveOccurred())
+				for _, name := range names {
+					Expect(name).NotTo(MatchRegexp("(?i)" + telling()))
+				}
+			})
 			for _, way := range e.Ways {
 				It(fmt.Sprintf("%s: %s", way.Name, way.Verdict), func(ctx context.Context) {
 					l := begins(ctx, e, s)
@@ -99,6 +110,37 @@ var _ = Describe("training", thoroughly("train"), func() {
 		Expect(l.says(ctx, 0, "scores")).To(And(MatchRegexp(`lisbon +80 `), ContainSubstring("80 points")))
 		Expect(l.says(ctx, 0, "debrief")).To(ContainSubstring("The real incident"))
 		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("no exercise is running"))
+	})
+
+	It("tells a learner of Chinese all of it in Chinese", Label("lisbon", "zh"), func(ctx context.Context) {
+		l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
+		DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
+		says := func(code int, args ...string) string {
+			GinkgoHelper()
+			said := l.says(ctx, code, args...)
+			Expect(englishIn(said)).To(BeEmpty(), said)
+			return said
+		}
+		says(0, "list", "--lang=zh")
+		Expect(says(0, "start", "lisbon", "--site="+l.lab, "--seed=1", "--noise", "--lang=zh")).To(ContainSubstring("里斯本"))
+		says(0, "status")
+		says(0, "hint")
+		Expect(says(1, "check")).To(ContainSubstring("超时"))
+		for _, damage := range []string{"iptables -w -F FORWARD", "ip route add 203.0.113.0/24 via {n1.vtep} dev flannel.1 onlink", "ip rule add from 203.0.113.0/24 lookup 7"} {
+			l.types(ctx, []training.Line{{Machine: "{n2}", Command: damage}})
+		}
+		l.types(ctx, exercises[0].Solution)
+		Expect(says(1, "check")).To(And(ContainSubstring("iptables 规则"), ContainSubstring("策略路由规则")))
+		says(0, "hint")
+		says(0, "reset")
+		says(0, "solution")
+		l.types(ctx, exercises[0].Solution)
+		Expect(says(0, "check")).To(ContainSubstring("已修复"))
+		says(0, "debrief")
+		netfault(ctx, "reset", "--lab="+l.lab)
+		Expect(says(2, "check")).To(ContainSubstring("从外部撤销"))
+		says(0, "stop")
+		says(0, "scores")
 	})
 
 	It("leaves nothing when its start is killed, or after that", Label("lisbon"), func(ctx context.Context) {
@@ -172,6 +214,14 @@ func begins(ctx context.Context, e *training.Exercise, s fault.Scenario) *learne
 	DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
 	Expect(l.says(ctx, 0, "start", e.Code, "--site="+l.lab, "--seed=1", "--noise")).To(ContainSubstring(e.Texts[training.English].Title))
 	return l
+}
+
+// englishIn are the words of English sentences in what is told: three in a row that are no command's. Commands stand behind a prompt or in
+// quotation marks.
+func englishIn(said string) []string {
+	said = regexp.MustCompile("`[^`]*`").ReplaceAllString(said, "")
+	said = regexp.MustCompile(`(?m)\S+# .*$`).ReplaceAllString(said, "")
+	return regexp.MustCompile(`\b[A-Za-z]{2,}[,:;]? [a-z]{2,}[,:;]? [a-z]{2,}\b`).FindAllString(said, -1)
 }
 
 func (l *learner) found() labs.Found { return labs.Found{Kind: labs.Netns, Name: l.lab} }
@@ -272,6 +322,10 @@ func (l *learner) expect(ctx context.Context, want training.Way) {
 	out := l.says(ctx, code, "check", "-o", "json")
 	Expect(json.Unmarshal([]byte(out), &got)).To(Succeed(), out)
 	Expect(got.Verdict).To(Equal(want.Verdict), out)
+	if want.Verdict == training.Lucky {
+		Expect(got.Event).NotTo(BeEmpty(), "it is said that it comes back, and not shown how")
+		Expect(got.Lines).NotTo(BeEmpty())
+	}
 	var lines []string
 	for _, line := range got.Lines {
 		lines = append(lines, line[training.English])

@@ -105,9 +105,9 @@ func newTrainList() *cobra.Command {
 			slices.SortStableFunc(list, func(a, b exercise) int {
 				return cmp.Or(cmp.Compare(a.Difficulty, b.Difficulty), cmp.Compare(a.Code, b.Code))
 			})
-			columns := []any{"exercise", "difficulty", "minutes"}
-			if spoilers {
-				columns = append(columns, "fault", "what it is")
+			columns := phrases[language].list
+			if !spoilers {
+				columns = columns[:3]
 			}
 			t := report.NewTable(cmd.OutOrStdout(), columns...)
 			for _, e := range list {

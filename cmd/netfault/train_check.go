@@ -34,7 +34,7 @@ Exit codes: 0 healed, 1 broken, lucky or damaged, 2 unknown or error, 64 wrong u
 			}
 			result, log, err := e.site(a).Judge(cmd.Context())
 			if err != nil {
-				return err
+				return training.InLanguage(err, a.Language)
 			}
 			if output == "json" {
 				enc := json.NewEncoder(cmd.OutOrStdout())

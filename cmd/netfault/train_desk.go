@@ -29,7 +29,7 @@ type desk struct {
 
 // open opens the lab, which may be broken by the learner.
 func (d *desk) open(ctx context.Context) (lab.Lab, error) {
-	return d.e.site(d.a).Found().OpenPartly(ctx)
+	return d.e.site(d.a).Partly(ctx)
 }
 
 // change does something to the lab.
@@ -43,7 +43,7 @@ func (d *desk) change(do func(*training.Site) error) error {
 func (d *desk) Brief(ctx context.Context, language string) (page.Brief, error) {
 	l, err := d.open(ctx)
 	if err != nil {
-		return page.Brief{}, err
+		return page.Brief{}, training.InLanguage(err, training.Language(language))
 	}
 	faulty, err := d.a.Faulty()
 	if err != nil {
@@ -85,8 +85,14 @@ func (d *desk) Paths(ctx context.Context) ([]page.Path, error) {
 	results, err := probe.Run(ctx, l)
 	var all []page.Path
 	for _, p := range results {
-		says := probe.Failure(l, p)
-		all = append(all, page.Path{Kind: p.Kind, From: p.From, To: p.To, Passes: says == "", Says: says})
+		path := page.Path{Kind: p.Kind, From: p.From, To: p.To, Passes: true}
+		if why := probe.Failure(l, p); why != "" {
+			path.Passes, path.Says = false, map[string]string{}
+			for language, says := range training.Why(why) {
+				path.Says[string(language)] = says
+			}
+		}
+		all = append(all, path)
 	}
 	return all, err
 }
@@ -97,7 +103,7 @@ const pageTerm = "xterm-256color"
 func (d *desk) Shell(ctx context.Context, machine string, size page.Size) (page.Terminal, error) {
 	m, err := machineOfSite(ctx, d.e.site(d.a), machine)
 	if err != nil {
-		return nil, err
+		return nil, training.InLanguage(err, d.a.Language)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	typed, typing := io.Pipe()
@@ -164,7 +170,7 @@ func (d *desk) Hints(ctx context.Context, language string, another bool) (page.H
 		return page.Hints{}, err
 	}
 	given, _ := log.Help()
-	h := page.Hints{Left: true, Cost: training.HintCost, Points: log.PointsLeft()}
+	h := page.Hints{Left: true, Cost: training.HintCost, Points: log.PointsLeft(), SolutionCost: log.SolutionLeft()}
 	if given == 0 && !another {
 		return h, nil // without a look at the network, which takes a while
 	}
@@ -177,14 +183,25 @@ func (d *desk) Hints(ctx context.Context, language string, another bool) (page.H
 		return err
 	})
 	if err != nil {
-		return page.Hints{}, err
+		return page.Hints{}, training.InLanguage(err, training.Language(language))
 	}
 	if log, err = d.a.Log(); err != nil {
 		return page.Hints{}, err
 	}
-	h.Points = log.PointsLeft()
+	h.Points, h.SolutionCost = log.PointsLeft(), log.SolutionLeft()
 	return h, nil
 }
+
+func (d *desk) Solution(context.Context) ([]page.Command, error) {
+	commands, err := d.e.site(d.a).Solution()
+	var all []page.Command
+	for _, c := range commands {
+		all = append(all, page.Command{Machine: c.Machine, Command: c.Command})
+	}
+	return all, err
+}
+
+func (d *desk) GiveUp(context.Context) error { return d.e.site(d.a).GiveUp() }
 
 func (d *desk) Check(ctx context.Context, language string) (page.Verdict, error) {
 	var r training.Result
@@ -194,7 +211,7 @@ func (d *desk) Check(ctx context.Context, language string) (page.Verdict, error)
 		return err
 	})
 	if err != nil {
-		return page.Verdict{}, err
+		return page.Verdict{}, training.InLanguage(err, training.Language(language))
 	}
 	says, lines := resultLines(training.Language(language), r, log)
 	return page.Verdict{Verdict: string(r.Verdict), Says: says, Lines: lines, Points: log.Points()}, nil
@@ -207,7 +224,7 @@ func (d *desk) Debrief(_ context.Context, language string) (page.Debrief, error)
 	}
 	say := phrases[training.Language(language)]
 	if _, solution := log.Help(); log.Healed() == nil && !solution {
-		return page.Debrief{}, errors.New(say.notHealed)
+		return page.Debrief{}, errors.New(say.notHealedYet)
 	}
 	faulty, err := d.a.Faulty()
 	if err != nil {

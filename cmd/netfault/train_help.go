@@ -43,7 +43,7 @@ are told again for nothing as long as they hold. Where to look is not told who h
 			}
 			hints, _, err := e.site(a).Hints(cmd.Context(), a.Language, true)
 			if err != nil {
-				return err
+				return training.InLanguage(err, a.Language)
 			}
 			tellHints(cmd.OutOrStdout(), phrases[a.Language], hints)
 			return nil
@@ -77,16 +77,13 @@ func newTrainSolution() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			faulty, err := a.Faulty()
+			commands, err := e.site(a).Solution()
 			if err != nil {
-				return err
-			}
-			if err := a.Add(training.Entry{Kind: training.Solved}); err != nil {
 				return err
 			}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, phrases[a.Language].runOn+"\n", training.SolutionCost)
-			for _, t := range faulty.Values.Type(e.Solution) {
+			for _, t := range commands {
 				fmt.Fprintf(out, "  %s# %s\n", t.Machine, t.Command)
 			}
 			return nil
@@ -125,7 +122,7 @@ and to monitor it; and your own time line. It is about the exercise that is runn
 				if !giveUp {
 					return errors.New(phrases[a.Language].notHealed)
 				}
-				if err := a.Add(training.Entry{Kind: training.Solved}); err != nil {
+				if err := e.site(a).GiveUp(); err != nil {
 					return err
 				}
 			}
@@ -188,7 +185,11 @@ func newTrainScores() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := report.NewTable(cmd.OutOrStdout(), "begun", "exercise", "points", "time", "hints", "solution", "seed")
+			say := phrases[training.English]
+			if len(all) > 0 {
+				say = phrases[all[len(all)-1].Language]
+			}
+			t := report.NewTable(cmd.OutOrStdout(), say.scores...)
 			total := 0
 			for _, a := range slices.Backward(all) {
 				log, err := a.Log()
@@ -199,18 +200,18 @@ func newTrainScores() *cobra.Command {
 					continue
 				}
 				hints, solution := log.Help()
-				points, seen := "not healed", ""
+				points, seen := say.unhealed, ""
 				if log.Healed() != nil {
 					points = fmt.Sprint(log.Points())
 					total += log.Points()
 				}
 				if solution {
-					seen = "seen"
+					seen = say.seen
 				}
 				t.AppendRow(table.Row{log.Began().Local().Format("2006-01-02 15:04"), a.Code, points, log.Took().Round(time.Second), hints, seen, a.Seed})
 			}
 			t.Render()
-			fmt.Fprintf(cmd.OutOrStdout(), "%d points; the attempts are in %s\n", total, filepath.Clean(store.Dir))
+			fmt.Fprintf(cmd.OutOrStdout(), say.total+"\n", total, filepath.Clean(store.Dir))
 			return nil
 		},
 	}

@@ -13,10 +13,16 @@ type phrase struct {
 	points                                string
 	hintOf, noMoreHints, nothingToSee     string
 	runOn                                 string // of the solution
-	notHealed                             string // of the debrief
+	notHealed, notHealedYet               string // of the debrief, of the commands and of the page
 	hops, hard, incident, prevention      string
 	timeLine, notSeen, sessions, writeup  string
-	recorded                              string // of a shell
+	recorded, noTimeLine                  string // of a shell
+	list                                  []any  // headings of the list, the last two of the faults
+	scores                                []any  // headings of the attempts
+	unhealed, seen, total                 string // of attempts
+	neverBegan                            string
+	learner, instructor                   string // of the page
+	open, closed, closedAll               string
 }
 
 var phrases = map[training.Language]phrase{
@@ -44,9 +50,19 @@ var phrases = map[training.Language]phrase{
 		nothingToSee: "There is nothing to hint at: what was wrong is not to be seen any more. `sudo netfault train check` judges what is.",
 		runOn:        "The solution, %d points:",
 		notHealed:    "the network is not healed: `netfault train check` first, or `netfault train debrief --give-up`, which costs as much as the solution",
+		notHealedYet: "the network was not found healed yet: ask whether it is, or give up, which costs as much as the solution",
 		hops:         "What happened", hard: "Why it was hard to see", incident: "The real incident", prevention: "Prevention",
 		timeLine: "Your time line", notSeen: "not seen", sessions: "Your sessions, for `asciinema play`:", writeup: "The write-up is in scenarios/%s/README.md.",
-		recorded: "This session is recorded: what the terminal shows, and which programs are started. `exit` ends it.",
+		recorded:   "This session is recorded: what the terminal shows, and which programs are started. `exit` ends it.",
+		noTimeLine: "the debrief will have no time line of this session: %v",
+		list:       []any{"exercise", "difficulty", "minutes", "fault", "what it is"},
+		scores:     []any{"begun", "exercise", "points", "time", "hints", "solution", "seed"},
+		unhealed:   "not healed", seen: "seen", total: "%d points; the attempts are in %s",
+		neverBegan: "its start was ended before the alarm went: `netfault train reset` makes it anew, `netfault train stop` ends it",
+		learner:    "learner %s:", instructor: "instructor:",
+		open:      "Open it in a browser on this machine, with all that follows the #. Ctrl-C ends the page.",
+		closed:    "the page is closed; the exercise goes on until `netfault train stop`",
+		closedAll: "the page is closed, and every exercise of it is over",
 	},
 	training.Chinese: {
 		alsoAlarm: "告警还有",
@@ -72,8 +88,18 @@ var phrases = map[training.Language]phrase{
 		nothingToSee: "没有可提示的：原先的问题已经看不到了。`sudo netfault train check` 判断现在的情况。",
 		runOn:        "答案，扣 %d 分：",
 		notHealed:    "网络还没有修复：先 `netfault train check`，或者 `netfault train debrief --give-up`，扣分与看答案相同",
+		notHealedYet: "网络还没有被确认修复：先问“修好了吗？”，或者放弃，扣分与看答案相同",
 		hops:         "发生了什么", hard: "为什么难以发现", incident: "真实的事故", prevention: "预防与监控",
 		timeLine: "你的时间线", notSeen: "没有看到", sessions: "你的会话，用 `asciinema play` 回放：", writeup: "完整说明在 scenarios/%s/README.zh.md。",
-		recorded: "本会话会被记录：终端上显示的内容，以及启动了哪些程序。用 `exit` 结束。",
+		recorded:   "本会话会被记录：终端上显示的内容，以及启动了哪些程序。用 `exit` 结束。",
+		noTimeLine: "复盘里不会有这次会话的时间线，程序的原话是 `%v`",
+		list:       []any{"练习", "难度", "分钟", "故障", "是什么"},
+		scores:     []any{"开始", "练习", "得分", "用时", "提示", "答案", "种子"},
+		unhealed:   "没有修复", seen: "看过", total: "%d 分；记录在 %s",
+		neverBegan: "练习在告警之前就中断了：`netfault train reset` 重新开始，`netfault train stop` 结束",
+		learner:    "学员 %s：", instructor: "教员：",
+		open:      "请在本机的浏览器里打开，包括 # 后面的全部内容。Ctrl-C 关闭页面。",
+		closed:    "页面已关闭；练习会继续，直到 `netfault train stop`",
+		closedAll: "页面已关闭，所有练习都结束了",
 	},
 }

@@ -17,9 +17,6 @@ import (
 	"github.com/netfault/netfault/framework/training/page"
 )
 
-// maxLearners is how many may share a server: each has a lab of some 60 MB, which probes each second.
-const maxLearners = 16
-
 func newTrainServe() *cobra.Command {
 	var o startOptions
 	var at page.Place
@@ -46,8 +43,8 @@ exercise ends with the container.`,
 				return errors.New("name one exercise, or --random, or none for the one that is running; `netfault train list` lists them")
 			case learners > 1 && len(args) == 0 && !o.random:
 				return errors.New("--learners starts an exercise for each: name one, or --random")
-			case learners < 1 || learners > maxLearners:
-				return fmt.Errorf("--learners=%d: want 1 to %d", learners, maxLearners)
+			case learners < 1 || learners > page.MaxLearners:
+				return fmt.Errorf("--learners=%d: want 1 to %d", learners, page.MaxLearners)
 			case at.Published != 0 && at.Port == 0:
 				return errors.New("--published wants --port, too: the port in the container that is published")
 			case at.Published < 0 || at.Published > math.MaxUint16:
@@ -86,17 +83,17 @@ exercise ends with the container.`,
 			if err != nil {
 				return err
 			}
-			if err := serve(cmd, at, page.Seat{Name: "1", Learner: &desk{a: a, e: e}}); err != nil {
+			if err := serve(cmd, at, phrases[a.Language], page.Seat{Name: "1", Learner: &desk{a: a, e: e}}); err != nil {
 				return err
 			}
-			return errors.New("the page is closed; the exercise goes on until `netfault train stop`")
+			return errors.New(phrases[a.Language].closed)
 		},
 	}
 	cmd.Flags().BoolVar(&o.random, "random", false, "start an exercise at random")
 	o.flags(cmd)
 	cmd.Flags().IntVar(&at.Port, "port", 0, "port on loopback; any that is free without")
 	cmd.Flags().IntVar(&at.Published, "published", 0, "in a container: the port of 127.0.0.1 outside, as which its engine publishes --port")
-	cmd.Flags().IntVar(&learners, "learners", 1, fmt.Sprintf("how many learners, up to %d", maxLearners))
+	cmd.Flags().IntVar(&learners, "learners", 1, fmt.Sprintf("how many learners, up to %d", page.MaxLearners))
 	return cmd
 }
 
@@ -140,7 +137,7 @@ func (o startOptions) serveOwned(cmd *cobra.Command, args []string, at page.Plac
 			if o.lab != "" {
 				name = fmt.Sprintf("%s-%d", o.lab, i+1)
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "learner %d:\n", i+1)
+			fmt.Fprintf(cmd.ErrOrStderr(), phrases[o.language].learner+"\n", fmt.Sprint(i+1))
 		}
 		a, err := own.Begin(training.Attempt{Code: e.Code, Seed: o.seed, Noise: o.noise, Lab: name, Language: o.language})
 		if err != nil {
@@ -151,7 +148,7 @@ func (o startOptions) serveOwned(cmd *cobra.Command, args []string, at page.Plac
 		if err := removeAbandoned(cmd.Context(), s); err != nil {
 			return err
 		}
-		if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr())); err != nil {
+		if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr(), o.language)); err != nil {
 			return errors.Join(err, a.Forget()) // nobody has seen it
 		}
 		defer func() {
@@ -159,10 +156,10 @@ func (o startOptions) serveOwned(cmd *cobra.Command, args []string, at page.Plac
 		}()
 		seats = append(seats, page.Seat{Name: fmt.Sprint(i + 1), Learner: &desk{a: a, e: e}})
 	}
-	if err := serve(cmd, at, seats...); err != nil {
+	if err := serve(cmd, at, phrases[o.language], seats...); err != nil {
 		return err
 	}
-	return errors.New("the page is closed, and every exercise of it is over")
+	return errors.New(phrases[o.language].closedAll)
 }
 
 // removeAbandoned removes what a server that was killed has left of the lab, as when a container is started again.
@@ -178,7 +175,7 @@ func removeAbandoned(ctx context.Context, s *training.Site) error {
 }
 
 // serve shows the page until the command is ended.
-func serve(cmd *cobra.Command, at page.Place, seats ...page.Seat) error {
+func serve(cmd *cobra.Command, at page.Place, say phrase, seats ...page.Seat) error {
 	s, err := page.Listen(at, seats...)
 	if err != nil {
 		return err
@@ -187,13 +184,13 @@ func serve(cmd *cobra.Command, at page.Place, seats ...page.Seat) error {
 	fmt.Fprintln(out)
 	for i, seat := range seats {
 		if len(seats) > 1 {
-			fmt.Fprintf(out, "learner %s: ", seat.Name)
+			fmt.Fprintf(out, say.learner+" ", seat.Name)
 		}
 		fmt.Fprintln(out, s.Address(i))
 	}
 	if len(seats) > 1 {
-		fmt.Fprintln(out, "instructor:", s.InstructorAddress())
+		fmt.Fprintln(out, say.instructor, s.InstructorAddress())
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "Open it in a browser on this machine, with all that follows the #. Ctrl-C ends the page.")
+	fmt.Fprintln(cmd.ErrOrStderr(), say.open)
 	return s.Serve(cmd.Context())
 }

@@ -44,7 +44,7 @@ and which programs are started, for the debrief. What is typed is not.`,
 			}
 			m, err := machineOfSite(cmd.Context(), e.site(a), args[0])
 			if err != nil {
-				return err
+				return training.InLanguage(err, a.Language)
 			}
 			fmt.Fprintln(cmd.ErrOrStderr(), phrases[a.Language].recorded)
 			return login(cmd.Context(), a, m, terminalOf(cmd))
@@ -54,9 +54,9 @@ and which programs are started, for the debrief. What is typed is not.`,
 
 // machineOfSite is one that a learner may log in to.
 func machineOfSite(ctx context.Context, s *training.Site, name string) (machine.Machine, error) {
-	l, err := s.Found().OpenPartly(ctx)
+	l, err := s.Partly(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w\n`netfault train reset` makes the network anew, as it was when the alarm went", err)
+		return nil, err
 	}
 	m, err := training.MachineOf(l, name)
 	if err != nil {
@@ -131,7 +131,7 @@ func login(ctx context.Context, a *training.Attempt, m machine.Machine, t outerT
 			notKept = errors.Join(notKept, a.Add(training.Entry{Kind: training.Ran, Machine: m.Name(), Argv: argv}))
 		})
 		if watchErr != nil {
-			fmt.Fprintln(t.out, "the debrief will have no time line of this session:", watchErr)
+			fmt.Fprintf(t.out, phrases[a.Language].noTimeLine+"\n", watchErr)
 		}
 	}
 	if t.fd >= 0 {

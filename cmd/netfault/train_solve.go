@@ -65,7 +65,7 @@ after, twice from a fresh start, from other seeds. Every command must succeed. I
 // solve makes an exercise's lab, heals it by the solution, and removes it.
 func solve(cmd *cobra.Command, e exercise, a *training.Attempt) (err error) {
 	ctx, s := cmd.Context(), e.site(a)
-	if err := s.Build(ctx, tellSteps(cmd.ErrOrStderr())); err != nil {
+	if err := s.Build(ctx, tellSteps(cmd.ErrOrStderr(), a.Language)); err != nil {
 		return err
 	}
 	defer func() {

@@ -138,16 +138,18 @@ func (o startOptions) start(cmd *cobra.Command, e exercise) error {
 		return err
 	}
 	interruptionOf(cmd.Context()).about(name)
-	if err := e.site(a).Build(cmd.Context(), tellSteps(cmd.ErrOrStderr())); err != nil {
+	if err := e.site(a).Build(cmd.Context(), tellSteps(cmd.ErrOrStderr(), a.Language)); err != nil {
 		return errors.Join(err, a.Forget())
 	}
 	return tellAlarm(cmd, a, e)
 }
 
 // tellSteps tells how far something is, on a line each.
-func tellSteps(w io.Writer) func(string) {
+func tellSteps(w io.Writer, language training.Language) func(training.Told) {
 	begun := time.Now()
-	return func(step string) { fmt.Fprintf(w, "%5.1fs  %s\n", time.Since(begun).Seconds(), step) }
+	return func(step training.Told) {
+		fmt.Fprintf(w, "%5.1fs  %s\n", time.Since(begun).Seconds(), step[language])
+	}
 }
 
 // tellAlarm shows what the pager says, and what one may log in to.
@@ -251,7 +253,7 @@ alarm went. Shells in it end. The clock runs on, and hints that were given stay 
 			if err := a.Add(training.Entry{Kind: training.Rebuilt}); err != nil {
 				return err
 			}
-			if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr())); err != nil {
+			if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr(), a.Language)); err != nil {
 				return err
 			}
 			return tellAlarm(cmd, a, e)
@@ -284,7 +286,7 @@ func newTrainStatus() *cobra.Command {
 				fmt.Fprintf(out, say.wasHealed+"\n", log.Points())
 			}
 			if log.Began().IsZero() {
-				return errors.New("its start was ended before the alarm went: `netfault train reset` makes it anew, `netfault train stop` ends it")
+				return errors.New(say.neverBegan)
 			}
 			return tellAlarm(cmd, a, e)
 		},

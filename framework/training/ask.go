@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/netfault/netfault/detectors"
+	"github.com/netfault/netfault/framework/undo"
 )
 
 // Judge checks the lab, keeps what the check came to, and returns the log with it.
@@ -52,6 +53,18 @@ func (s *Site) Hints(ctx context.Context, language Language, another bool) (all 
 	return all, true, s.Attempt.Add(Entry{Kind: Hinted, Finding: all[i].Finding, Step: all[i].Step})
 }
 
+// Solution are the commands that heal the lab. That they were looked at is kept first.
+func (s *Site) Solution() ([]Typed, error) {
+	faulty, err := s.Attempt.Faulty()
+	if err != nil {
+		return nil, err
+	}
+	return faulty.Values.Type(s.Exercise.Solution), s.GiveUp()
+}
+
+// GiveUp keeps that the learner is told what it was although it is not healed, which costs as much as the solution.
+func (s *Site) GiveUp() error { return s.Attempt.Add(Entry{Kind: Solved}) }
+
 // with does something with a checker, which nobody else changes the lab of meanwhile.
 func (s *Site) with(ctx context.Context, do func(*Checker) error) error {
 	c, err := s.Open(ctx)
@@ -63,5 +76,24 @@ func (s *Site) with(ctx context.Context, do func(*Checker) error) error {
 
 // AddNoise adds what is odd and harmless to the lab, by another seed than the attempt's.
 func (s *Site) AddNoise(ctx context.Context, seed uint64) error {
-	return s.with(ctx, func(c *Checker) error { return c.Noise(ctx, seed) })
+	return s.with(ctx, func(c *Checker) error {
+		before, err := undo.Record(ctx, c.Life.Lab)
+		if err != nil {
+			return err
+		}
+		if err := c.Noise(ctx, seed); err != nil {
+			return err
+		}
+		after, err := undo.Record(ctx, c.Life.Lab)
+		if err != nil {
+			return err
+		}
+		if c.Faulty.NoiseWays == nil {
+			c.Faulty.NoiseWays = map[string][]string{}
+		}
+		for name, list := range newWays(after, before) {
+			c.Faulty.NoiseWays[name] = append(c.Faulty.NoiseWays[name], list...)
+		}
+		return s.Attempt.SaveFaulty(c.Faulty)
+	})
 }

@@ -48,6 +48,8 @@ type Faulty struct {
 	Values   Values              `json:"values"`
 	// OtherAlarms are those that mean nothing.
 	OtherAlarms []string `json:"otherAlarms,omitempty"`
+	// NoiseWays are the links, routes and policy rules of noise that came later, by machine: nobody is blamed for them.
+	NoiseWays map[string][]string `json:"noiseWays,omitempty"`
 }
 
 // Result is what a check came to.
@@ -66,7 +68,9 @@ const HealedBundle = "checked"
 func (c *Checker) Check(ctx context.Context) (Result, error) {
 	before, err := undo.Read(c.Life.Lab)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Result{}, errors.New("the fault was undone from outside, as a reset of all labs does: `netfault train reset` brings it back")
+		return Result{}, &Error{Told: told(
+			"the fault was undone from outside, as a reset of all labs does: `netfault train reset` brings it back",
+			"故障已被从外部撤销，例如重置了所有实验网络：用 `netfault train reset` 恢复")}
 	}
 	if err != nil {
 		return Result{}, err
@@ -153,7 +157,7 @@ func (c *Checker) passing(ctx context.Context, before undo.Recorded) (Result, er
 		return Result{}, err
 	}
 	if len(sight.Seen.Broken) > 0 {
-		return Result{Verdict: Broken, Lines: asPrinted(sight.Seen.Broken)}, nil
+		return Result{Verdict: Broken, Lines: toldAll(sight.Seen.Broken)}, nil
 	}
 	now, err := undo.Record(ctx, l)
 	if err != nil {
@@ -163,7 +167,7 @@ func (c *Checker) passing(ctx context.Context, before undo.Recorded) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	if all := append(asPrinted(lost), damage(before, c.Faulty.Recorded, now)...); len(all) > 0 {
+	if all := append(toldAll(lost), damage(before, c.Faulty, now)...); len(all) > 0 {
 		return Result{Verdict: Damage, Lines: all}, nil
 	}
 	causes, err := c.causes(sight.Report)
@@ -207,7 +211,9 @@ func (c *Checker) causes(r detectors.Report) ([]detectors.Finding, error) {
 		case f.Verdict == detectors.Problem:
 			all = append(all, f)
 		case f.Verdict == detectors.Unknown:
-			return nil, fmt.Errorf("traffic passes, but a part of the network cannot be judged: %s", f.Summary)
+			return nil, &Error{Told: told(
+				"traffic passes, but a part of the network cannot be judged: "+f.Summary,
+				"流量是通的，但网络有一部分无法判断："+inChinese(f.Summary))}
 		}
 	}
 	return all, nil
@@ -228,7 +234,7 @@ func (c *Checker) provoke(ctx context.Context, e Event) ([]Told, error) {
 		if err != nil {
 			return nil, err
 		}
-		broken = asPrinted(seen.Broken)
+		broken = toldAll(seen.Broken)
 	}
 	return broken, nil
 }

@@ -29,7 +29,7 @@ func failing(l lab.Lab, probes []evidence.Probe) paths {
 	for _, r := range probes {
 		if why := probe.Failure(l, r); why != "" {
 			path := pathOf(r)
-			p[path[English]] = told(path[English]+": "+why, path[Chinese]+"："+why)
+			p[path[English]] = told(path[English]+": "+why, path[Chinese]+"："+inChinese(why))
 		}
 	}
 	return p
@@ -74,29 +74,31 @@ func (p paths) both(o paths) (in, out paths) {
 	return in, out
 }
 
-// asPrinted are lines that are the same in all languages.
-func asPrinted(lines []string) []Told {
+// toldAll are lines that the lab says, each once: what fails on every try is one thing to know.
+func toldAll(lines []string) []Told {
 	var all []Told
-	for _, line := range lines {
-		all = append(all, told(line, line))
+	for i, line := range lines {
+		if slices.Contains(lines[:i], line) {
+			continue
+		}
+		all = append(all, Why(line))
 	}
 	return all
 }
 
 // damage lists what somebody has taken away or put over what was there, in terms of effects. What stands in neither of the states
 // before, and can lead packets past what was healed, is a patch that nobody else knows of.
-func damage(before, faulty, now undo.Recorded) []Told {
+func damage(before undo.Recorded, faulty Faulty, now undo.Recorded) []Told {
 	var all []Told
-	for _, gone := range undo.Gone(before, faulty, now) {
-		all = append(all, told("gone, and was there before: "+gone, "以前有，现在没有了："+gone))
+	for _, gone := range undo.Gone(before, faulty.Recorded, now) {
+		all = append(all, told("gone, and was there before: "+gone, "以前有，现在没有了："+inChinese(gone)))
 	}
-	for name, m := range now.Machines {
-		had := slices.Concat(ways(before.Machines[name].Network), ways(faulty.Machines[name].Network))
-		for _, way := range ways(m.Network) {
-			if !slices.Contains(had, way) {
+	for name, list := range newWays(now, before, faulty.Recorded) {
+		for _, way := range list {
+			if !slices.Contains(faulty.NoiseWays[name], way) {
 				all = append(all, told(
 					fmt.Sprintf("packets of %s take a way that was not there before, and that nothing on the cluster keeps: %s", name, way),
-					fmt.Sprintf("%s 的包走了一条以前没有的路，集群中没有谁会维护它：%s", name, way)))
+					fmt.Sprintf("%s 的包走了一条以前没有的路，集群中没有谁会维护它：%s", name, inChinese(way))))
 			}
 		}
 	}
@@ -116,6 +118,23 @@ func ways(s kstate.State) []string {
 	}
 	for _, r := range s.Rules {
 		all = append(all, "policy rule "+r.Object+" "+r.Text)
+	}
+	return all
+}
+
+// newWays are those that were in none of the states before, by machine.
+func newWays(now undo.Recorded, before ...undo.Recorded) map[string][]string {
+	all := map[string][]string{}
+	for name, m := range now.Machines {
+		var had []string
+		for _, b := range before {
+			had = append(had, ways(b.Machines[name].Network)...)
+		}
+		for _, way := range ways(m.Network) {
+			if !slices.Contains(had, way) {
+				all[name] = append(all[name], way)
+			}
+		}
 	}
 	return all
 }

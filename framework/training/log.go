@@ -218,6 +218,14 @@ func (l Log) PointsLeft() int {
 	return max(points, 0)
 }
 
+// SolutionLeft is what a look at the solution costs now: nothing once it was looked at, or the network was healed.
+func (l Log) SolutionLeft() int {
+	if _, seen := l.Help(); seen || l.Healed() != nil {
+		return 0
+	}
+	return SolutionCost
+}
+
 // Help is how many hints were given, and whether the solution was looked at, before the network was healed.
 func (l Log) Help() (hints int, solution bool) {
 	for _, e := range l[:l.healedAt()] {

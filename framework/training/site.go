@@ -10,6 +10,7 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/lock"
 	"github.com/netfault/netfault/framework/training/noise"
@@ -43,9 +44,9 @@ func (s *Site) Found() labs.Found { return labs.Found{Kind: labs.Netns, Name: s.
 
 // Build makes the lab, breaks it, and proves that it is broken. It says how far it is in words that give nothing away. When it fails,
 // the lab is removed.
-func (s *Site) Build(ctx context.Context, progress func(string)) (err error) {
+func (s *Site) Build(ctx context.Context, progress func(Told)) (err error) {
 	flavour := labs.FlavourFor(labs.Netns, s.Scenario.Pods, s.Scenario.Flannel)
-	progress("the network comes up")
+	progress(told("the network comes up", "网络正在启动"))
 	l, err := labs.Up(ctx, labs.Options{
 		Kind: labs.Netns, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, siteNodes), Sealed: true, Owned: s.Owned, Pods: flavour.Pods, Flannel: flavour.Flannel,
 	})
@@ -72,7 +73,7 @@ func (s *Site) Build(ctx context.Context, progress func(string)) (err error) {
 	if err := c.run(ctx, s.Exercise.Before); err != nil {
 		return err
 	}
-	progress("time passes")
+	progress(told("time passes", "时间流逝"))
 	if _, err := c.Life.Run(ctx, c.Life.Inject()...); err != nil {
 		return fmt.Errorf("the network could not be broken as it should: %w", err)
 	}
@@ -81,7 +82,7 @@ func (s *Site) Build(ctx context.Context, progress func(string)) (err error) {
 			return err
 		}
 	}
-	progress("an alarm goes")
+	progress(told("an alarm goes", "告警响起"))
 	if err := c.alarm(ctx); err != nil {
 		return err
 	}
@@ -137,18 +138,28 @@ func (c *Checker) own(r detectors.Report) []detectors.Finding {
 	})
 }
 
+// Partly opens the lab to look at, which may be broken by the learner.
+func (s *Site) Partly(ctx context.Context) (lab.Lab, error) {
+	l, err := s.Found().OpenPartly(ctx)
+	if err != nil {
+		return nil, needsReset(err)
+	}
+	return l, nil
+}
+
 // Open opens the lab for a check, which may change it: Release of its lab gives it up.
 func (s *Site) Open(ctx context.Context) (*Checker, error) {
 	faulty, err := s.Attempt.Faulty()
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, errors.New("the start of the exercise was ended before the alarm went: `netfault train reset` makes it anew")
+		return nil, &Error{Told: told("the start of the exercise was ended before the alarm went: `netfault train reset` makes it anew",
+			"练习在告警之前就中断了：用 `netfault train reset` 重新开始")}
 	}
 	if err != nil {
 		return nil, err
 	}
 	held, err := s.Found().Hold(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w\n`netfault train reset` makes the network anew, as it was when the alarm went", err)
+		return nil, needsReset(err)
 	}
 	c, err := s.checker(ctx, held)
 	if err != nil {

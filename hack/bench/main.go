@@ -1,6 +1,7 @@
 // Command bench times what users wait for, prints one table, and writes the same as JSON: the first run from an empty build
-// cache, labs of 3 to 30 nodes, the life of every scenario by step, and detectors on big clusters. With -base it does the same
-// with another commit in the same run, by turns, and says how the two compare. `make bench` runs it, in the top folder.
+// cache, labs of 3 to 30 nodes, the life of every scenario by step, detectors on big clusters, and a class of learners at once. With
+// -base it does the same with another commit in the same run, by turns, and says how the two compare. `make bench` runs it, in the
+// top folder.
 //
 //	bench [-base=REF] [-out=FILE] [COMMAND ARG...]
 //

@@ -212,6 +212,65 @@ func TestBrowserByKeyboard(t *testing.T) {
 	}
 }
 
+// The solution and giving up are asked for twice, by keyboard, and say what they cost; Escape costs nothing.
+func TestBrowserAsksTwiceWhatCostsMuch(t *testing.T) {
+	axe := string(installed(t, "../../report/page/testdata/axe", "axe-core/axe.min.js"))
+	l := &learner{open: echo, hints: 1}
+	s, ctx := serve(t, l), browser(t)
+	visit(t, ctx, s)
+	key := func(keys string) { t.Helper(); act(t, ctx, chromedp.KeyEvent(keys)) }
+	spent := func() [2]int { l.mu.Lock(); defer l.mu.Unlock(); return [2]int{l.solved, l.gaveUp} }
+	ask := func(button, says string) {
+		t.Helper()
+		act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("`+button+`").focus()`))
+		key(kb.Enter)
+		until(t, ctx, "the question", `document.querySelector("#sure").open && document.querySelector("#sure").innerText.includes("`+says+`")`)
+		if !value[bool](t, ctx, `document.activeElement.id === "back"`) {
+			t.Errorf("a second Enter would do it: focus is on %s", value[string](t, ctx, "document.activeElement.outerHTML"))
+		}
+	}
+	ask("#solution", "costs 50 of your 90 points")
+	shot(t, ctx, "sure")
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
+	for _, v := range value[[]string](t, ctx, violations, chromedp.EvalAwaitPromise) {
+		t.Error(v)
+	}
+	key(kb.Escape)
+	until(t, ctx, "an end of the question", `!document.querySelector("#sure").open && document.activeElement.id === "solution"`)
+	ask("#give-up", "costs 50 of your 90 points")
+	key(kb.Enter) // back
+	until(t, ctx, "an end of the question", `!document.querySelector("#sure").open && document.activeElement.id === "give-up"`)
+	if got := spent(); got != [2]int{} {
+		t.Errorf("what was not wanted was taken: %v", got)
+	}
+	ask("#solution", "The solution costs")
+	key(kb.Tab)
+	key(kb.Enter)
+	until(t, ctx, "the solution", `document.querySelector("#solved pre")?.innerText === "rome# ip neigh del 10.244.1.0 dev flannel.1\nparis# ip -s link" && document.querySelector("#give-up").disabled`)
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "zh"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
+	until(t, ctx, "Chinese", `document.querySelector("#solved h3").innerText === "看答案" && document.querySelector("#give-up").innerText === "放弃"`)
+	// Once it was seen, it costs nothing.
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#solution").click()`))
+	until(t, ctx, "the solution", `!document.querySelector("#sure").open`)
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "en"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
+
+	l.mu.Lock()
+	l.solved = 0
+	l.mu.Unlock()
+	act(t, ctx, chromedp.Navigate(s.base()+"/style.css")) // the same page with a fragment would not be loaded anew
+	visit(t, ctx, s)
+	ask("#give-up", "You may still heal the network")
+	key(kb.Tab)
+	key(kb.Enter)
+	until(t, ctx, "the debrief", `document.activeElement.id === "told" && document.querySelector("#parts").innerText.includes("Watch it")`)
+	if got := spent(); got != [2]int{0, 1} {
+		t.Errorf("taken: %v", got)
+	}
+}
+
+// violations are what axe-core, which must have been loaded, finds.
+const violations = `axe.run({resultTypes: ["violations"]}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html.slice(0, 200) + ": " + n.failureSummary)))`
+
 // No rule of axe-core's is broken, in either language, light and dark, on a desk and on a phone.
 func TestBrowserFindsItAccessible(t *testing.T) {
 	axe := string(installed(t, "../../report/page/testdata/axe", "axe-core/axe.min.js"))
@@ -231,7 +290,7 @@ func TestBrowserFindsItAccessible(t *testing.T) {
 			visit(t, ctx, s)
 			act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "`+on.language+`"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
 			act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("details").forEach(d => d.open = true); document.querySelector("#machine").value = "rome"; document.querySelector("#open").click(); document.querySelector("#check").click(); document.querySelector("#debrief").click()`))
-			until(t, ctx, "all of it", `document.querySelector(".xterm") !== null && !document.querySelector("#told").hidden && document.querySelector("#verdict h3") !== null && document.documentElement.lang === "`+on.language+`"`)
+			until(t, ctx, "all of it", `document.querySelector(".xterm") !== null && !document.querySelector("#told").hidden && document.querySelector("#verdict h3") !== null && document.querySelector("#paths tbody tr") !== null && document.documentElement.lang === "`+on.language+`"`)
 			act(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
 			result := value[struct {
 				Passed     int      `json:"passed"`
@@ -298,6 +357,30 @@ func TestBrowserKeepsHostilePagesOut(t *testing.T) {
 	}
 }
 
+// What who instructs does shows on the learner's page at once, without loading it again.
+func TestBrowserTellsWhatTheInstructorDoes(t *testing.T) {
+	s, ctx := serve(t, &learner{open: echo}), browser(t)
+	visit(t, ctx, s)
+	class := socketWith(t, s, "/class", hello{Token: s.instructor})
+	for _, step := range []struct {
+		order order
+		want  string // of the page
+	}{
+		{order{Do: "pause", On: true}, `document.querySelector("#said").innerText.includes("The clock stands") && !document.querySelector("#paused").hidden`},
+		{order{Do: "pause"}, `document.querySelector("#said").innerText.includes("The clock goes on") && document.querySelector("#paused").hidden`},
+		{order{Do: "noise"}, `document.querySelector("#said").innerText.includes("odd and harmless") && document.querySelector("#pager-text").innerText.includes("WARNING oslo")`},
+		{order{Do: "hold", On: true}, `document.querySelector("#said").innerText.includes("The debrief waits")`},
+		{order{Do: "say", Text: "look at rome"}, `document.querySelector("#said").lastChild.innerText === "look at rome" && document.querySelectorAll("#said p").length === 5`},
+	} {
+		says(t, class, step.order)
+		until(t, ctx, fmt.Sprintf("%+v", step.order), step.want)
+	}
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "zh"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
+	until(t, ctx, "Chinese", `document.querySelector("#said").innerText.includes("计时已暂停") && document.querySelectorAll("#said p").length === 5`)
+	until(t, ctx, "Chinese of the paths", `document.querySelector("#paths").textContent.includes("不通: 没有应答")`)
+	shot(t, ctx, "notes")
+}
+
 // Who instructs sees who is where, watches a terminal, and says something that the learner's page shows.
 func TestBrowserInstructs(t *testing.T) {
 	axe := string(installed(t, "../../report/page/testdata/axe", "axe-core/axe.min.js"))
@@ -313,8 +396,19 @@ func TestBrowserInstructs(t *testing.T) {
 	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#watching button").click(); document.querySelector("#text").value = "look at rome"; document.querySelector("#words button").click()`))
 	until(t, ctx, "what was typed", `document.querySelector(".shell").innerText.includes("neigh") && document.querySelector("#done").innerText !== ""`)
 	next(t, window, has("look at rome"))
+	// How loaded the machine is: in words, again each second, in both languages.
+	until(t, ctx, "the machine", `/Memory\s+[\d.]+ of [\d.]+ GiB in use, [\d.]+ GiB available\s+[✓⚠]/.test(document.querySelector("#host").innerText) && /Load\s+[\d.]+ on \d+ cores/.test(document.querySelector("#host").innerText)`)
+	until(t, ctx, "what is open", `/Labs\s+1 of at most 16/.test(document.querySelector("#host").innerText) && /Terminals\s+1 of at most 16\s+✓/.test(document.querySelector("#host").innerText)`)
+	for range MaxTerminals - 1 {
+		socketWith(t, s, "/terminal", hello{Token: s.seats[0].token, Machine: "rome", Size: Size{80, 24}})
+	}
+	until(t, ctx, "a limit", `/Terminals\s+16 of at most 16\s+⚠ there can be no more/.test(document.querySelector("#host").innerText)`)
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "zh"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
+	until(t, ctx, "Chinese", `document.querySelector("#host").innerText.includes("已达上限")`)
+	shot(t, ctx, "instructor-zh")
+	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#language").value = "en"; document.querySelector("#language").dispatchEvent(new Event("change"))`))
 	act(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
-	for _, v := range value[[]string](t, ctx, `axe.run({resultTypes: ["violations"]}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html.slice(0, 200) + ": " + n.failureSummary)))`, chromedp.EvalAwaitPromise) {
+	for _, v := range value[[]string](t, ctx, violations, chromedp.EvalAwaitPromise) {
 		t.Error(v)
 	}
 	shot(t, ctx, "instructor")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ type terminal struct {
 // instructs reports whether the token is that of who instructs.
 func (s *Server) instructs(token string) bool { return sameToken(s.instructor, token) }
 
-// class tells each second who is where, and does what it is asked for.
+// class tells each second who is where, and how loaded the machine is, and does what it is asked for.
 func (s *Server) class(ctx context.Context, c *websocket.Conn, _ hello) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
@@ -48,7 +49,7 @@ func (s *Server) class(ctx context.Context, c *websocket.Conn, _ hello) error {
 		pace := time.NewTicker(s.pace)
 		defer pace.Stop()
 		for ctx.Err() == nil {
-			if write(ctx, c, map[string]any{"event": "class", "places": s.places(ctx)}) != nil {
+			if write(ctx, c, map[string]any{"event": "class", "places": s.places(ctx), "host": s.host(os.DirFS("/proc"))}) != nil {
 				return
 			}
 			select {
@@ -105,15 +106,23 @@ func (s *Server) obey(ctx context.Context, o order) error {
 		if o.Text == "" {
 			return errors.New("say what?")
 		}
-		seat.say(o.Text)
+		seat.tell(note{Kind: "said", Text: o.Text})
 		return nil
 	case "hold":
 		seat.hold(o.On)
 		return nil
 	case "noise":
-		return seat.Learner.Noise(ctx)
+		if err := seat.Learner.Noise(ctx); err != nil {
+			return err
+		}
+		seat.tell(note{Kind: "noise"})
+		return nil
 	case "pause":
-		return seat.Learner.Pause(ctx, o.On)
+		if err := seat.Learner.Pause(ctx, o.On); err != nil {
+			return err
+		}
+		seat.tell(note{Kind: oneOf(o.On, "paused", "resumed")})
+		return nil
 	}
 	return fmt.Errorf("%w: %q", errNoSuchThing, o.Do)
 }

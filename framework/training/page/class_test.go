@@ -85,16 +85,24 @@ func TestWhoInstructsSeesAndSays(t *testing.T) {
 			t.Errorf("%+v is done", o)
 		}
 	}
-	next(t, window, has("look at rome"))
-	if a := askOver(t, window, request{ID: 9, Do: "debrief"}); a.Error != errHeld.Error() {
+	next(t, window, has(`"notes":[{"kind":"said","text":"look at rome"},{"kind":"held"},{"kind":"noise"},{"kind":"paused"}]`))
+	if a := askOver(t, window, request{ID: 9, Do: "debrief", Language: "en"}); a.Error != held["en"] {
+		t.Errorf("a debrief that is held: %+v", a)
+	}
+	if a := askOver(t, window, request{ID: 8, Do: "give up", Language: "zh"}); a.Error != held["zh"] {
 		t.Errorf("a debrief that is held: %+v", a)
 	}
 	ask(order{Do: "hold", Learner: 1})
 	if a := askOver(t, window, request{ID: 10, Do: "debrief"}); a.Error != "" {
 		t.Errorf("a debrief that is given: %+v", a)
 	}
+	ask(order{Do: "pause", Learner: 1, On: false})
+	next(t, window, has(`{"kind":"given"},{"kind":"resumed"}]`))
 	two.mu.Lock()
-	if two.noise != 1 || !two.paused || one.noise != 0 || one.paused {
+	if two.gaveUp > 0 {
+		t.Error("a debrief that is held was paid for")
+	}
+	if two.noise != 1 || two.paused || one.noise != 0 || one.paused {
 		t.Errorf("noise %d %d, paused %t %t", one.noise, two.noise, one.paused, two.paused)
 	}
 	two.mu.Unlock()

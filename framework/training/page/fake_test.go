@@ -19,6 +19,8 @@ type learner struct {
 	noise  int
 	paused bool
 	healed bool
+	solved int
+	gaveUp int
 	// shells are those that were opened, by their machine.
 	shells map[string]*fakeShell
 	open   func(machine string) *fakeShell
@@ -29,8 +31,13 @@ func (l *learner) Brief(_ context.Context, language string) (Brief, error) {
 	if language == "zh" {
 		title, pager = "里斯本", "`paris` 上的商店连不上 `rome` 上的数据库。"
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for range l.noise {
+		pager += "\n\nWARNING oslo: interface br-0 is DOWN"
+	}
 	return Brief{
-		Title: title, Pager: pager, Difficulty: 2, Minutes: 25, Seconds: 83,
+		Title: title, Pager: pager, Difficulty: 2, Minutes: 25, Seconds: 83, Paused: l.paused,
 		Machines: []Machine{
 			{"paris", "node", "", "192.168.100.11"}, {"web", "pod", "paris", "10.244.1.2"}, {"rome", "node", "", "192.168.100.12"},
 			{"oslo", "node", "", "192.168.100.13"}, {"desk", "outside", "", "192.168.100.2"},
@@ -48,7 +55,7 @@ func (l *learner) Paths(context.Context) ([]Path, error) {
 			for _, kind := range []string{"pod", "service"} {
 				p := Path{Kind: kind, From: from, To: to, Passes: !bad}
 				if bad {
-					p.Says = "no answer"
+					p.Says = map[string]string{"en": "no answer", "zh": "没有应答"}
 				}
 				all = append(all, p)
 			}
@@ -79,11 +86,31 @@ func (l *learner) Hints(_ context.Context, _ string, another bool) (Hints, error
 	if another {
 		l.hints++
 	}
-	h := Hints{Left: l.hints < 3, Cost: 10, Points: 100 - 10*l.hints}
+	h := Hints{Left: l.hints < 3, Cost: 10, Points: 100 - 10*l.hints, SolutionCost: 50}
+	if l.isOver() {
+		h.SolutionCost = 0
+	}
 	for i := range l.hints {
 		h.Hints = append(h.Hints, Hint{Step: i + 1, Text: "Look at `ip neigh` on `rome`."})
 	}
 	return h, nil
+}
+
+// isOver is for who holds the lock.
+func (l *learner) isOver() bool { return l.healed || l.solved+l.gaveUp > 0 }
+
+func (l *learner) Solution(context.Context) ([]Command, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.solved++
+	return []Command{{"rome", "ip neigh del 10.244.1.0 dev flannel.1"}, {"paris", "ip -s link"}}, nil
+}
+
+func (l *learner) GiveUp(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gaveUp++
+	return nil
 }
 
 func (l *learner) Check(context.Context, string) (Verdict, error) {
@@ -99,7 +126,7 @@ func (l *learner) Check(context.Context, string) (Verdict, error) {
 func (l *learner) Debrief(context.Context, string) (Debrief, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.healed {
+	if !l.isOver() {
 		return Debrief{}, errors.New("the network is not healed yet")
 	}
 	return Debrief{

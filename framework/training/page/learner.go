@@ -16,6 +16,10 @@ type Learner interface {
 	Shell(ctx context.Context, machine string, size Size) (Terminal, error)
 	// Hints are those that were given and still hold, and, with another, one more, which costs points.
 	Hints(ctx context.Context, language string, another bool) (Hints, error)
+	// Solution are the commands that heal the network. The first look at them costs points.
+	Solution(ctx context.Context) ([]Command, error)
+	// GiveUp has the debrief told of a network that is not healed. It costs as much as the solution.
+	GiveUp(ctx context.Context) error
 	// Check judges what became of the network.
 	Check(ctx context.Context, language string) (Verdict, error)
 	// Debrief is what is told when the network is healed, or was given up. Its error says what is missing for it.
@@ -72,9 +76,9 @@ type Path struct {
 	Kind string `json:"kind"`
 	From string `json:"from"`
 	To   string `json:"to"`
-	// Passes says that what was sent was answered as it should be, and Says what became of it otherwise.
-	Passes bool   `json:"passes"`
-	Says   string `json:"says,omitempty"`
+	// Passes says that what was sent was answered as it should be, and Says, by language, what became of it otherwise.
+	Passes bool              `json:"passes"`
+	Says   map[string]string `json:"says,omitempty"`
 }
 
 // Size is that of a terminal, in characters.
@@ -97,6 +101,14 @@ type Hints struct {
 	// Cost is what one more costs, of Points that are left.
 	Cost   int `json:"cost"`
 	Points int `json:"points"`
+	// SolutionCost is what the solution costs, and giving up: 0 where it was seen, or is not needed any more.
+	SolutionCost int `json:"solutionCost"`
+}
+
+// Command is one of the solution's.
+type Command struct {
+	Machine string `json:"machine"`
+	Command string `json:"command"`
 }
 
 // Hint is one hint; Text is Markdown.

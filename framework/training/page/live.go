@@ -26,7 +26,7 @@ func (s *Server) live(ctx context.Context, c *websocket.Conn, first hello) error
 	defer group.Wait()
 	defer cancel()
 	group.Go(func() { s.tellPaths(ctx, c, seat) })
-	group.Go(func() { tellWords(ctx, c, seat) })
+	group.Go(func() { tellNotes(ctx, c, seat) })
 	// One thing at a time, for each window: who asks for two checks waits for the first.
 	requests := make(chan request, 8)
 	group.Go(func() {
@@ -63,9 +63,9 @@ func (s *Server) live(ctx context.Context, c *websocket.Conn, first hello) error
 type told struct {
 	Event string `json:"event"`
 	Paths []Path `json:"paths,omitempty"`
-	// Said are all words of who instructs.
-	Said  []string `json:"said,omitempty"`
-	Error string   `json:"error,omitempty"`
+	// Notes are all that there were.
+	Notes []note `json:"notes,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
 // tellPaths probes at the server's pace: the next round begins when the last has ended, be it later.
@@ -104,11 +104,11 @@ func (s *seat) look(ctx context.Context, pace time.Duration) told {
 	return s.sight
 }
 
-// tellWords tells what who instructs says.
-func tellWords(ctx context.Context, c *websocket.Conn, seat *seat) {
+// tellNotes tells at once what who instructs says and does.
+func tellNotes(ctx context.Context, c *websocket.Conn, seat *seat) {
 	for {
-		said, more := seat.heard()
-		if len(said) > 0 && write(ctx, c, told{Event: "said", Said: said}) != nil {
+		notes, more := seat.heard()
+		if len(notes) > 0 && write(ctx, c, told{Event: "notes", Notes: notes}) != nil {
 			return
 		}
 		select {

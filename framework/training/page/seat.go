@@ -25,9 +25,17 @@ type seat struct {
 	opened  int
 	// held says that the debrief waits for who instructs.
 	held bool
-	// said are the words of who instructs; news is closed when there are more.
-	said []string
-	news chan struct{}
+	// notes are what who instructs has said and done; news is closed when there is more.
+	notes []note
+	news  chan struct{}
+}
+
+// note is something that who instructs has said or done, of which the learner is told.
+type note struct {
+	// Kind is "said", "noise", "paused", "resumed", "held" or "given".
+	Kind string `json:"kind"`
+	// Text is what was said.
+	Text string `json:"text,omitempty"`
 }
 
 // takeWindow counts a socket that is no terminal, unless there are too many.
@@ -82,8 +90,16 @@ func (s *seat) mirror(number int) *mirror {
 // hold has the debrief wait, or lets it come.
 func (s *seat) hold(held bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.held = held
+	s.mu.Unlock()
+	s.tell(note{Kind: oneOf(held, "held", "given")})
+}
+
+func oneOf(first bool, a, b string) string {
+	if first {
+		return a
+	}
+	return b
 }
 
 func (s *seat) isHeld() bool {
@@ -92,25 +108,25 @@ func (s *seat) isHeld() bool {
 	return s.held
 }
 
-// say keeps words for the learner, in whatever window they are shown.
-func (s *seat) say(text string) {
+// tell keeps a note for the learner, in whatever window it is shown.
+func (s *seat) tell(n note) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.said = append(s.said, text)
+	s.notes = append(s.notes, n)
 	if s.news != nil {
 		close(s.news)
 		s.news = nil
 	}
 }
 
-// heard returns what was said, and what is closed when there is more.
-func (s *seat) heard() ([]string, <-chan struct{}) {
+// heard returns all notes, and what is closed when there are more.
+func (s *seat) heard() ([]note, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.news == nil {
 		s.news = make(chan struct{})
 	}
-	return slices.Clone(s.said), s.news
+	return slices.Clone(s.notes), s.news
 }
 
 // refuse tells a socket why it gets nothing.

@@ -13,6 +13,8 @@ import (
 
 // Limits of a server. They are far above what people need, and below what harms the machine.
 const (
+	// MaxLearners is how many may share a server: each has a lab of some 60 MB, which probes each second.
+	MaxLearners = 16
 	// MaxWindows is how many windows of the page may be open for each learner, and MaxTerminals how many terminals.
 	MaxWindows, MaxTerminals = 16, 16
 	// maxStrangers is how many sockets may be open that have not shown a token yet, and tokenLimit how long they may take.

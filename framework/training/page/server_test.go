@@ -385,7 +385,11 @@ func TestWhatIsAskedForIsTold(t *testing.T) {
 		{request{Do: "brief", Language: "zh"}, "里斯本", ""},
 		{request{Do: "check"}, `"verdict":"broken"`, ""},
 		{request{Do: "debrief"}, "error: the network is not healed yet", ""},
+		{request{Do: "hints"}, `"solutionCost":50`, ""},
 		{request{Do: "hints"}, `"hints":[]`, ""},
+		{request{Do: "solution"}, `{"command":"ip neigh del 10.244.1.0 dev flannel.1","machine":"rome"}`, ""},
+		{request{Do: "hints"}, `"solutionCost":0`, ""},
+		{request{Do: "give up"}, `"heading":"Prevention"`, ""},
 		{request{Do: "recording", Session: "../../etc/passwd"}, "error: there is no such session", ""},
 		{request{Do: "explode"}, "error: there is no such thing", ""},
 	} {

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -120,7 +121,8 @@ type answer struct {
 
 var errNoSuchThing = errors.New("there is no such thing")
 
-var errHeld = errors.New("your instructor holds the debrief, and will give it")
+// held says that the debrief waits for who instructs.
+var held = map[string]string{"en": "your instructor holds the debrief, and will give it", "zh": "教员暂缓了复盘，稍后会放行"}
 
 // do does what is asked for.
 func (s *seat) do(ctx context.Context, r request) (any, error) {
@@ -137,9 +139,16 @@ func (s *seat) do(ctx context.Context, r request) (any, error) {
 		return shownHints(h), err
 	case "check":
 		return l.Check(ctx, r.Language)
-	case "debrief":
+	case "solution":
+		return l.Solution(ctx)
+	case "debrief", "give up":
 		if s.isHeld() {
-			return nil, errHeld
+			return nil, errors.New(cmp.Or(held[r.Language], held["en"])) // and costs nothing
+		}
+		if r.Do == "give up" {
+			if err := l.GiveUp(ctx); err != nil {
+				return nil, err
+			}
 		}
 		d, err := l.Debrief(ctx, r.Language)
 		return shownDebrief(d), err

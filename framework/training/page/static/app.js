@@ -3,7 +3,7 @@ import { draw, list } from "./picture.js";
 import { replay, recolour, shell } from "./shell.js";
 import { $, lang, lost, minutes, speak, t, translate, trouble } from "./common.js";
 
-let brief = { machines: [] }, last = { paths: [] };
+let brief = { machines: [] }, last = { paths: [] }, help = {}, solution = [], notes = [];
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (document.documentElement.dataset.colours || (prefersDark.matches ? "dark" : "light")) === "dark";
 
@@ -15,9 +15,17 @@ function colour(choice) {
 // What comes without being asked for.
 function onEvent(event) {
 	if (event.event === "paths") return showPaths(event);
-	$("said").replaceChildren(...event.said.map(text => Object.assign(document.createElement("p"), { textContent: text })));
-	$("said-part").hidden = false;
-	showBrief(); // the clock may stand, or go on
+	notes = event.notes;
+	showNotes();
+	showBrief(); // the clock may stand, or go on, and noise has an alarm of its own
+}
+
+// showNotes adds what is new to what the instructor has said and done, so that a screen reader tells of that alone.
+function showNotes() {
+	$("said-part").hidden = notes.length === 0;
+	for (const n of notes.slice($("said").children.length)) {
+		$("said").append(Object.assign(document.createElement("p"), { textContent: n.kind === "said" ? n.text : t().notes[n.kind] }));
+	}
 }
 
 function showPaths(event) {
@@ -32,7 +40,7 @@ function showPaths(event) {
 	// A screen reader hears of it only where it differs.
 	if ($("summary").textContent !== text) $("summary").textContent = text;
 	draw($("picture"), brief.machines, paths, t());
-	list($("paths").tBodies[0], paths, t());
+	list($("paths").tBodies[0], paths, t(), lang());
 }
 
 async function showBrief() {
@@ -54,6 +62,29 @@ function showHints(h) {
 	}));
 	$("cost").textContent = h.left ? t().cost(h.cost, h.points) : h.hints.length > 0 ? t().noHints : "";
 	$("hint").disabled = !h.left;
+	help = h;
+	// What was seen, or is healed, is nothing to give up any more: the debrief is there.
+	$("give-up").disabled = h.solutionCost === 0;
+}
+
+const showHelp = async () => showHints(await live.ask("hints", { language: lang() }));
+
+function showSolution() {
+	if (solution.length === 0) return;
+	const heading = Object.assign(document.createElement("h3"), { textContent: t().solution });
+	const commands = Object.assign(document.createElement("pre"), { textContent: solution.map(c => `${c.machine}# ${c.command}`).join("\n") });
+	$("solved").replaceChildren(heading, commands);
+}
+
+// sure asks once more before something that costs points. Escape is no.
+function sure(what, text) {
+	if (help.solutionCost === 0) return true;
+	const dialog = $("sure");
+	$("sure-heading").textContent = $("yes").textContent = what;
+	$("sure-text").textContent = text(Math.min(help.solutionCost, help.points), help.points);
+	dialog.returnValue = "";
+	dialog.showModal();
+	return new Promise(resolve => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
 }
 
 function showVerdict(v) {
@@ -66,7 +97,11 @@ function showVerdict(v) {
 	const lines = document.createElement("ul");
 	for (const line of v.lines ?? []) lines.append(Object.assign(document.createElement("li"), { textContent: line }));
 	box.replaceChildren(heading, says, ...(lines.children.length > 0 ? [lines] : []));
-	if (v.verdict === "healed") brief.over = true;
+	if (v.verdict === "healed") {
+		brief.over = true;
+		help.solutionCost = 0;
+		$("give-up").disabled = true;
+	}
 }
 
 function showDebrief(d) {
@@ -131,7 +166,7 @@ function openShell(machine) {
 
 // F6 goes round the parts of the page, as it goes round the panes of a window elsewhere.
 addEventListener("keydown", e => {
-	if (e.key !== "F6") return;
+	if (e.key !== "F6" || $("sure").open) return;
 	e.preventDefault();
 	const panes = [...document.querySelectorAll(".pane")].filter(p => !p.hidden);
 	const inside = panes.findLastIndex(p => p.contains(document.activeElement));
@@ -142,6 +177,20 @@ addEventListener("keydown", e => {
 let playing = new AbortController();
 busy($("check"), async () => showVerdict(await live.ask("check", { language: lang() })));
 busy($("hint"), async () => showHints(await live.ask("hint", { language: lang() })));
+busy($("solution"), async () => {
+	if (!await sure(t().solution, t().sureSolution)) return;
+	solution = await live.ask("solution");
+	showSolution();
+	await showHelp();
+});
+busy($("give-up"), async () => {
+	if (!await sure(t().giveUp, t().sureGiveUp)) return;
+	const told = await live.ask("give up", { language: lang() });
+	await showHelp();
+	showDebrief(told);
+});
+$("yes").addEventListener("click", () => $("sure").close("yes"));
+$("back").addEventListener("click", () => $("sure").close());
 busy($("debrief"), async () => showDebrief(await live.ask("debrief", { language: lang() })));
 busy($("play"), async () => {
 	playing.abort();
@@ -155,8 +204,11 @@ $("language").addEventListener("change", async e => {
 	speak(e.target.value);
 	translate();
 	showPaths(last);
+	showSolution();
+	$("said").replaceChildren();
+	showNotes();
 	await showBrief();
-	showHints(await live.ask("hints", { language: lang() }));
+	await showHelp();
 	if (!$("told").hidden) showDebrief(await live.ask("debrief", { language: lang() }));
 });
 $("colours").value = localStorage.getItem("colours") ?? "";
@@ -176,6 +228,6 @@ if (token() === null) {
 } else {
 	live = new Live("live", onEvent, lost);
 	await showBrief();
-	showHints(await live.ask("hints", { language: lang() }));
+	await showHelp();
 	document.body.dataset.ready = "";
 }

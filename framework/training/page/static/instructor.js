@@ -2,7 +2,7 @@ import { Live, token } from "./connection.js";
 import { watch } from "./shell.js";
 import { $, lang, lost, minutes, speak, t, translate, trouble } from "./common.js";
 
-let places = [], watched = null;
+let places = [], watched = null, host = null;
 const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
 const chosen = () => Math.max(0, $("learner").selectedIndex);
 
@@ -47,6 +47,35 @@ function look(learner, x) {
 	watched = watch(learner, x.number, screen, isDark(), t());
 }
 
+// showHost says how loaded the machine is, and in words whether that is too much. Rows stay, so that nobody loses their place in them.
+function showHost(h) {
+	const GiB = bytes => (bytes / 2 ** 30).toFixed(1);
+	const full = use => use.now >= use.limit ? t().isFull : "";
+	const rows = [
+		...h.error ? [[t().memory, "", t().unknown(h.error)]] : [
+			[t().memory, t().memoryUse(GiB(h.memory - h.available), GiB(h.memory), GiB(h.available)), h.available < h.memory / 10 ? t().littleMemory : ""],
+			[t().work, t().loadOn(h.load.toFixed(2), h.cores), h.load > 1.5 * h.cores ? t().muchWork : ""],
+		],
+		[t().labs, t().of(h.labs.now, h.labs.limit), full(h.labs)],
+		[t().terminals, t().of(h.terminals.now, h.terminals.limit), full(h.terminals)],
+		[t().windows, t().of(h.windows.now, h.windows.limit), full(h.windows)],
+	];
+	const body = $("host").tBodies[0];
+	while (body.rows.length > rows.length) body.deleteRow(-1);
+	rows.forEach(([what, much, warning], i) => {
+		const row = body.rows[i] ?? body.insertRow();
+		if (row.cells.length === 0) {
+			row.append(Object.assign(document.createElement("th"), { scope: "row" }));
+			row.insertCell();
+			row.insertCell();
+		}
+		[what, much, warning ? "⚠ " + warning : "✓"].forEach((text, at) => {
+			if (row.cells[at].textContent !== text) row.cells[at].textContent = text;
+		});
+		row.cells[2].className = warning ? "bad" : "good";
+	});
+}
+
 async function order(what, more = {}) {
 	trouble("");
 	$("done").textContent = "";
@@ -72,6 +101,7 @@ $("language").addEventListener("change", e => {
 	speak(e.target.value);
 	translate();
 	show();
+	if (host) showHost(host);
 });
 
 translate();
@@ -79,7 +109,7 @@ let live;
 if (token() === null) {
 	trouble(t().noToken);
 } else {
-	live = new Live("class", event => { places = event.places; show(); }, lost);
+	live = new Live("class", event => { places = event.places; host = event.host; show(); showHost(host); }, lost);
 	await live.ready;
 	document.body.dataset.ready = "";
 }

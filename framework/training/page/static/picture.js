@@ -72,14 +72,14 @@ export function draw(svg, machines, paths, t) {
 }
 
 // Every path in a table, the failing ones first.
-export function list(body, paths, t) {
+export function list(body, paths, t, lang) {
 	const sorted = [...paths].sort((a, b) => a.passes - b.passes || a.from.localeCompare(b.from) || a.to.localeCompare(b.to));
 	body.replaceChildren(...sorted.map(p => {
 		const row = document.createElement("tr");
 		for (const text of [t.kinds[p.kind] ?? p.kind, p.from, p.to]) row.insertCell().textContent = text;
 		const result = row.insertCell();
 		result.className = p.passes ? "good" : "bad";
-		result.textContent = p.passes ? "✓ " + t.passes : "✕ " + t.fails + (p.says ? ": " + p.says : "");
+		result.textContent = p.passes ? "✓ " + t.passes : "✕ " + t.fails + (p.says ? ": " + p.says[lang] : "");
 		return row;
 	}));
 }
