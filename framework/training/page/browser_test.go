@@ -394,6 +394,7 @@ func TestBrowserInstructs(t *testing.T) {
 	act(t, ctx, chromedp.Navigate(s.InstructorAddress()))
 	until(t, ctx, "the terminal's button", `document.querySelector("#watching button") !== null`)
 	act(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("#watching button").click(); document.querySelector("#text").value = "look at rome"; document.querySelector("#words button").click()`))
+	until(t, ctx, "the terminal in sight", `document.querySelector(".shell").getBoundingClientRect().bottom <= innerHeight + 1`)
 	until(t, ctx, "what was typed", `document.querySelector(".shell").innerText.includes("neigh") && document.querySelector("#done").innerText !== ""`)
 	next(t, window, has("look at rome"))
 	// How loaded the machine is: in words, again each second, in both languages.

@@ -45,6 +45,8 @@ function look(learner, x) {
 	box.append(heading, screen);
 	$("shells").replaceChildren(box);
 	watched = watch(learner, x.number, screen, isDark(), t());
+	// It is below the tables, and xterm.js draws nothing of a terminal that is out of sight.
+	box.scrollIntoView({ block: "nearest" });
 }
 
 // showHost says how loaded the machine is, and in words whether that is too much. Rows stay, so that nobody loses their place in them.
