@@ -10,12 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
 	. "github.com/onsi/gomega"
 
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/training"
-	"github.com/netfault/netfault/framework/wait"
+	"github.com/netfault/netfault/framework/training/page/pagetest"
 )
 
 // classLearners are as many as a course of two pairs of people has.
@@ -58,22 +57,16 @@ func class(b *testing.B) {
 			}
 		}
 	}()
-	err = wait.Until(ctx, 5*time.Minute, "the page", func(context.Context) error {
-		if len(addressesIn(server.said.String())) <= k.learners { // one is who instructs's
-			return fmt.Errorf("not yet: %s", server.said)
-		}
-		return nil
-	})
+	addresses, err := server.addresses(ctx, k.learners+1) // one is who instructs's
 	if err != nil {
 		b.Fatal(err)
 	}
-	addresses := addressesIn(server.said.String())
 	typing, stop := context.WithCancel(ctx)
 	var typists sync.WaitGroup
 	echoes := make([][]time.Duration, k.learners)
-	windows := make([]*websocket.Conn, k.learners)
+	windows := make([]*pagetest.Socket, k.learners)
 	for i := range k.learners {
-		if windows[i], err = dialPage(ctx, addresses[i], "live", nil); err != nil {
+		if windows[i], err = pagetest.Dial(ctx, addresses[i], "live", nil); err != nil {
 			b.Fatal(err)
 		}
 		defer windows[i].CloseNow()
@@ -101,7 +94,7 @@ func class(b *testing.B) {
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // askedFor asks whether it is healed.
-func askedFor(ctx context.Context, window *websocket.Conn, want training.Verdict) error {
+func askedFor(ctx context.Context, window *pagetest.Socket, want training.Verdict) error {
 	var got struct {
 		OK struct {
 			Verdict training.Verdict
@@ -118,7 +111,7 @@ func askedFor(ctx context.Context, window *websocket.Conn, want training.Verdict
 }
 
 // slowest does something for all windows at once, and returns how long the last took.
-func slowest(b *testing.B, windows []*websocket.Conn, do func(i int) error) time.Duration {
+func slowest(b *testing.B, windows []*pagetest.Socket, do func(i int) error) time.Duration {
 	b.Helper()
 	begun, failed := time.Now(), make([]error, len(windows))
 	var group sync.WaitGroup
@@ -137,15 +130,11 @@ func slowest(b *testing.B, windows []*websocket.Conn, do func(i int) error) time
 
 // keys types into a terminal of the page, and returns how long each key took to be shown.
 func (k killed) keys(ctx context.Context, address string, i int) (all []time.Duration) {
-	a, err := k.storeOf(i).Running()
+	faulty, err := faultyIn(k.storeOf(i))
 	if err != nil {
 		return nil
 	}
-	faulty, err := a.Faulty()
-	if err != nil {
-		return nil
-	}
-	shell, err := dialPage(ctx, address, "terminal", map[string]any{"machine": faulty.Values["n2"], "size": map[string]int{"columns": 120, "rows": 30}})
+	shell, err := pagetest.Dial(ctx, address, "terminal", map[string]any{"machine": faulty.Values["n2"], "size": map[string]int{"columns": 120, "rows": 30}})
 	if err != nil {
 		return nil
 	}
@@ -170,11 +159,11 @@ func (k killed) keys(ctx context.Context, address string, i int) (all []time.Dur
 		// A line that is long is shown otherwise: it is taken back (Ctrl-U), and begun anew.
 		key := string(rune('a' + n%26))
 		begun := time.Now()
-		if shell.Write(ctx, websocket.MessageBinary, []byte(key)) != nil || !until(key) {
+		if shell.Type(ctx, key) != nil || !until(key) {
 			return all
 		}
 		all = append(all, time.Since(begun))
-		if n%26 == 25 && shell.Write(ctx, websocket.MessageBinary, []byte("\x15")) != nil {
+		if n%26 == 25 && shell.Type(ctx, "\x15") != nil {
 			return all
 		}
 		select {

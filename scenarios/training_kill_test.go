@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +21,7 @@ import (
 
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/training"
+	"github.com/netfault/netfault/framework/training/page/pagetest"
 )
 
 const (
@@ -97,7 +96,8 @@ func (k killed) round(ctx context.Context, random *rand.Rand) {
 		go func() { told[i] <- k.works(sessions, server, i) }()
 	}
 	if started {
-		Eventually(func() int { return len(addressesIn(server.said.String())) }).Should(BeNumerically(">=", k.learners), server.said.String)
+		_, err := server.addresses(ctx, k.learners)
+		Expect(err).NotTo(HaveOccurred())
 	}
 	timer := time.NewTimer(moment)
 	defer timer.Stop()
@@ -149,21 +149,16 @@ func (k killed) leavesNothing(ctx context.Context, i int, said string) {
 	}
 	Expect(labs.List(ctx)).NotTo(ContainElement(found), said)
 	Expect(filepath.Join("/run/netfault", found.Name)).NotTo(BeADirectory(), said)
-	Expect(processesOf(found.Name)).To(BeEmpty(), said)
+	Expect(processesOf("--lab="+found.Name)).To(BeEmpty(), said)
 }
 
 // works does the exercise as soon as the page is there, until it is healed or the socket ends, and returns what it was told.
 func (k killed) works(ctx context.Context, server *victim, i int) (knows known) {
-	var addresses []string
-	for len(addresses) <= i {
-		select {
-		case <-ctx.Done():
-			return knows
-		case <-time.After(10 * time.Millisecond):
-			addresses = addressesIn(server.said.String())
-		}
+	addresses, err := server.addresses(ctx, i+1)
+	if err != nil {
+		return knows
 	}
-	window, err := dialPage(ctx, addresses[i], "live", nil)
+	window, err := pagetest.Dial(ctx, addresses[i], "live", nil)
 	if err != nil {
 		return knows
 	}
@@ -187,11 +182,7 @@ func (k killed) works(ctx context.Context, server *victim, i int) (knows known) 
 
 // solves types the solution into a terminal of the page, without waiting for what it says.
 func (k killed) solves(ctx context.Context, address string, i int) error {
-	a, err := k.storeOf(i).Running()
-	if err != nil {
-		return err
-	}
-	faulty, err := a.Faulty()
+	faulty, err := faultyIn(k.storeOf(i))
 	if err != nil {
 		return err
 	}
@@ -199,12 +190,12 @@ func (k killed) solves(ctx context.Context, address string, i int) error {
 	for _, t := range faulty.Values.Type(lisbon().Solution) {
 		on, typed = t.Machine, typed+t.Command+"\n"
 	}
-	shell, err := dialPage(ctx, address, "terminal", map[string]any{"machine": on})
+	shell, err := pagetest.Dial(ctx, address, "terminal", map[string]any{"machine": on})
 	if err != nil {
 		return err
 	}
 	defer shell.CloseNow()
-	if err := shell.Write(ctx, websocket.MessageBinary, []byte(typed+"exit\n")); err != nil {
+	if err := shell.Type(ctx, typed+"exit\n"); err != nil {
 		return err
 	}
 	for {
@@ -217,61 +208,24 @@ func (k killed) solves(ctx context.Context, address string, i int) error {
 	}
 }
 
-// dialPage opens a socket of the page, which may end at any moment.
-func dialPage(ctx context.Context, address, path string, first map[string]any) (*websocket.Conn, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, err
-	}
-	origin := "http://" + u.Host
-	c, _, err := websocket.Dial(ctx, origin+"/"+path, &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}})
-	if err != nil {
-		return nil, err
-	}
-	c.SetReadLimit(1 << 20)
-	message := map[string]any{"token": u.Fragment}
-	for key, value := range first {
-		message[key] = value
-	}
-	return c, sendJSON(ctx, c, message)
-}
-
-func sendJSON(ctx context.Context, c *websocket.Conn, message any) error {
-	data, err := json.Marshal(message)
-	if err != nil {
-		return err
-	}
-	return c.Write(ctx, websocket.MessageText, data)
-}
-
 // askPage asks for something and reads the answer into what is given; an answer that is an error is one.
-func askPage(ctx context.Context, c *websocket.Conn, what string, into any) error {
-	if err := sendJSON(ctx, c, map[string]any{"id": 1, "do": what, "language": "en"}); err != nil {
+func askPage(ctx context.Context, window *pagetest.Socket, what string, into any) error {
+	answer, err := window.Ask(ctx, what)
+	if err != nil {
 		return err
 	}
-	for {
-		_, data, err := c.Read(ctx)
-		if err != nil {
-			return err
-		}
-		var a struct {
-			ID    int
-			Error string
-		}
-		if err := json.Unmarshal(data, &a); err != nil {
-			return err
-		}
-		if a.Error != "" && a.ID == 1 {
-			return errors.New(a.Error)
-		}
-		if a.ID == 1 {
-			return json.Unmarshal(data, into)
-		}
+	var failed struct{ Error string }
+	if err := json.Unmarshal(answer, &failed); err != nil {
+		return err
 	}
+	if failed.Error != "" {
+		return errors.New(failed.Error)
+	}
+	return json.Unmarshal(answer, into)
 }
 
-// processesOf are those whose arguments name a lab, by their process IDs.
-func processesOf(name string) []int {
+// processesOf are those that have all of these arguments, by their process IDs.
+func processesOf(arguments ...string) []int {
 	GinkgoHelper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	Expect(err).NotTo(HaveOccurred())
@@ -282,7 +236,8 @@ func processesOf(name string) []int {
 			continue // it has ended
 		}
 		Expect(err).NotTo(HaveOccurred())
-		if slices.Contains(strings.Split(string(argv), "\x00"), "--lab="+name) {
+		has := strings.Split(string(argv), "\x00")
+		if !slices.ContainsFunc(arguments, func(a string) bool { return !slices.Contains(has, a) }) {
 			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 			Expect(err).NotTo(HaveOccurred())
 			all = append(all, pid)
@@ -294,7 +249,7 @@ func processesOf(name string) []int {
 // killMachines kills the first processes of a lab's machines, as far as there are any.
 func killMachines(name string) {
 	GinkgoHelper()
-	for _, pid := range processesOf(name) {
+	for _, pid := range processesOf("--lab=" + name) {
 		Expect(syscall.Kill(pid, syscall.SIGKILL)).To(Or(Succeed(), MatchError(syscall.ESRCH)))
 	}
 }

@@ -2,10 +2,10 @@ package scenarios_test
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
 	"regexp"
-	"strings"
 	"syscall"
+	"time"
 
 	"github.com/coder/websocket"
 	. "github.com/onsi/ginkgo/v2"
@@ -13,6 +13,8 @@ import (
 
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/training"
+	"github.com/netfault/netfault/framework/training/page/pagetest"
+	"github.com/netfault/netfault/framework/wait"
 	stalevtep "github.com/netfault/netfault/scenarios/stale-vtep"
 )
 
@@ -112,57 +114,52 @@ func addressesIn(said string) []string {
 	return regexp.MustCompile(`http://127\.0\.0\.1:\d+/\S*#\S+`).FindAllString(said, -1)
 }
 
-type socket struct {
-	*websocket.Conn
-	asked int
+// addresses waits until a server has printed so many, and returns all that it has.
+func (v *victim) addresses(ctx context.Context, n int) (all []string, err error) {
+	err = wait.Until(ctx, 5*time.Minute, "the page", func(context.Context) error {
+		if all = addressesIn(v.said.String()); len(all) < n {
+			return fmt.Errorf("%d addresses of %d in: %s", len(all), n, v.said)
+		}
+		return nil
+	})
+	return all, err
 }
 
-func (v visitor) opens(ctx context.Context, path string, first map[string]any) *socket {
+// socket is one of the page's, which must do what it is asked for.
+type socket struct{ *pagetest.Socket }
+
+func (v visitor) opens(ctx context.Context, path string, first map[string]any) socket {
 	GinkgoHelper()
-	c, err := dialPage(ctx, v.address, path, first)
+	s, err := pagetest.Dial(ctx, v.address, path, first)
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { _ = c.CloseNow() }) // the server may have ended
-	return &socket{Conn: c}
+	DeferCleanup(func() { _ = s.CloseNow() }) // the server may have ended
+	return socket{s}
 }
 
-func (s *socket) sends(ctx context.Context, message any) {
+func (s socket) sends(ctx context.Context, message any) {
 	GinkgoHelper()
-	Expect(sendJSON(ctx, s.Conn, message)).To(Succeed())
+	Expect(s.Send(ctx, message)).To(Succeed())
 }
 
-// hears reads until words have come, which may come in pieces.
-func (s *socket) hears(ctx context.Context, words string) {
+func (s socket) hears(ctx context.Context, words string) {
 	GinkgoHelper()
-	var heard strings.Builder
-	for !strings.Contains(heard.String(), words) {
-		_, data, err := s.Read(ctx)
-		Expect(err).NotTo(HaveOccurred(), "waiting for %q, after %q", words, heard.String())
-		heard.Write(data)
-	}
+	Expect(s.Hear(ctx, words)).To(Succeed())
 }
 
 // asks returns the answer as JSON.
-func (s *socket) asks(ctx context.Context, what string) string {
+func (s socket) asks(ctx context.Context, what string) string {
 	GinkgoHelper()
-	s.asked++
-	s.sends(ctx, map[string]any{"id": s.asked, "do": what, "language": "en"})
-	for {
-		_, data, err := s.Read(ctx)
-		Expect(err).NotTo(HaveOccurred(), "waiting for the answer to %q", what)
-		var a struct{ ID int }
-		Expect(json.Unmarshal(data, &a)).To(Succeed())
-		if a.ID == s.asked {
-			return string(data)
-		}
-	}
+	answer, err := s.Ask(ctx, what)
+	Expect(err).NotTo(HaveOccurred())
+	return string(answer)
 }
 
-func (s *socket) types(ctx context.Context, text string) {
+func (s socket) types(ctx context.Context, text string) {
 	GinkgoHelper()
-	Expect(s.Write(ctx, websocket.MessageBinary, []byte(text))).To(Succeed())
+	Expect(s.Type(ctx, text)).To(Succeed())
 }
 
-func (s *socket) hasEnded(ctx context.Context) {
+func (s socket) hasEnded(ctx context.Context) {
 	GinkgoHelper()
 	for {
 		if _, _, err := s.Read(ctx); err != nil {

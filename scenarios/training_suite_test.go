@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -175,7 +173,7 @@ var _ = Describe("training", thoroughly("train"), func() {
 			{Machine: "{n1}", Command: "mount -o remount,size=200m /run"}, {Machine: "{n1}", Command: "dd if=/dev/zero of=/run/full bs=1M count=400"},
 		}
 		l.typesWhatFails(ctx, broken)
-		l.killMachine(ctx, "{n3}")
+		l.killMachine("{n3}")
 		Expect(l.says(ctx, 0, "reset")).To(ContainSubstring("Lisbon"))
 		l.expect(ctx, training.Way{Verdict: training.Broken})
 		l.types(ctx, e.Solution)
@@ -253,11 +251,18 @@ func (l *learner) shell(ctx context.Context, on, typed string, wantCode ...int) 
 // values are those that stand in for placeholders, of the network as it was when the alarm went.
 func (l *learner) values() training.Values {
 	GinkgoHelper()
-	a, err := (training.Store{Dir: l.dir}).Running()
-	Expect(err).NotTo(HaveOccurred())
-	f, err := a.Faulty()
+	f, err := faultyIn(training.Store{Dir: l.dir})
 	Expect(err).NotTo(HaveOccurred())
 	return f.Values.With(f.First())
+}
+
+// faultyIn is how the lab of the running exercise was when its alarm went.
+func faultyIn(store training.Store) (training.Faulty, error) {
+	a, err := store.Running()
+	if err != nil {
+		return training.Faulty{}, err
+	}
+	return a.Faulty()
 }
 
 // types runs commands as somebody would who is logged in to their machines.
@@ -289,26 +294,12 @@ func (l *learner) run(ctx context.Context, lines []training.Line, run func(machi
 }
 
 // killMachine kills the first process of a machine, with which all of it ends.
-func (l *learner) killMachine(ctx context.Context, name string) {
+func (l *learner) killMachine(name string) {
 	GinkgoHelper()
-	l.run(ctx, []training.Line{{Machine: name, Command: "readlink /proc/self/ns/pid"}}, func(m machine.Machine, argv []string) {
-		namespace, err := machine.Output(ctx, m, argv...)
-		Expect(err).NotTo(HaveOccurred())
-		processes, err := filepath.Glob("/proc/[0-9]*")
-		Expect(err).NotTo(HaveOccurred())
-		killed := 0
-		for _, p := range processes {
-			status, _ := os.ReadFile(p + "/status") // it may have ended
-			if of, _ := os.Readlink(p + "/ns/pid"); of != strings.TrimSpace(string(namespace)) || !regexp.MustCompile(`(?m)^NSpid:.*\s1$`).Match(status) {
-				continue
-			}
-			pid, err := strconv.Atoi(filepath.Base(p))
-			Expect(err).NotTo(HaveOccurred())
-			Expect(syscall.Kill(pid, syscall.SIGKILL)).To(Succeed())
-			killed++
-		}
-		Expect(killed).To(Equal(1))
-	})
+	named := l.values().Type([]training.Line{{Machine: name}})[0].Machine
+	first := processesOf("--lab="+l.lab, "--machine="+named)
+	Expect(first).To(HaveLen(1))
+	Expect(syscall.Kill(first[0], syscall.SIGKILL)).To(Succeed())
 }
 
 // expect wants the check to say what a way must be told.

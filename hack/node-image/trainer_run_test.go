@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -16,9 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/netfault/netfault/framework/engine"
+	"github.com/netfault/netfault/framework/training/page/pagetest"
 	"github.com/netfault/netfault/framework/wait"
 )
 
@@ -49,7 +47,7 @@ func TestExerciseIsHealedFromTheImage(t *testing.T) {
 	hasPrograms(t, ctx, c)
 	answersToItsName(t, ctx, c)
 	page := c.opens(t, ctx, "live", nil)
-	if verdict := page.checks(t, ctx); verdict != "broken" {
+	if verdict := checks(t, ctx, page); verdict != "broken" {
 		t.Fatalf("before the solution it is %q", verdict)
 	}
 	step(t, "it is broken; its solution is typed into terminals of the page")
@@ -59,10 +57,11 @@ func TestExerciseIsHealedFromTheImage(t *testing.T) {
 	}
 	for _, line := range solution {
 		terminal := c.opens(t, ctx, "terminal", map[string]any{"machine": line[1], "size": map[string]int{"columns": 200, "rows": 30}})
-		terminal.types(t, ctx, line[2]+"; echo done $?\n")
-		terminal.hears(t, ctx, "done 0")
+		if err := errors.Join(terminal.Type(ctx, line[2]+"; echo done $?\n"), terminal.Hear(ctx, "done 0")); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if verdict := page.checks(t, ctx); verdict != "healed" {
+	if verdict := checks(t, ctx, page); verdict != "healed" {
 		t.Fatalf("after the solution it is %q", verdict)
 	}
 	debrief := string(ask(t, ctx, e, "exec", c.name, "netfault", "train", "debrief"))
@@ -74,7 +73,7 @@ func TestExerciseIsHealedFromTheImage(t *testing.T) {
 	c.ends(t, ctx, "kill")
 	ask(t, ctx, e, "start", c.name)
 	c.shows(t, ctx)
-	if verdict := c.opens(t, ctx, "live", nil).checks(t, ctx); verdict != "broken" {
+	if verdict := checks(t, ctx, c.opens(t, ctx, "live", nil)); verdict != "broken" {
 		t.Errorf("started again it is %q", verdict)
 	}
 	c.ends(t, ctx, "stop")
@@ -182,16 +181,10 @@ func answersToItsName(t *testing.T, ctx context.Context, c *container) {
 	t.Helper()
 	_, port, _ := strings.Cut(c.host, ":")
 	for host, want := range map[string]int{c.host: http.StatusOK, "evil.example:" + port: http.StatusMisdirectedRequest} {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.host+"/", nil)
+		response, _, err := pagetest.Get(ctx, "http://"+c.host+"/", host)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Host = host
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
 		if response.StatusCode != want {
 			t.Errorf("called %s: %s, want %d", host, response.Status, want)
 		}
@@ -230,75 +223,32 @@ func (c *container) processes() (pids []string, err error) {
 	return pids, err
 }
 
-// socket is one of the page's.
-type socket struct {
-	*websocket.Conn
-	asked int
-}
+// address is that of the page, with its token.
+func (c *container) address() string { return "http://" + c.host + "/#" + c.token }
 
-func (c *container) opens(t *testing.T, ctx context.Context, path string, first map[string]any) *socket {
+// opens opens a socket of the page until the test's end.
+func (c *container) opens(t *testing.T, ctx context.Context, path string, first map[string]any) *pagetest.Socket {
 	t.Helper()
-	origin := "http://" + c.host
-	conn, _, err := websocket.Dial(ctx, origin+"/"+path, &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}})
+	s, err := pagetest.Dial(ctx, c.address(), path, first)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.CloseNow() }) // the container may have ended
-	conn.SetReadLimit(1 << 20)
-	s := &socket{Conn: conn}
-	message := map[string]any{"token": c.token}
-	for key, value := range first {
-		message[key] = value
-	}
-	s.sends(t, ctx, message)
+	t.Cleanup(func() { _ = s.CloseNow() }) // the container may have ended
 	return s
 }
 
-func (s *socket) sends(t *testing.T, ctx context.Context, message any) {
+// checks returns the verdict of a check.
+func checks(t *testing.T, ctx context.Context, page *pagetest.Socket) string {
 	t.Helper()
-	data, err := json.Marshal(message)
-	if err == nil {
-		err = s.Write(ctx, websocket.MessageText, data)
-	}
+	answer, err := page.Ask(ctx, "check")
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func (s *socket) types(t *testing.T, ctx context.Context, text string) {
-	t.Helper()
-	if err := s.Write(ctx, websocket.MessageBinary, []byte(text)); err != nil {
-		t.Fatal(err)
+	verdict := verdictOf.FindSubmatch(answer)
+	if verdict == nil {
+		t.Fatalf("no verdict: %s", answer)
 	}
-}
-
-// hears reads until words have come, which may come in pieces.
-func (s *socket) hears(t *testing.T, ctx context.Context, words string) {
-	t.Helper()
-	var heard strings.Builder
-	for !strings.Contains(heard.String(), words) {
-		_, data, err := s.Read(ctx)
-		if err != nil {
-			t.Fatalf("waiting for %q, after %q: %v", words, heard.String(), err)
-		}
-		heard.Write(data)
-	}
-}
-
-// checks returns the verdict of a check.
-func (s *socket) checks(t *testing.T, ctx context.Context) string {
-	t.Helper()
-	s.asked++
-	s.sends(t, ctx, map[string]any{"id": s.asked, "do": "check", "language": "en"})
-	for {
-		_, data, err := s.Read(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if verdict := verdictOf.FindSubmatch(data); verdict != nil {
-			return string(verdict[1])
-		}
-	}
+	return string(verdict[1])
 }
 
 var verdictOf = regexp.MustCompile(`"verdict":"([^"]*)"`)

@@ -2,11 +2,12 @@ package page
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/netfault/netfault/framework/training/page/pagetest"
 )
 
 // inContainer starts a server as in a container, and returns it with the address that the container's engine leads to.
@@ -44,22 +45,15 @@ func TestAContainerHasTheNameOutsideAlone(t *testing.T) {
 		container: 421, "10.88.0.2:4711": 421, "10.88.0.2:8080": 421, "0.0.0.0:4711": 421, "host.docker.internal:4711": 421,
 		"evil.example:4711": 421, "127.0.0.1": 421, "127.0.0.1.evil.example:4711": 421,
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+container+"/", nil)
+		response, said, err := pagetest.Get(t.Context(), "http://"+container+"/", host)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Host = host
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		said, err := io.ReadAll(response.Body)
-		response.Body.Close()
-		if err != nil || response.StatusCode != want {
-			t.Errorf("%s: %s, %v, want %d", host, response.Status, err, want)
+		if response.StatusCode != want {
+			t.Errorf("%s: %s, want %d", host, response.Status, want)
 		}
 		// Who has published it as another port reads how it is called.
-		if want == 421 && string(said) != "this page is called 127.0.0.1:4711\n" {
+		if want == 421 && said != "this page is called 127.0.0.1:4711\n" {
 			t.Errorf("%s: %q", host, said)
 		}
 	}

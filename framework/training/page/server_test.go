@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/netfault/netfault/framework/training/page/pagetest"
 	"github.com/netfault/netfault/framework/wait"
 )
 
@@ -62,16 +63,10 @@ func TestItIsCalledByItsNameAlone(t *testing.T) {
 		"evil.example:" + port: 421, "127.0.0.1": 421, "127.0.0.1:1": 421, "127.0.0.1.evil.example:" + port: 421, "localhost": 421, "LOCALHOST.:" + port: 421,
 	} {
 		for _, path := range []string{"/", "/app.js", "/xterm/xterm.mjs", "/live", "/terminal", "/nothing"} {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base()+path, nil)
+			response, _, err := pagetest.Get(t.Context(), s.base()+path, host)
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.Host = host
-			response, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			response.Body.Close()
 			if (response.StatusCode == 421) != (want == 421) {
 				t.Errorf("%s%s: %s", host, path, response.Status)
 			}
