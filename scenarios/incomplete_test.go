@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -107,20 +104,11 @@ func verdicts(report detectors.Report, detector string) map[detectors.Verdict]st
 // killFirst kills the first process of a machine of the embedded lab, and returns once it is gone.
 func killFirst(ctx context.Context, lab, name string) {
 	GinkgoHelper()
-	mark := fmt.Sprintf("\x00init\x00--lab=%s\x00--machine=%s\x00", lab, name)
 	Expect(wait.Until(ctx, 10*time.Second, name+" to end", func(context.Context) error {
-		entries, err := os.ReadDir("/proc")
-		if err != nil {
-			return err
+		left := processesOf("--lab="+lab, "--machine="+name)
+		if len(left) == 0 {
+			return nil
 		}
-		for _, e := range entries {
-			pid, err := strconv.Atoi(e.Name())
-			line, errRead := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
-			if err != nil || errRead != nil || !strings.Contains(string(line), mark) {
-				continue
-			}
-			return errors.Join(fmt.Errorf("process %d is there", pid), syscall.Kill(pid, syscall.SIGKILL))
-		}
-		return nil
+		return errors.Join(fmt.Errorf("process %d is there", left[0]), syscall.Kill(left[0], syscall.SIGKILL))
 	})).To(Succeed())
 }

@@ -147,49 +147,54 @@ func grep(ctx context.Context, m machine.Machine, pattern string, args ...string
 
 // bpfNames are the names of all BPF programs and maps of this machine, which `bpftool` lists to whoever is root in a lab, too.
 func bpfNames() ([]string, error) {
-	var names []string
-	var err error
-	for id := ebpf.ProgramID(0); ; {
-		if id, err = ebpf.ProgramGetNextID(id); err != nil {
-			break
-		}
+	programs, err := namesOf(ebpf.ProgramGetNextID, func(id ebpf.ProgramID) (string, error) {
 		p, err := ebpf.NewProgramFromID(id)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // it has gone meanwhile
-		}
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		info, err := p.Info()
 		if err := errors.Join(err, p.Close()); err != nil {
-			return nil, err
+			return "", err
 		}
-		names = append(names, info.Name)
-	}
-	if !errors.Is(err, os.ErrNotExist) {
+		return info.Name, nil
+	})
+	if err != nil {
 		return nil, err
 	}
-	for id := ebpf.MapID(0); ; {
-		if id, err = ebpf.MapGetNextID(id); err != nil {
-			break
-		}
+	maps, err := namesOf(ebpf.MapGetNextID, func(id ebpf.MapID) (string, error) {
 		m, err := ebpf.NewMapFromID(id)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
+		if err != nil {
+			return "", err
+		}
+		info, err := m.Info()
+		if err := errors.Join(err, m.Close()); err != nil {
+			return "", err
+		}
+		return info.Name, nil
+	})
+	return append(programs, maps...), err
+}
+
+// namesOf are the names of what has these numbers, and not gone meanwhile.
+func namesOf[ID ~uint32](next func(ID) (ID, error), name func(ID) (string, error)) ([]string, error) {
+	var names []string
+	for id := ID(0); ; {
+		var err error
+		if id, err = next(id); errors.Is(err, os.ErrNotExist) {
+			return names, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		info, err := m.Info()
-		if err := errors.Join(err, m.Close()); err != nil {
+		one, err := name(id)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it has gone
+		}
+		if err != nil {
 			return nil, err
 		}
-		names = append(names, info.Name)
+		names = append(names, one)
 	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	return names, nil
 }
 
 // looksAreReal fails unless the looks find what is there: a word that is put on one machine.

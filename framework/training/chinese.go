@@ -69,11 +69,10 @@ func reads(said, chinese string) translation {
 // inChinese is a line in Chinese. Of what is not known, it says whose words they are.
 func inChinese(said string) string {
 	for _, c := range chinese {
-		m := c.said.FindStringSubmatchIndex(said)
-		if m == nil {
+		if !c.said.MatchString(said) {
 			continue
 		}
-		reads := string(c.said.ExpandString(nil, c.reads, said, m))
+		reads := c.said.ReplaceAllString(said, c.reads)
 		// The reason of a path stands at its end, and is a line of its own.
 		if before, why, ok := strings.Cut(reads, "："); ok && strings.Contains(said, " → ") {
 			return before + "：" + inChinese(why)
