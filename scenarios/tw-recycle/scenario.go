@@ -33,7 +33,7 @@ const (
 	olderClock = 613760700
 )
 
-// Scenario switches the setting on and gives two clients clocks that differ. The server is the second pod of the first
+// Scenario gives two clients clocks that differ and switches the setting on. The server is the second pod of the first
 // node, behind a NodePort; the clients are the second pods of the other two nodes, outside the server's.
 var Scenario = fault.Scenario{
 	Name:     "tw-recycle",
@@ -43,10 +43,12 @@ var Scenario = fault.Scenario{
 	Detector: twrecycle.Detector,
 	Pods:     lab.Routed,
 	Inject: func(ctx context.Context, l lab.Lab, say func(string)) error {
-		if err := SwitchOn(ctx, l, say); err != nil {
+		// The clocks first: what a server remembered of another one, such as the kubelet's for its readiness probes, would have
+		// it drop that client for a minute, too.
+		if err := Skew(ctx, l, say); err != nil {
 			return err
 		}
-		return Skew(ctx, l, say)
+		return SwitchOn(ctx, l, say)
 	},
 	Exercise: func(ctx context.Context, l lab.Lab) (fault.Seen, error) {
 		s := server(l)
