@@ -135,7 +135,8 @@ func (c counter) left(sys fs.FS, dir string) (limited, error) {
 			}
 		}
 	}
-	return limited{max(0, most-taken), "/" + path.Join(dir, c.most)}, nil
+	// The kernel counts both now and then, and not at once: for a moment more may be reclaimable than is taken.
+	return limited{max(0, most-max(0, taken)), "/" + path.Join(dir, c.most)}, nil
 }
 
 // number reads a file with one number; "max" is the largest.

@@ -43,6 +43,12 @@ func TestLimits(t *testing.T) {
 				"sys/fs/cgroup/memory/a/b/memory.stat", "inactive_file 1\ntotal_inactive_file 300000000\ntotal_active_file 10485760\n"),
 			"",
 		},
+		"version 1, no limit, and more files' copies than memory taken": {
+			system("proc/self/cgroup", "4:memory:/\n", "sys/fs/cgroup/memory/memory.usage_in_bytes", "4928507904\n",
+				"sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n",
+				"sys/fs/cgroup/memory/memory.stat", "total_inactive_file 2559537152\ntotal_active_file 2369305280\n"),
+			"",
+		},
 		"a container sees its own cgroup as the root": {
 			system("proc/self/cgroup", "8:pids:/docker/0123\n", "sys/fs/cgroup/pids/pids.max", "100\n", "sys/fs/cgroup/pids/pids.current", "10\n"),
 			"only 90 more may be had here (/sys/fs/cgroup/pids/pids.max)",
