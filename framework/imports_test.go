@@ -27,7 +27,7 @@ func TestImportsRunOneWay(t *testing.T) {
 // folders are those of framework, from the ground up. A lab knows nothing of the probes that are sent through it: those are
 // written against lab alone, and labs, which makes labs of either kind, hands them in.
 var folders = []string{
-	"machine", "wait", "procstat", "internal", "progress", "guard", "kubeproxy", "dockerd", "flanneld", "tools", "engine",
+	"machine", "session", "wait", "procstat", "internal", "progress", "guard", "kubeproxy", "dockerd", "flanneld", "tools", "engine",
 	"capture", "collect", "kstate", "tcpskew", "twrecycle", "drops", "agent",
 	"lab", "lock", "probe", "labs", "doctor", "snapshot", "undo", "fault", "gate", "training", "report",
 }

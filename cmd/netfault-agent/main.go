@@ -13,10 +13,9 @@ import (
 	"syscall"
 
 	"github.com/netfault/netfault/framework/agent"
-	"github.com/netfault/netfault/framework/collect"
 	"github.com/netfault/netfault/framework/dockerd"
 	"github.com/netfault/netfault/framework/flanneld"
-	"github.com/netfault/netfault/framework/lab/kind/session"
+	"github.com/netfault/netfault/framework/session"
 )
 
 // usage names nothing: in a sealed lab, people may call the program that they find running.
@@ -30,7 +29,7 @@ const usage = `runs inside machines and pods, and is started there:
   capture --interface=NAME              openings and ends of TCP connections as pcap, until standard input ends
   call --address=ADDR --count=N         connections to a server that closes them first; what became of them
   skew --first=TSVAL                    another TCP timestamp clock for this network namespace's eth0
-  session                               commands from standard input, for a container
+  session                               commands from standard input, one after the other and at once
   later                                 what counts of a bundle's part a second time, as tar, to standard output
   record                                this machine's network state and options to standard output
   restore                               back to the state on standard input; what is left, to standard output
@@ -61,6 +60,9 @@ func run(ctx context.Context) error {
 	if len(os.Args) < 2 {
 		return fmt.Errorf("%s", usage)
 	}
+	if answer := answers[os.Args[1]]; answer != nil {
+		return answer(ctx, os.Args[2:], os.Stdin, os.Stdout)
+	}
 	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
 	switch os.Args[1] {
 	case "init":
@@ -84,49 +86,23 @@ func run(ctx context.Context) error {
 		return dockerd.Run(ctx, os.Args[2:])
 	case "flanneld":
 		return flanneld.Run(ctx, os.Args[2:])
-	case "probe":
-		return agent.ProbeStream(ctx, os.Stdin, os.Stdout)
-	case "collect":
-		recycle, err := agent.RecycleSettings(ctx)
-		if err != nil {
-			return err
-		}
-		return collect.Node(ctx, os.Stdout, recycle)
 	case "capture":
 		iface := flags.String("interface", "", "where to capture")
 		_ = flags.Parse(os.Args[2:]) // exits on error
 		return agent.Capture(ctx, *iface, os.Stdin, os.Stdout, os.Stderr)
-	case "call":
-		address := flags.String("address", "", "host:port of a server that closes connections first")
-		count := flags.Int("count", 1, "how many connections at once")
-		_ = flags.Parse(os.Args[2:]) // exits on error
-		return json.NewEncoder(os.Stdout).Encode(agent.Call(ctx, *address, *count))
 	case "skew":
 		first := flags.Uint("first", 0, "the timestamp of the first SYN; later ones go on from there, 1 a millisecond")
 		_ = flags.Parse(os.Args[2:]) // exits on error
 		return agent.Skew(uint32(*first))
 	case "session":
-		return session.Serve(os.Stdin, os.Stdout)
-	case "later":
-		return collect.Later(ctx, os.Stdout)
-	case "record":
-		part := flags.String("part", string(agent.All), "all; network alone, since a pod's other state is its node's; or tables")
+		with := flags.Int("with", 0, "ID of the process with which it ends, too")
 		_ = flags.Parse(os.Args[2:]) // exits on error
-		state, err := agent.Record(ctx, agent.Part(*part))
-		if err != nil {
-			return err
+		if *with != 0 {
+			if err := agent.EndWith(*with); err != nil {
+				return err
+			}
 		}
-		return json.NewEncoder(os.Stdout).Encode(state)
-	case "restore":
-		var want agent.Recorded
-		if err := json.NewDecoder(os.Stdin).Decode(&want); err != nil {
-			return fmt.Errorf("recorded state: %w", err)
-		}
-		problems, err := agent.Restore(ctx, want)
-		if err != nil {
-			return err
-		}
-		return json.NewEncoder(os.Stdout).Encode(problems)
+		return session.Serve(os.Stdin, os.Stdout, answers)
 	}
 	return fmt.Errorf("unknown command %q\n%s", os.Args[1], usage)
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -142,13 +143,19 @@ func sourceTowards(target string) string {
 // that closes it first: the connection then waits (TIME-WAIT, RFC 9293 section 3.6.1) where its port is chosen, and not
 // at the server, which may ignore a new connection that NAT gives the same port.
 func askHTTP(ctx context.Context, t Target, p *evidence.Probe) error {
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.Address+"/", nil)
+	conn, err := dial(ctx, "tcp", t.Address)
 	if err != nil {
 		return err
 	}
-	resp, err := transport.RoundTrip(req)
+	defer conn.Close()
+	req, err := http.NewRequest(http.MethodGet, "http://"+t.Address+"/", nil)
+	if err != nil {
+		return err
+	}
+	if err := req.Write(conn); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), req)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 	kindexec "sigs.k8s.io/kind/pkg/exec"
 
 	"github.com/netfault/netfault/framework/engine"
-	"github.com/netfault/netfault/framework/lab/kind/session"
 	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/session"
 )
 
 // Place is a machine of the lab: a container, or a pod's network namespace inside one.

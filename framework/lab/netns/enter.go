@@ -23,8 +23,12 @@ type place struct {
 	root string
 	// net is the /proc folder of the process whose network namespace is entered: root again, or a pod's.
 	net string
+	// pod is the process ID, on its node, of a pod's first process; 0 for a machine.
+	pod int
 	// sealed says that nothing of this machine is to be seen there.
 	sealed bool
+	// agent is the path of netfault-agent there.
+	agent string
 }
 
 func (p *place) Name() string { return p.name }
@@ -68,11 +72,8 @@ func (p *place) enter(withPID bool) error {
 	}()
 	for _, s := range steps {
 		fd, err := unix.Open(s.path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("%s does not run (any more): is its lab down?", p.name)
-		}
 		if err != nil {
-			return fmt.Errorf("%s: namespace %s: %w", p.name, s.path, err)
+			return p.entering(s.path, err)
 		}
 		fds = append(fds, fd)
 	}
@@ -86,6 +87,14 @@ func (p *place) enter(withPID bool) error {
 		}
 	}
 	return nil
+}
+
+// entering is the error of a namespace that cannot be opened.
+func (p *place) entering(path string, err error) error {
+	if errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("%s does not run (any more): is its lab down?", p.name)
+	}
+	return fmt.Errorf("%s: namespace %s: %w", p.name, path, err)
 }
 
 // do runs f on a thread of its own inside the place. What f opens there (sockets, files) stays usable outside.
@@ -108,6 +117,9 @@ func (p *place) onThread(withPID bool, f func() error) error {
 
 // Run runs the command inside the place's namespaces.
 func (p *place) Run(ctx context.Context, c machine.Command) error {
+	if c.Argv[0] == p.agent && c.Signals == nil {
+		return p.ask(ctx, c)
+	}
 	tail := &machine.Tail{}
 	cmd, err := p.start(ctx, c.Argv, func(cmd *exec.Cmd) {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr

@@ -214,11 +214,16 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 func newLab(r record) *Lab {
 	l := &Lab{record: r, site: chosen(r.Site, r.Nodes)}
 	for i, name := range l.site.Nodes {
-		l.nodes = append(l.nodes, &node{place: &place{name: name, sealed: r.Sealed}, index: i, site: &l.site})
+		l.nodes = append(l.nodes, &node{place: l.place(name), index: i, site: &l.site})
 	}
 	l.etcd = &etcd{lab: l}
 	l.flannel = &flannel{lab: l}
 	return l
+}
+
+// place is a machine of the lab, which has to be found yet.
+func (l *Lab) place(name string) *place {
+	return &place{name: name, sealed: l.record.Sealed, agent: l.Agent()}
 }
 
 func (l *Lab) build(ctx context.Context, p programs, o Options) error {
@@ -309,9 +314,9 @@ func (l *Lab) locate() error {
 		broken.What = []string{"none of its machines runs"}
 		return broken
 	}
-	l.switch_ = at(&place{name: switchName, sealed: l.record.Sealed})
+	l.switch_ = at(l.place(switchName))
 	l.root = l.switch_.root
-	l.outside = lab.Host{Machine: at(&place{name: outsideName, sealed: l.record.Sealed}), Address: l.outsideAddress()}
+	l.outside = lab.Host{Machine: at(l.place(outsideName)), Address: l.outsideAddress()}
 	for _, n := range l.nodes {
 		at(n.place)
 	}

@@ -32,7 +32,8 @@ func (l *Lab) startMachines(ctx context.Context) error {
 	gone := make(chan error, 1)
 	go func() { gone <- cmd.Wait() }()
 	l.root = fmt.Sprintf("/proc/%d", cmd.Process.Pid)
-	l.switch_ = &place{name: switchName, root: l.root, net: l.root, sealed: l.record.Sealed}
+	l.switch_ = l.place(switchName)
+	l.switch_.root, l.switch_.net = l.root, l.root
 	err := wait.Until(ctx, startLimit, "the lab's first process", func(ctx context.Context) error {
 		select {
 		case err := <-gone:
@@ -45,7 +46,7 @@ func (l *Lab) startMachines(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	host := &place{name: outsideName, sealed: l.record.Sealed}
+	host := l.place(outsideName)
 	l.outside = lab.Host{Machine: host, Address: l.outsideAddress()}
 	all := []*place{host}
 	for _, n := range l.nodes {

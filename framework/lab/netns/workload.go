@@ -115,7 +115,9 @@ func (n *node) findPods(ctx context.Context) error {
 
 // pod is the node's pod as a machine.
 func (n *node) pod(k podKind) *place {
-	return &place{name: k.service() + "-" + n.name, sealed: n.sealed, root: n.root, net: fmt.Sprintf("%s/root/proc/%d", n.root, n.pods[k])}
+	p := *n.place
+	p.name, p.pod, p.net = k.service()+"-"+n.name, n.pods[k], fmt.Sprintf("%s/root/proc/%d", n.root, n.pods[k])
+	return &p
 }
 
 // podMTU is what flannel's CNI plugin gives to pods: the MTU that flanneld wrote into its subnet file.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,13 +21,32 @@ const serverVariable = "NETFAULT_TEST_SESSION"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(serverVariable) != "" {
-		if err := Serve(os.Stdin, os.Stdout); err != nil {
+		if err := Serve(os.Stdin, os.Stdout, answers); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		return
 	}
 	os.Exit(m.Run())
+}
+
+var answers = map[string]Answer{
+	"say": func(_ context.Context, args []string, in io.Reader, out io.Writer) error {
+		if _, err := io.Copy(out, in); err != nil {
+			return err
+		}
+		_, err := fmt.Fprint(out, args)
+		return err
+	},
+	"fail": func(context.Context, []string, io.Reader, io.Writer) error { return errors.New("no") },
+	"wait": func(ctx context.Context, _ []string, _ io.Reader, out io.Writer) error {
+		<-ctx.Done()
+		return ctx.Err()
+	},
+	"pid": func(_ context.Context, _ []string, _ io.Reader, out io.Writer) error {
+		_, err := fmt.Fprint(out, os.Getpid())
+		return err
+	},
 }
 
 func open(t *testing.T) *Session {
@@ -60,6 +80,41 @@ func TestRun(t *testing.T) {
 	// cat ends at once only if its standard input is /dev/null.
 	if code, err := s.Run(t.Context(), Command{Argv: []string{"cat"}}); code != 0 || err != nil {
 		t.Errorf("a command without input: %d, %v", code, err)
+	}
+}
+
+// What the program itself is asked is answered by the process that is there, as one of its own would.
+func TestAnswers(t *testing.T) {
+	s := open(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids, out, said bytes.Buffer
+	for range 2 {
+		if code, err := s.Run(t.Context(), Command{Argv: []string{self, "pid"}, Stdout: &pids}); code != 0 || err != nil {
+			t.Fatalf("%d, %v", code, err)
+		}
+	}
+	if half := pids.Len() / 2; pids.String()[:half] != pids.String()[half:] {
+		t.Errorf("two processes answer: %q", &pids)
+	}
+	code, err := s.Run(t.Context(), Command{Argv: []string{self, "say", "a", "b"}, Stdin: strings.NewReader("in "), Stdout: &out})
+	if code != 0 || err != nil || out.String() != "in [a b]" {
+		t.Errorf("%d, %v, %q", code, err, &out)
+	}
+	code, err = s.Run(t.Context(), Command{Argv: []string{self, "fail"}, Stderr: &said})
+	if code != 1 || err != nil || said.String() != filepath.Base(self)+": no\n" {
+		t.Errorf("%d, %v, %q", code, err, &said)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Run(ctx, Command{Argv: []string{self, "wait"}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("an answer that is not wanted any more: %v", err)
+	}
+	// Of other programs nothing is answered here, nor of this one under another name.
+	if code, err := s.Run(t.Context(), Command{Argv: []string{"echo", "fail"}, Stdout: &out}); code != 0 || err != nil {
+		t.Errorf("%d, %v", code, err)
 	}
 }
 

@@ -1,6 +1,6 @@
-// Package session runs many commands in a container through one call of the container engine: `docker exec` and
-// `podman exec` cost a tenth of a second and more of processor time each, which would be most of what a lab does. The
-// server is netfault-agent inside the container, on the standard streams of that call.
+// Package session runs many commands in a machine of a lab through one server that stays there: netfault-agent, on the standard streams
+// of whoever asks. `docker exec` and `podman exec` cost a tenth of a second and more of processor time each, which would be most of what a
+// lab does; and what the agent itself is asked costs it less than its own start, so the server answers that without one.
 package session
 
 import "encoding/gob"

@@ -16,7 +16,7 @@ import (
 	"github.com/netfault/netfault/framework/machine"
 )
 
-// Command is a command to run in the container.
+// Command is a command to run where the server is.
 type Command struct {
 	Argv   []string
 	Stdin  io.Reader
@@ -26,7 +26,7 @@ type Command struct {
 	Signals <-chan os.Signal
 }
 
-// Session is a connection to a server in a container. Several commands may run at once. A Stdout or Stderr that does not
+// Session is a connection to a server. Several commands may run at once. A Stdout or Stderr that does not
 // take what is written to it holds up all of them.
 type Session struct {
 	to     *gob.Encoder
@@ -49,19 +49,27 @@ type call struct {
 // Open starts the server by a command such as `podman exec -i CONTAINER netfault-agent session`, and returns once it
 // answers. The command ends with the session.
 func Open(ctx context.Context, argv ...string) (*Session, error) {
-	cmd := exec.Command(argv[0], argv[1:]...)
-	machine.OwnGroup(cmd)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
+	return OpenBy(ctx, func(prepare func(*exec.Cmd)) (*exec.Cmd, error) {
+		cmd := exec.Command(argv[0], argv[1:]...)
+		prepare(cmd)
+		return cmd, cmd.Start()
+	})
+}
+
+// OpenBy is Open with a server that start makes and starts. Before the start it has prepare set the command's streams, and its context
+// is not ctx's child: the server ends with the session.
+func OpenBy(ctx context.Context, start func(prepare func(*exec.Cmd)) (*exec.Cmd, error)) (*Session, error) {
+	var in io.WriteCloser
+	var out io.ReadCloser
 	var said bytes.Buffer
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
+	var inErr, outErr error
+	cmd, err := start(func(cmd *exec.Cmd) {
+		machine.OwnGroup(cmd)
+		in, inErr = cmd.StdinPipe()
+		out, outErr = cmd.StdoutPipe()
+		cmd.Stderr = &said
+	})
+	if err := errors.Join(inErr, outErr, err); err != nil {
 		return nil, err
 	}
 	s := &Session{to: gob.NewEncoder(in), pipe: in, calls: map[uint64]*call{}, ended: make(chan struct{})}
@@ -70,7 +78,7 @@ func Open(ctx context.Context, argv ...string) (*Session, error) {
 		err := s.read(out, answers)
 		// The end of its standard input is what the server ends by.
 		err = errors.Join(err, in.Close(), cmd.Wait())
-		s.reason = fmt.Errorf("%s ended: %w %s", strings.Join(argv, " "), err, bytes.TrimSpace(said.Bytes()))
+		s.reason = fmt.Errorf("%s ended: %w %s", strings.Join(cmd.Args, " "), err, bytes.TrimSpace(said.Bytes()))
 		close(s.ended)
 	}()
 	select {

@@ -1,0 +1,80 @@
+package netns
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+
+	"github.com/netfault/netfault/framework/machine"
+	"github.com/netfault/netfault/framework/session"
+)
+
+// staying is the netfault-agent that stays in a place for this process, which asks it all the time: its start costs more than most
+// answers. It ends with this process, and with its machine or pod, whose network namespace it would keep.
+type staying struct {
+	mu      sync.Mutex
+	session *session.Session
+}
+
+// allStaying are those of this process, by the namespaces that they are in: several labs may be open, and one several times.
+var allStaying sync.Map
+
+// ask has netfault-agent in the place run the command.
+func (p *place) ask(ctx context.Context, c machine.Command) error {
+	s, err := p.staying(ctx)
+	if err != nil {
+		return err
+	}
+	tail := &machine.Tail{}
+	command := session.Command{Argv: c.Argv, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr}
+	if c.Stderr == nil {
+		command.Stderr = tail
+	}
+	code, err := s.Run(ctx, command)
+	if err == nil && code != 0 {
+		return &machine.ExitError{Machine: p.name, Argv: c.Argv, Code: code, Stderr: tail.String()}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", p.name, strings.Join(c.Argv, " "), err)
+	}
+	return nil
+}
+
+// staying returns the session with the agent that stays in the place, which is started if none runs.
+func (p *place) staying(ctx context.Context) (*session.Session, error) {
+	namespaces, err := p.namespaces()
+	if err != nil {
+		return nil, err
+	}
+	found, _ := allStaying.LoadOrStore(namespaces, &staying{})
+	stays := found.(*staying)
+	stays.mu.Lock()
+	defer stays.mu.Unlock()
+	if stays.session != nil && !stays.session.Ended() {
+		return stays.session, nil
+	}
+	argv := []string{p.agent, "session"}
+	if p.pod != 0 {
+		argv = append(argv, fmt.Sprintf("--with=%d", p.pod))
+	}
+	stays.session, err = session.OpenBy(ctx, func(prepare func(*exec.Cmd)) (*exec.Cmd, error) {
+		return p.start(context.WithoutCancel(ctx), argv, prepare)
+	})
+	return stays.session, err
+}
+
+// namespaces tells the place from all others that there are now.
+func (p *place) namespaces() (string, error) {
+	var all []string
+	for _, path := range []string{p.root + "/ns/mnt", p.net + "/ns/net"} {
+		inode, err := os.Readlink(path)
+		if err != nil {
+			return "", p.entering(path, err)
+		}
+		all = append(all, inode)
+	}
+	return strings.Join(all, " "), nil
+}
