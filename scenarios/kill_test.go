@@ -15,6 +15,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/tools"
@@ -58,46 +59,70 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 		}
 	})
 
+	// One spec for what is killed while it breaks a lab, and one while it heals: they run side by side.
 	for _, s := range scenarios.All() {
-		It("in the life of "+s.Name+" leaves nothing that reset does not undo", Label(s.Name), func(ctx context.Context) {
-			// A kind cluster takes longer for everything: there netfault is killed at its changes alone.
-			pick := changesAndSteps
-			if chosen == labs.KIND {
-				pick = changes
-			}
-			f := flavourFor(s)
-			out, err := labUp(ctx, found, f).CombinedOutput()
-			Expect(err).NotTo(HaveOccurred(), string(out))
-			l, err := found.Open(ctx)
-			Expect(err).NotTo(HaveOccurred())
-			before, err := undo.Record(ctx, l)
-			Expect(err).NotTo(HaveOccurred())
-			inject := []string{"fault", "inject", s.Name, "--lab=" + name}
-			heal := []string{"fault", "heal", "--lab=" + name}
-			skipUnavailable(ctx, name, inject)
-
-			injectPoints := lines(ctx, pick, inject...)
-			healPoints := lines(ctx, pick, heal...)
-			Expect(injectPoints).NotTo(BeEmpty())
-			Expect(healPoints).NotTo(BeEmpty())
-			for i, line := range injectPoints {
-				if repeats(injectPoints, i) {
+		It("while "+s.Name+" is injected leaves nothing that reset does not undo", Label(s.Name), func(ctx context.Context) {
+			l, before, points := killing(ctx, found, s, false)
+			for i, line := range points {
+				if repeats(points, i) {
 					continue
 				}
-				killAt(ctx, i, pick, inject...)
+				killAt(ctx, i, killPoints(), injecting(s, name)...)
 				resetAndCompare(ctx, l, before, "inject", line)
 			}
-			for i, line := range healPoints {
-				if repeats(healPoints, i) {
+		})
+
+		It("while "+s.Name+" is healed leaves nothing that reset does not undo", Label(s.Name), func(ctx context.Context) {
+			l, before, points := killing(ctx, found, s, true)
+			for i, line := range points {
+				if repeats(points, i) {
 					continue
 				}
-				netfault(ctx, inject...)
-				killAt(ctx, i, pick, heal...)
+				netfault(ctx, injecting(s, name)...)
+				killAt(ctx, i, killPoints(), healing(name)...)
 				resetAndCompare(ctx, l, before, "heal", line)
 			}
 		})
 	}
 })
+
+func injecting(s fault.Scenario, lab string) []string {
+	return []string{"fault", "inject", s.Name, "--lab=" + lab}
+}
+
+func healing(lab string) []string { return []string{"fault", "heal", "--lab=" + lab} }
+
+// killPoints picks the lines at which netfault is killed. A kind cluster takes longer for everything: there these are its changes alone.
+func killPoints() func(string) bool {
+	if chosen == labs.KIND {
+		return changes
+	}
+	return changesAndSteps
+}
+
+// killing makes a lab for a fault, and returns it, its state, and the lines at which netfault is to be killed while the fault is
+// injected, or while it is healed.
+func killing(ctx context.Context, found labs.Found, s fault.Scenario, heal bool) (lab.Lab, undo.Recorded, []string) {
+	GinkgoHelper()
+	out, err := labUp(ctx, found, flavourFor(s)).CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(out))
+	l, err := found.Open(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	before, err := undo.Record(ctx, l)
+	Expect(err).NotTo(HaveOccurred())
+	inject := injecting(s, found.Name)
+	skipUnavailable(ctx, found.Name, inject)
+	var points []string
+	if heal {
+		netfault(ctx, inject...)
+		points = lines(ctx, killPoints(), healing(found.Name)...)
+	} else {
+		points = lines(ctx, killPoints(), inject...)
+		netfault(ctx, "reset", "--lab="+found.Name)
+	}
+	Expect(points).NotTo(BeEmpty())
+	return l, before, points
+}
 
 func resetAndCompare(ctx context.Context, l lab.Lab, before undo.Recorded, what, line string) {
 	GinkgoHelper()
