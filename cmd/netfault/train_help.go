@@ -77,12 +77,20 @@ func newTrainSolution() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			log, err := a.Log() // as it was before this look, which costs
+			if err != nil {
+				return err
+			}
 			commands, err := e.site(a).Solution()
 			if err != nil {
 				return err
 			}
 			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, phrases[a.Language].runOn+"\n", training.SolutionCost)
+			if cost := log.SolutionLeft(); cost > 0 {
+				fmt.Fprintf(out, phrases[a.Language].costs+"\n", cost)
+			} else {
+				fmt.Fprintln(out, phrases[a.Language].costsNothing)
+			}
 			for _, t := range commands {
 				fmt.Fprintf(out, "  %s# %s\n", t.Machine, t.Command)
 			}

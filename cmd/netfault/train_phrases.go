@@ -1,6 +1,11 @@
 package main
 
-import "github.com/netfault/netfault/framework/training"
+import (
+	"os"
+	"strings"
+
+	"github.com/netfault/netfault/framework/training"
+)
 
 // phrase is what exercises are told with in one language.
 type phrase struct {
@@ -12,7 +17,7 @@ type phrase struct {
 	itHappens, hidden, alsoBroken         string // why a network is only lucky
 	points                                string
 	hintOf, noMoreHints, nothingToSee     string
-	runOn                                 string // of the solution
+	costs, costsNothing                   string // of the solution
 	notHealed, notHealedYet               string // of the debrief, of the commands and of the page
 	hops, hard, incident, prevention      string
 	timeLine, notSeen, sessions, writeup  string
@@ -25,7 +30,25 @@ type phrase struct {
 	open, closed, closedAll               string
 }
 
-var phrases = map[training.Language]phrase{
+// phrases are in the words for whoever runs this program: root who came without sudo may have none, as in a container.
+var phrases = phrasesFor(os.Geteuid() == 0 && os.Getenv("SUDO_USER") == "")
+
+// phrasesFor returns the phrases, for root without the sudo of the commands that they name.
+func phrasesFor(root bool) map[training.Language]phrase {
+	all := map[training.Language]phrase{}
+	for language, say := range withSudo {
+		if root {
+			for _, text := range []*string{&say.next, &say.noMoreHints, &say.nothingToSee} {
+				*text = strings.ReplaceAll(*text, "`sudo netfault ", "`netfault ")
+			}
+		}
+		all[language] = say
+	}
+	return all
+}
+
+// withSudo are the phrases for an ordinary user, who needs sudo for all that looks into a lab.
+var withSudo = map[training.Language]phrase{
 	training.English: {
 		alsoAlarm: "The pager also has",
 		about:     "difficulty %d of 3, about %d minutes, seed %d",
@@ -48,7 +71,8 @@ var phrases = map[training.Language]phrase{
 		hintOf:       "Hint %d of %d (%d points each):",
 		noMoreHints:  "There are no more hints. `sudo netfault train solution` shows the solution.",
 		nothingToSee: "There is nothing to hint at: what was wrong is not to be seen any more. `sudo netfault train check` judges what is.",
-		runOn:        "The solution, %d points:",
+		costs:        "The solution, %d points:",
+		costsNothing: "The solution, which costs nothing any more:",
 		notHealed:    "the network is not healed: `netfault train check` first, or `netfault train debrief --give-up`, which costs as much as the solution",
 		notHealedYet: "the network was not found healed yet: ask whether it is, or give up, which costs as much as the solution",
 		hops:         "What happened", hard: "Why it was hard to see", incident: "The real incident", prevention: "Prevention",
@@ -86,7 +110,8 @@ var phrases = map[training.Language]phrase{
 		hintOf:       "提示 %d / %d（每个扣 %d 分）：",
 		noMoreHints:  "没有更多提示了。`sudo netfault train solution` 显示答案。",
 		nothingToSee: "没有可提示的：原先的问题已经看不到了。`sudo netfault train check` 判断现在的情况。",
-		runOn:        "答案，扣 %d 分：",
+		costs:        "答案，扣 %d 分：",
+		costsNothing: "答案，不再扣分：",
 		notHealed:    "网络还没有修复：先 `netfault train check`，或者 `netfault train debrief --give-up`，扣分与看答案相同",
 		notHealedYet: "网络还没有被确认修复：先问“修好了吗？”，或者放弃，扣分与看答案相同",
 		hops:         "发生了什么", hard: "为什么难以发现", incident: "真实的事故", prevention: "预防与监控",

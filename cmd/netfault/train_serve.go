@@ -120,6 +120,14 @@ func (o startOptions) serveOwned(cmd *cobra.Command, args []string, at page.Plac
 	if err != nil {
 		return err
 	}
+	release, err := store.Serving()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	if err := netns.Memory(os.DirFS("/"), learners, training.SiteNodes); err != nil {
+		return err
+	}
 	var seats []page.Seat
 	for i := range learners {
 		o, own := o, store

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -136,5 +137,30 @@ func TestTheClockRunsFromTheFirstAlarmUntilItIsHealed(t *testing.T) {
 	}
 	if got := (Log{}).Took(); got != 0 {
 		t.Errorf("one that never began took %v", got)
+	}
+}
+
+// A second server of a store would take the first's attempts for left over.
+func TestOneServesAStore(t *testing.T) {
+	s := Store{t.TempDir()}
+	release, err := s.Serving()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Serving(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d serves exercises of %s", os.Getpid(), s.Dir)) {
+		t.Errorf("a second one: %v", err)
+	}
+	if all, err := s.All(); err != nil || len(all) != 0 {
+		t.Errorf("attempts of a store that is served: %v, %v", all, err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	release, err = s.Serving()
+	if err != nil {
+		t.Fatalf("after it has ended: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Error(err)
 	}
 }

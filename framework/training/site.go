@@ -48,15 +48,19 @@ func (s *Site) Build(ctx context.Context, progress func(Told)) (err error) {
 	flavour := labs.FlavourFor(labs.Netns, s.Scenario.Pods, s.Scenario.Flannel)
 	progress(told("the network comes up", "网络正在启动"))
 	l, err := labs.Up(ctx, labs.Options{
-		Kind: labs.Netns, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, siteNodes), Sealed: true, Owned: s.Owned, Pods: flavour.Pods, Flannel: flavour.Flannel,
+		Kind: labs.Netns, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, SiteNodes), Sealed: true, Owned: s.Owned, Pods: flavour.Pods, Flannel: flavour.Flannel,
 	})
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Remove(context.WithoutCancel(ctx)))
+		if err == nil {
+			return
 		}
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // what was being done then would give the fault away
+		}
+		err = errors.Join(err, s.Remove(context.WithoutCancel(ctx)))
 	}()
 	held, err := lock.Take(ctx, l)
 	if err != nil {
@@ -92,8 +96,8 @@ func (s *Site) Build(ctx context.Context, progress func(Told)) (err error) {
 	return s.Attempt.Add(Entry{Kind: Alarm})
 }
 
-// siteNodes is how many nodes a site has: the two that most faults are between, and one that sees nothing of it.
-const siteNodes = 3
+// SiteNodes is how many nodes a site has: the two that most faults are between, and one that sees nothing of it.
+const SiteNodes = 3
 
 // Noise adds what is odd and harmless. It goes with the fault.
 func (c *Checker) Noise(ctx context.Context, seed uint64) error {

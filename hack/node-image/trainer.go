@@ -106,12 +106,17 @@ func (b builder) trainerBase(ctx context.Context) (v1.Layer, error) {
 		"--customize-hook=copy-in " + setup + " " + fetch + " /",
 		`--customize-hook=chroot "$1" /bin/sh /setup.sh`,
 	}
-	made := sha256.Sum256([]byte(strings.Join(trainerPackages(), " ") + string(script)))
+	if err := goRun(ctx, ".", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", fetch, "./"+filepath.Join(b.source, "fetch-dockerd")); err != nil {
+		return nil, err
+	}
+	// The program is the same, byte for byte, for as long as its sources are.
+	program, err := os.ReadFile(fetch)
+	if err != nil {
+		return nil, err
+	}
+	made := sha256.Sum256([]byte(strings.Join(trainerPackages(), " ") + string(script) + string(program)))
 	base := filepath.Join(b.dir, fmt.Sprintf("base-%s-%x.tar.gz", suite, made[:4]))
 	if _, err := os.Stat(base); err != nil {
-		if err := goRun(ctx, ".", "build", "-trimpath", "-ldflags", "-s -w", "-o", fetch, "./"+filepath.Join(b.source, "fetch-dockerd")); err != nil {
-			return nil, err
-		}
 		root := filepath.Join(b.dir, "root.tar")
 		// One that is there is of a build that was ended.
 		if err := removeIfThere(root); err != nil {

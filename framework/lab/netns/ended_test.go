@@ -3,6 +3,8 @@ package netns
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -30,5 +32,21 @@ func TestWaitingEndsWithAService(t *testing.T) {
 	}
 	if took := time.Since(begun); took > startLimit/2 {
 		t.Errorf("waited %v for it", took)
+	}
+}
+
+// A first process that ends at once is not waited for: what it said is told.
+func TestFirstProcessThatEnds(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	l := newLab(record{Name: fmt.Sprintf("test-%d-first", os.Getpid()), Nodes: 3, Agent: "/bin/false"})
+	t.Cleanup(func() {
+		if err := Remove(context.Background(), l.record.Name); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := l.startMachines(t.Context()); err == nil || !strings.Contains(err.Error(), "it has ended (exit status 1)") {
+		t.Errorf("%v", err)
 	}
 }

@@ -37,6 +37,47 @@ func Limits(sys fs.FS, nodes int) error {
 	return nil
 }
 
+// Memory returns an error if this machine, or a cgroup that this process is in, has too little memory left for that many labs of so many
+// nodes. Sys is the root folder.
+func Memory(sys fs.FS, labs, nodes int) error {
+	left, err := leftOf(sys, memory)
+	if err != nil {
+		return err
+	}
+	available, err := memoryAvailable(sys)
+	if err != nil {
+		return err
+	}
+	if available < left.left {
+		left = limited{available, "MemAvailable in /" + meminfo}
+	}
+	if need := int64(labs) * memoryNeeded(nodes); left.left < need {
+		return fmt.Errorf("%d labs of %d nodes take up to %d MB of memory, and only %d are to be had here (%s): make fewer", labs, nodes, need>>20, left.left>>20, left.by)
+	}
+	return nil
+}
+
+// meminfo is the kernel's account of memory (proc_meminfo(5)).
+const meminfo = "proc/meminfo"
+
+// memoryAvailable is how many bytes the machine has for programs without swapping, as the kernel estimates it.
+func memoryAvailable(sys fs.FS) (int64, error) {
+	text, err := fs.ReadFile(sys, meminfo)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
+			kilobytes, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("/%s: MemAvailable: %w", meminfo, err)
+			}
+			return kilobytes << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("/%s has no MemAvailable", meminfo)
+}
+
 // controller is one of the kernel's that limit what processes take, with its files in both versions of cgroups
 // (Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst).
 type controller struct {

@@ -61,3 +61,24 @@ func TestLimits(t *testing.T) {
 		}
 	}
 }
+
+// Labs that a machine has no memory for are refused before the first is made: the kernel would end what it likes, of other labs, too.
+func TestMemory(t *testing.T) {
+	for _, c := range []struct{ available, limit, want string }{
+		{"1048576 kB", "max", ""},
+		{"1023000 kB", "max", "4 labs of 3 nodes take up to 1000 MB of memory, and only 999 are to be had here (MemAvailable in /proc/meminfo): make fewer"},
+		{"8388608 kB", "524288000", "only 500 are to be had here (/sys/fs/cgroup/a/memory.max)"},
+		{"much", "max", "/proc/meminfo: MemAvailable: "},
+	} {
+		err := Memory(fstest.MapFS{
+			"proc/meminfo":                   {Data: []byte("MemTotal:       24684000 kB\nMemAvailable:   " + c.available + "\n")},
+			"proc/self/cgroup":               {Data: []byte("0::/a\n")},
+			"sys/fs/cgroup/a/memory.max":     {Data: []byte(c.limit + "\n")},
+			"sys/fs/cgroup/a/memory.current": {Data: []byte("0\n")},
+			"sys/fs/cgroup/a/memory.stat":    {Data: []byte("inactive_file 0\nactive_file 0\n")},
+		}, 4, 3)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}

@@ -29,21 +29,16 @@ func (l *Lab) startMachines(ctx context.Context) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the first process: %w", err)
 	}
-	gone := make(chan error, 1)
-	go func() { gone <- cmd.Wait() }()
+	running, ended := context.WithCancelCause(ctx)
+	defer ended(nil)
+	go func() {
+		_ = cmd.Wait() // how it ended is told in any case
+		ended(fmt.Errorf("it has ended (%v): %s", cmd.ProcessState, bytes.TrimSpace(said.Bytes())))
+	}()
 	l.root = fmt.Sprintf("/proc/%d", cmd.Process.Pid)
 	l.switch_ = l.place(switchName)
 	l.switch_.root, l.switch_.net = l.root, l.root
-	err := wait.Until(ctx, startLimit, "the lab's first process", func(ctx context.Context) error {
-		select {
-		case err := <-gone:
-			gone <- err
-			return fmt.Errorf("it ended: %v: %s", err, bytes.TrimSpace(said.Bytes()))
-		default:
-		}
-		return l.switch_.answers(ctx)
-	})
-	if err != nil {
+	if err := wait.Until(running, startLimit, "the lab's first process", l.switch_.answers); err != nil {
 		return err
 	}
 	host := l.place(outsideName)
