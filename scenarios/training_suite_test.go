@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -67,6 +68,29 @@ var _ = Describe("every way of the exercise", thoroughly("ways"), func() {
 
 var _ = Describe("training", thoroughly("train"), func() {
 	exercises := exercises()
+
+	It("tells nothing of the fault when its start is ended", Label("lisbon"), func(ctx context.Context) {
+		l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
+		DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
+		cmd := l.program(ctx, "start", "lisbon", "--site="+l.lab)
+		out, err := cmd.StderrPipe()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(cmd.Start()).To(Succeed())
+		var said []string
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			said = append(said, lines.Text())
+			if strings.Contains(lines.Text(), "time passes") { // it is being broken
+				Expect(cmd.Process.Signal(os.Interrupt)).To(Succeed())
+			}
+		}
+		Expect(exitCode(cmd.Wait())).To(Equal(130), strings.Join(said, "\n"))
+		Expect(said).To(ContainElement(ContainSubstring("ended by SIGINT")))
+		for _, s := range scenarios.All() {
+			Expect(said).NotTo(ContainElement(ContainSubstring(s.Name)))
+		}
+		Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
+		Expect(l.says(ctx, 2, "status")).To(ContainSubstring("no exercise is running"))
+	})
 
 	It("leads from the alarm to the debrief", Label("lisbon"), func(ctx context.Context) {
 		l := begins(ctx, exercises[0], scenarios.All()[0])
