@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/netfault/netfault/framework/engine"
 	"github.com/netfault/netfault/framework/lab"
 )
 
@@ -26,6 +27,7 @@ func main() { os.Exit(execute()) }
 
 func execute() int {
 	ctx, interrupted := withInterruption(context.Background())
+	ctx = engine.Telling(ctx, func(what string) { fmt.Fprintln(os.Stderr, "netfault:", what) })
 	root, begun := newRoot(), false
 	tellUsageErrors(root, &begun)
 	helped := checkHelp(root)

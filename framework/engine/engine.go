@@ -54,6 +54,22 @@ var order = []string{"docker", "nerdctl", "podman"}
 // people wait for it at each command.
 const answerLimit = 10 * time.Second
 
+// tellAfter is how long a client is waited for before people are told so: one that answers has mostly done so by then.
+const tellAfter = 2 * time.Second
+
+type tellingKey struct{}
+
+// Telling returns a context in which Find tells what it waits for, once that takes long.
+func Telling(ctx context.Context, tell func(string)) context.Context {
+	return context.WithValue(ctx, tellingKey{}, tell)
+}
+
+func tell(ctx context.Context, what string) {
+	if tell, ok := ctx.Value(tellingKey{}).(func(string)); ok {
+		tell(what)
+	}
+}
+
 // Find returns the first engine that answers, or the one that KIND_EXPERIMENTAL_PROVIDER names. kind takes the first one
 // that is installed, which fails where a client has no daemon. For Podman, the environment of this process gets
 // CONTAINERS_CONF if the machine needs it and the user did not set it. The error says of each engine why not.
@@ -82,8 +98,16 @@ func find(ctx context.Context, limit time.Duration) (Engine, error) {
 		})
 	}
 	var reasons, hang []string
+	slow := time.NewTimer(min(tellAfter, limit/2))
+	defer slow.Stop()
 	for i, name := range names {
-		a := <-said[i]
+		var a answer
+		select {
+		case a = <-said[i]:
+		case <-slow.C:
+			tell(ctx, fmt.Sprintf("waiting for `%s info` to answer, for %v at most", name, limit))
+			a = <-said[i]
+		}
 		if a.err == nil {
 			a.engine.Hangs = strings.Join(hang, "; ")
 			return a.engine, nil

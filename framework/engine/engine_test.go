@@ -59,7 +59,11 @@ func TestClientThatHangs(t *testing.T) {
 	t.Setenv("PATH", "")
 	fakeEngine(t, "docker", hangs)
 	fakeEngine(t, "podman", hangs)
-	_, err := find(t.Context(), limit)
+	var told []string
+	_, err := find(Telling(t.Context(), func(what string) { told = append(told, what) }), limit)
+	if want := []string{"waiting for `docker info` to answer, for 200ms at most"}; !slices.Equal(told, want) {
+		t.Errorf("while it waits it tells %q, want %q", told, want)
+	}
 	none, ok := errors.AsType[*NoEngineError](err)
 	if !ok || !strings.Contains(none.Hangs, "docker hangs") || !strings.Contains(err.Error(), "podman hangs") || strings.Contains(none.Hangs, "nerdctl") {
 		t.Errorf("error %v does not say which clients hang", err)
@@ -74,8 +78,14 @@ func TestClientThatHangs(t *testing.T) {
 	fakeEngine(t, "docker", "echo 2\n")
 	fakeEngine(t, "podman", hangs)
 	begun = time.Now()
-	if e, err := find(t.Context(), time.Minute); err != nil || e.Name != "docker" || time.Since(begun) > 10*time.Second {
-		t.Errorf("found %+v, %v after %v; want docker at once", e, err, time.Since(begun))
+	told = nil
+	e, err := find(Telling(t.Context(), func(what string) { told = append(told, what) }), time.Minute)
+	took := time.Since(begun)
+	if err != nil || e.Name != "docker" || took > 10*time.Second {
+		t.Errorf("found %+v, %v after %v; want docker at once", e, err, took)
+	}
+	if took < tellAfter && len(told) > 0 {
+		t.Errorf("after %v it tells %q already", took, told)
 	}
 }
 
