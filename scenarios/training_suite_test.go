@@ -209,7 +209,9 @@ var _ = Describe("training", thoroughly("train"), func() {
 		netfault(ctx, "reset", "--lab="+l.lab)
 		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("undone from outside"))
 		Expect(l.found().Remove(ctx)).To(Succeed())
-		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("train reset"))
+		for _, command := range []string{"check", "status"} {
+			Expect(l.says(ctx, 2, command)).To(ContainSubstring("is not there any more"))
+		}
 		l.says(ctx, 0, "reset")
 		l.expect(ctx, training.Way{Verdict: training.Broken})
 	})

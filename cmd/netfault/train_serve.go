@@ -152,7 +152,6 @@ func (o startOptions) serveOwned(cmd *cobra.Command, args []string, at page.Plac
 			return err
 		}
 		s := e.site(a)
-		s.Owned = true
 		if err := removeAbandoned(cmd.Context(), s); err != nil {
 			return err
 		}

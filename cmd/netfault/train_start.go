@@ -288,6 +288,9 @@ func newTrainStatus() *cobra.Command {
 			if log.Began().IsZero() {
 				return errors.New(say.neverBegan)
 			}
+			if err := e.site(a).Stands(); err != nil {
+				return training.InLanguage(err, a.Language)
+			}
 			return tellAlarm(cmd, a, e)
 		},
 	}

@@ -54,6 +54,8 @@ type Attempt struct {
 	Noise bool `json:"noise,omitempty"`
 	// Language is the learner's.
 	Language Language `json:"language"`
+	// Owned says that the lab ends with the page that was begun with it.
+	Owned bool `json:"owned,omitempty"`
 	// Created is when it was made; the clock runs from the alarm on, which is in the log.
 	Created time.Time `json:"created"`
 
@@ -69,8 +71,10 @@ const (
 	bundlesDir  = "bundles"
 )
 
-// Begin is Create for a class, whose server is gone if an attempt was not stopped: that one is over.
+// Begin is Create for an attempt that ends with the page which this process serves (Serving). Whoever served before is gone: an attempt
+// of theirs that was not stopped is over. One that somebody has started by itself is not.
 func (s Store) Begin(a Attempt) (*Attempt, error) {
+	a.Owned = true
 	for {
 		left, err := s.Running()
 		if errors.Is(err, ErrNone) {
@@ -78,6 +82,9 @@ func (s Store) Begin(a Attempt) (*Attempt, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if !left.Owned {
+			return nil, &RunningError{*left}
 		}
 		if err := left.Add(Entry{Kind: Stopped}); err != nil {
 			return nil, err

@@ -164,3 +164,24 @@ func TestOneServesAStore(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An attempt that ended with a page that is gone is over; one that somebody has started by itself goes on.
+func TestBeginEndsWhatAPageHasLeft(t *testing.T) {
+	s := Store{t.TempDir()}
+	left, err := s.Begin(Attempt{Code: "lisbon"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Begin(Attempt{Code: "oslo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if logOf(t, left).last(Stopped) == nil || logOf(t, again).last(Stopped) != nil {
+		t.Error("the one that was left is to be stopped, and the new one is not")
+	}
+	other := Store{t.TempDir()}
+	own := created(t, other)
+	if _, err := other.Begin(Attempt{Code: "oslo"}); err == nil || logOf(t, own).last(Stopped) != nil {
+		t.Errorf("an attempt that stands on its own: %v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -24,8 +25,6 @@ type Site struct {
 	Exercise  *Exercise
 	Scenario  fault.Scenario
 	Detectors []detectors.Detector
-	// Owned labs end with this process: `netfault reset` takes one away once its owner is gone.
-	Owned bool
 	// Tool is the program and its version, for the evidence.
 	Tool string
 }
@@ -48,7 +47,7 @@ func (s *Site) Build(ctx context.Context, progress func(Told)) (err error) {
 	flavour := labs.FlavourFor(labs.Netns, s.Scenario.Pods, s.Scenario.Flannel)
 	progress(told("the network comes up", "网络正在启动"))
 	l, err := labs.Up(ctx, labs.Options{
-		Kind: labs.Netns, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, SiteNodes), Sealed: true, Owned: s.Owned, Pods: flavour.Pods, Flannel: flavour.Flannel,
+		Kind: labs.Netns, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, SiteNodes), Sealed: true, Owned: s.Attempt.Owned, Pods: flavour.Pods, Flannel: flavour.Flannel,
 	})
 	if err != nil {
 		return err
@@ -144,11 +143,24 @@ func (c *Checker) own(r detectors.Report) []detectors.Finding {
 
 // Partly opens the lab to look at, which may be broken by the learner.
 func (s *Site) Partly(ctx context.Context) (lab.Lab, error) {
+	if err := s.Stands(); err != nil {
+		return nil, err
+	}
 	l, err := s.Found().OpenPartly(ctx)
 	if err != nil {
 		return nil, needsReset(err)
 	}
 	return l, nil
+}
+
+// Stands returns an error, with what to do, if the lab is gone, as after a start that was ended.
+func (s *Site) Stands() error {
+	if _, err := os.Stat(s.Found().StateDir()); errors.Is(err, fs.ErrNotExist) {
+		return &Error{Told: told(
+			"the network of this exercise is not there any more: `netfault train reset` makes it anew, as it was when the alarm went",
+			"这个练习的网络已经不在了：用 `netfault train reset` 重新建立，恢复到告警时的样子")}
+	}
+	return nil
 }
 
 // Open opens the lab for a check, which may change it: Release of its lab gives it up.
@@ -159,6 +171,9 @@ func (s *Site) Open(ctx context.Context) (*Checker, error) {
 			"练习在告警之前就中断了：用 `netfault train reset` 重新开始")}
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := s.Stands(); err != nil {
 		return nil, err
 	}
 	held, err := s.Found().Hold(ctx)

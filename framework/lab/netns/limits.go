@@ -52,7 +52,8 @@ func Memory(sys fs.FS, labs, nodes int) error {
 		left = limited{available, "MemAvailable in /" + meminfo}
 	}
 	if need := int64(labs) * memoryNeeded(nodes); left.left < need {
-		return fmt.Errorf("%d labs of %d nodes take up to %d MB of memory, and only %d are to be had here (%s): make fewer", labs, nodes, need>>20, left.left>>20, left.by)
+		return fmt.Errorf("labs of %d nodes take up to %d MB of memory each, %d of them %d, and only %d are to be had here (%s): make fewer, or have more memory",
+			nodes, memoryNeeded(nodes)>>20, labs, need>>20, left.left>>20, left.by)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func TestLimits(t *testing.T) {
 func TestMemory(t *testing.T) {
 	for _, c := range []struct{ available, limit, want string }{
 		{"1048576 kB", "max", ""},
-		{"1023000 kB", "max", "4 labs of 3 nodes take up to 1000 MB of memory, and only 999 are to be had here (MemAvailable in /proc/meminfo): make fewer"},
+		{"1023000 kB", "max", "labs of 3 nodes take up to 250 MB of memory each, 4 of them 1000, and only 999 are to be had here (MemAvailable in /proc/meminfo): make fewer"},
 		{"8388608 kB", "524288000", "only 500 are to be had here (/sys/fs/cgroup/a/memory.max)"},
 		{"much", "max", "/proc/meminfo: MemAvailable: "},
 	} {
