@@ -25,9 +25,9 @@ func TestLimits(t *testing.T) {
 		"version 2, no limit": {system("proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/pids.max", "max\n", "sys/fs/cgroup/a/memory.max", "max\n"), ""},
 		"version 2, threads": {
 			system("proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/pids.max", "60\n", "sys/fs/cgroup/a/pids.current", "3\n"),
-			"takes up to 250 threads, and only 57 more may be had here (/sys/fs/cgroup/a/pids.max)",
+			"takes up to 295 threads, and only 57 more may be had here (/sys/fs/cgroup/a/pids.max)",
 		},
-		"version 2, enough threads": {system("proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/pids.max", "253\n", "sys/fs/cgroup/a/pids.current", "3\n"), ""},
+		"version 2, enough threads": {system("proc/self/cgroup", "0::/a\n", "sys/fs/cgroup/a/pids.max", "298\n", "sys/fs/cgroup/a/pids.current", "3\n"), ""},
 		"version 2, memory of the cgroup above": {
 			system("proc/self/cgroup", "0::/a/b\n", "sys/fs/cgroup/a/memory.max", "157286400\n", "sys/fs/cgroup/a/memory.current", "52428800\n",
 				"sys/fs/cgroup/a/memory.stat", "anon 1\ninactive_file 10485760\nactive_file 10485760\n", "sys/fs/cgroup/a/b/memory.max", "max\n"),
