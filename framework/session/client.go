@@ -98,6 +98,9 @@ func (s *Session) Close() error {
 	return err
 }
 
+// Done is closed when the connection is gone.
+func (s *Session) Done() <-chan struct{} { return s.ended }
+
 // Ended reports whether the connection is gone.
 func (s *Session) Ended() bool {
 	select {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/session"
@@ -22,12 +23,15 @@ type staying struct {
 // allStaying are those of this process, by the namespaces that they are in: several labs may be open, and one several times.
 var allStaying sync.Map
 
-// ask has netfault-agent in the place run the command.
-func (p *place) ask(ctx context.Context, c machine.Command) error {
-	s, err := p.staying(ctx)
-	if err != nil {
-		return err
-	}
+// mostStaying is how many stay at a time: each takes some megabytes, and four descriptors of this process, which may have only some more
+// (filesNeeded). Where there are more places, the agent is started anew in the others.
+var mostStaying = int64(120)
+
+// stayingNow is how many there are.
+var stayingNow atomic.Int64
+
+// ask has the agent that stays in the place run the command.
+func (p *place) ask(ctx context.Context, s *session.Session, c machine.Command) error {
 	tail := &machine.Tail{}
 	command := session.Command{Argv: c.Argv, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr}
 	if c.Stderr == nil {
@@ -43,7 +47,7 @@ func (p *place) ask(ctx context.Context, c machine.Command) error {
 	return nil
 }
 
-// staying returns the session with the agent that stays in the place, which is started if none runs.
+// staying returns the session with the agent that stays in the place, which is started if none runs; nil if enough stay elsewhere.
 func (p *place) staying(ctx context.Context) (*session.Session, error) {
 	namespaces, err := p.namespaces()
 	if err != nil {
@@ -56,14 +60,26 @@ func (p *place) staying(ctx context.Context) (*session.Session, error) {
 	if stays.session != nil && !stays.session.Ended() {
 		return stays.session, nil
 	}
+	if stayingNow.Load() >= mostStaying {
+		return nil, nil
+	}
 	argv := []string{p.agent, "session"}
 	if p.pod != 0 {
 		argv = append(argv, fmt.Sprintf("--with=%d", p.pod))
 	}
-	stays.session, err = session.OpenBy(ctx, func(prepare func(*exec.Cmd)) (*exec.Cmd, error) {
+	opened, err := session.OpenBy(ctx, func(prepare func(*exec.Cmd)) (*exec.Cmd, error) {
 		return p.start(context.WithoutCancel(ctx), argv, prepare)
 	})
-	return stays.session, err
+	if err != nil {
+		return nil, err
+	}
+	stays.session = opened
+	stayingNow.Add(1)
+	go func() {
+		<-opened.Done()
+		stayingNow.Add(-1)
+	}()
+	return opened, nil
 }
 
 // namespaces tells the place from all others that there are now.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -129,5 +130,28 @@ func TestAgentStays(t *testing.T) {
 	}
 	if err := pod.Run(t.Context(), machine.Command{Argv: []string{l.Agent(), "record"}}); err == nil || !strings.Contains(err.Error(), "does not run (any more)") {
 		t.Errorf("a pod that has ended: %v", err)
+	}
+}
+
+// Where enough agents stay, questions are answered all the same.
+func TestNotAllAgentsStay(t *testing.T) {
+	defer func(most int64) { mostStaying = most }(mostStaying)
+	mostStaying = 0
+	l := up(t, "many")
+	if _, err := machine.Output(t.Context(), l.nodes[0], l.Agent(), "record"); err != nil {
+		t.Error(err)
+	}
+	var here []string
+	for _, p := range []*place{l.nodes[0].place, l.nodes[0].pod(probePod)} {
+		inode, err := os.Readlink(p.net + "/ns/net")
+		if err != nil {
+			t.Fatal(err)
+		}
+		here = append(here, inode)
+	}
+	for namespace, pid := range agentsOf(t) {
+		if slices.Contains(here, namespace) {
+			t.Errorf("process %d stays", pid)
+		}
 	}
 }

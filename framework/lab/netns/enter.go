@@ -118,7 +118,13 @@ func (p *place) onThread(withPID bool, f func() error) error {
 // Run runs the command inside the place's namespaces.
 func (p *place) Run(ctx context.Context, c machine.Command) error {
 	if c.Argv[0] == p.agent && c.Signals == nil {
-		return p.ask(ctx, c)
+		s, err := p.staying(ctx)
+		if err != nil {
+			return err
+		}
+		if s != nil {
+			return p.ask(ctx, s, c)
+		}
 	}
 	tail := &machine.Tail{}
 	cmd, err := p.start(ctx, c.Argv, func(cmd *exec.Cmd) {
