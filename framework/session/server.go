@@ -39,6 +39,8 @@ type server struct {
 	answers map[string]Answer
 	mu      sync.Mutex
 	running map[uint64]*command
+	// closed says that the client has gone, or does not want to know any more.
+	closed bool
 }
 
 // command is one that runs: a process in a group of its own, or an answer of this process.
@@ -122,8 +124,12 @@ func (s *server) begin(id uint64, c *command) {
 func (s *server) end(id uint64, c *command, code int) {
 	s.mu.Lock()
 	delete(s.running, id)
+	closed := s.closed
 	s.mu.Unlock()
 	c.in.close()
+	if closed {
+		return // the end of the session is what is told of the command
+	}
 	// An error here means that the client has gone; there is nobody to tell.
 	_ = s.to.Encode(frame{Kind: exit, ID: id, Code: code})
 }
@@ -131,6 +137,7 @@ func (s *server) end(id uint64, c *command, code int) {
 func (s *server) killAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	for _, c := range s.running {
 		c.kill()
 	}
