@@ -76,15 +76,19 @@ function showSolution() {
 	$("solved").replaceChildren(heading, commands);
 }
 
+// answer is what is done with the answer to the question that is asked. The dialog's close event comes later, when another question may
+// be asked already.
+let answer = () => {};
+
 // sure asks once more before something that costs points. Escape is no.
 function sure(what, text) {
 	if (help.solutionCost === 0) return true;
 	const dialog = $("sure");
 	$("sure-heading").textContent = $("yes").textContent = what;
 	$("sure-text").textContent = text(Math.min(help.solutionCost, help.points), help.points);
-	dialog.returnValue = "";
+	answer(false); // of the question before, whose end is not told yet
 	dialog.showModal();
-	return new Promise(resolve => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+	return new Promise(resolve => { answer = resolve; });
 }
 
 function showVerdict(v) {
@@ -189,8 +193,14 @@ busy($("give-up"), async () => {
 	await showHelp();
 	showDebrief(told);
 });
-$("yes").addEventListener("click", () => $("sure").close("yes"));
-$("back").addEventListener("click", () => $("sure").close());
+$("sure").addEventListener("cancel", () => answer(false)); // Escape, mostly
+$("sure").addEventListener("close", () => { if (!$("sure").open) answer(false); });
+for (const [button, is] of [["yes", true], ["back", false]]) {
+	$(button).addEventListener("click", () => {
+		$("sure").close();
+		answer(is);
+	});
+}
 busy($("debrief"), async () => showDebrief(await live.ask("debrief", { language: lang() })));
 busy($("play"), async () => {
 	playing.abort();
