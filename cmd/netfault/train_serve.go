@@ -120,7 +120,7 @@ func (o startOptions) serveOwned(cmd *cobra.Command, args []string, at page.Plac
 	if err != nil {
 		return err
 	}
-	release, err := store.Serving()
+	release, err := store.Serving(cmd.Context())
 	if err != nil {
 		return err
 	}

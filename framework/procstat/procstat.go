@@ -1,4 +1,4 @@
-// Package procstat reads /proc/PID/stat.
+// Package procstat reads /proc/PID/stat and /proc/meminfo.
 package procstat
 
 import (

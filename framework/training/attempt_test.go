@@ -143,11 +143,11 @@ func TestTheClockRunsFromTheFirstAlarmUntilItIsHealed(t *testing.T) {
 // A second server of a store would take the first's attempts for left over.
 func TestOneServesAStore(t *testing.T) {
 	s := Store{t.TempDir()}
-	release, err := s.Serving()
+	release, err := s.Serving(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Serving(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d serves exercises of %s", os.Getpid(), s.Dir)) {
+	if _, err := s.Serving(t.Context()); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("process %d serves exercises of %s", os.Getpid(), s.Dir)) {
 		t.Errorf("a second one: %v", err)
 	}
 	if all, err := s.All(); err != nil || len(all) != 0 {
@@ -156,7 +156,7 @@ func TestOneServesAStore(t *testing.T) {
 	if err := release(); err != nil {
 		t.Fatal(err)
 	}
-	release, err = s.Serving()
+	release, err = s.Serving(t.Context())
 	if err != nil {
 		t.Fatalf("after it has ended: %v", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/netfault/netfault/framework/procstat"
 )
 
 // What a lab takes of what cgroups limit, measured with room to spare: on 2 processors, 3 nodes have 150 threads, and 250 while all
@@ -45,39 +47,22 @@ func Memory(sys fs.FS, labs, nodes int) error {
 	if err != nil {
 		return err
 	}
-	available, err := memoryAvailable(sys)
+	text, err := fs.ReadFile(sys, "proc/meminfo")
 	if err != nil {
 		return err
 	}
-	if available < left.left {
-		left = limited{available, "MemAvailable in /" + meminfo}
+	available, err := procstat.Memory(string(text), "MemAvailable")
+	if err != nil {
+		return fmt.Errorf("/proc/meminfo: MemAvailable: %w", err)
+	}
+	if int64(available) < left.left {
+		left = limited{int64(available), "MemAvailable in /proc/meminfo"}
 	}
 	if need := int64(labs) * memoryNeeded(nodes); left.left < need {
 		return fmt.Errorf("labs of %d nodes take up to %d MB of memory each, %d of them %d, and only %d are to be had here (%s): make fewer, or have more memory",
 			nodes, memoryNeeded(nodes)>>20, labs, need>>20, left.left>>20, left.by)
 	}
 	return nil
-}
-
-// meminfo is the kernel's account of memory (proc_meminfo(5)).
-const meminfo = "proc/meminfo"
-
-// memoryAvailable is how many bytes the machine has for programs without swapping, as the kernel estimates it.
-func memoryAvailable(sys fs.FS) (int64, error) {
-	text, err := fs.ReadFile(sys, meminfo)
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
-			kilobytes, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "kB")), 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("/%s: MemAvailable: %w", meminfo, err)
-			}
-			return kilobytes << 10, nil
-		}
-	}
-	return 0, fmt.Errorf("/%s has no MemAvailable", meminfo)
 }
 
 // controller is one of the kernel's that limit what processes take, with its files in both versions of cgroups

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/netfault/netfault/framework/procstat"
 )
 
 // host is how loaded the machine is that all labs share.
@@ -63,21 +65,9 @@ func (h *host) read(proc fs.FS) error {
 		name string
 		to   *uint64
 	}{{"MemTotal", &h.Memory}, {"MemAvailable", &h.Available}} {
-		if *field.to, err = kibibytes(string(memory), field.name); err != nil {
+		if *field.to, err = procstat.Memory(string(memory), field.name); err != nil {
 			return fmt.Errorf("meminfo: %w", err)
 		}
 	}
 	return nil
-}
-
-// kibibytes is a field of meminfo, such as "MemTotal:  24689108 kB", in bytes.
-func kibibytes(text, name string) (uint64, error) {
-	for line := range strings.Lines(text) {
-		words := strings.Fields(line)
-		if len(words) == 3 && words[0] == name+":" && words[2] == "kB" {
-			n, err := strconv.ParseUint(words[1], 10, 64)
-			return n << 10, err
-		}
-	}
-	return 0, fmt.Errorf("there is no %s", name)
 }
