@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
@@ -78,6 +79,12 @@ func leaks(ctx context.Context, l lab.Lab) ([]string, error) {
 	for _, n := range l.Nodes() {
 		all = append(all, n.Machine, n.Pod.Machine)
 	}
+	// The agents that the looks are made by stay there from now on: what is looked at is the lab, and not how the looks begin.
+	for _, m := range all {
+		if err := m.Run(ctx, machine.Command{Argv: []string{"true"}}); err != nil {
+			return nil, err
+		}
+	}
 	for _, m := range all {
 		group.Go(func() error {
 			lines, err := looksOf(ctx, m, pattern, word)
@@ -98,7 +105,7 @@ func looksOf(ctx context.Context, m machine.Machine, pattern string, word *regex
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if _, ran := errors.AsType[*machine.ExitError](err); err != nil && !ran && !strings.Contains(err.Error(), "there is no program") {
+		if _, ran := errors.AsType[*machine.ExitError](err); err != nil && !ran && !strings.Contains(err.Error(), exec.ErrNotFound.Error()) {
 			return nil, err
 		}
 		for line := range strings.SplitSeq(strings.ReplaceAll(said.String(), "\x00", "\n"), "\n") {

@@ -30,7 +30,7 @@ var mostStaying = int64(120)
 // stayingNow is how many there are.
 var stayingNow atomic.Int64
 
-// ask has the agent that stays in the place run the command.
+// ask has the agent that stays in the place answer, or run the command.
 func (p *place) ask(ctx context.Context, s *session.Session, c machine.Command) error {
 	tail := &machine.Tail{}
 	command := session.Command{Argv: c.Argv, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr}

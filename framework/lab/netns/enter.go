@@ -115,9 +115,10 @@ func (p *place) onThread(withPID bool, f func() error) error {
 	return <-done
 }
 
-// Run runs the command inside the place's namespaces.
+// Run runs the command inside the place's namespaces. In a sealed lab it is started by the agent that stays there: a process of which this
+// one is the parent has, until its program is executed, this one's arguments and environment, and `ps` there may just look.
 func (p *place) Run(ctx context.Context, c machine.Command) error {
-	if c.Argv[0] == p.agent && c.Signals == nil {
+	if (c.Argv[0] == p.agent || p.sealed) && c.Signals == nil {
 		s, err := p.staying(ctx)
 		if err != nil {
 			return err

@@ -24,6 +24,7 @@ import (
 
 // A sealed lab on a site of its own is found, opened and removed as any other, by its record or, when that is gone, by its processes.
 func TestSealedLab(t *testing.T) {
+	t.Setenv("SECRET_OF_THE_TEST", "1")
 	l := upWith(t, Options{Name: fmt.Sprintf("test-%d-sealed", os.Getpid()), Sealed: true, Site: lab.Site{
 		Nodes: []string{"ada", "bob", "eve"}, Parts: []string{"eve", "ada", "bob"},
 		Underlay: netip.MustParsePrefix("172.20.7.0/24"), PodNetwork: netip.MustParsePrefix("10.9.0.0/16"), ServiceNetwork: netip.MustParsePrefix("10.200.0.0/16"),
@@ -66,7 +67,6 @@ func TestSealedLab(t *testing.T) {
 
 // seesNothing looks for this test's own files and environment from a node, and tries to write where machines share a folder.
 func seesNothing(t *testing.T, l *Lab) {
-	t.Setenv("SECRET_OF_THE_TEST", "1")
 	node := l.Nodes()[0]
 	self, err := os.Executable()
 	if err != nil {
@@ -80,6 +80,11 @@ func seesNothing(t *testing.T, l *Lab) {
 	env, err := machine.Output(t.Context(), node, "env")
 	if err != nil || strings.Contains(string(env), "SECRET") {
 		t.Errorf("%s%v", env, err)
+	}
+	// Whose child a command is has that one's environment for a moment, and a process outside has the process ID 0 there.
+	parent, err := machine.Output(t.Context(), node, "sh", "-c", "cat /proc/$PPID/environ")
+	if err != nil || len(parent) == 0 || strings.Contains(string(parent), "SECRET") {
+		t.Errorf("of the process that starts commands: %q %v", parent, err)
 	}
 	for _, path := range []string{"/x", "/usr/x", "/usr/local/bin/x", agent.SealedProgram} {
 		if _, err := machine.Output(t.Context(), node, "touch", path); err == nil {
