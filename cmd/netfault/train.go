@@ -11,6 +11,7 @@ import (
 
 	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/training"
 	"github.com/netfault/netfault/scenarios"
@@ -107,11 +108,11 @@ func newTrainList() *cobra.Command {
 			})
 			columns := phrases[language].list
 			if !spoilers {
-				columns = columns[:3]
+				columns = columns[:4]
 			}
 			t := report.NewTable(cmd.OutOrStdout(), columns...)
 			for _, e := range list {
-				row := table.Row{e.Code, strings.Repeat("*", e.Difficulty), e.Minutes}
+				row := table.Row{e.Code, strings.Repeat("*", e.Difficulty), e.Minutes, onLabs(e)}
 				if title := e.Text(language).Title; !strings.EqualFold(title, e.Code) {
 					row[0] = e.Code + " " + title
 				}
@@ -127,6 +128,17 @@ func newTrainList() *cobra.Command {
 	languageFlag(cmd, &language)
 	cmd.Flags().BoolVar(&spoilers, "spoilers", false, "show the faults that they are about")
 	return cmd
+}
+
+// onLabs are the kinds of labs that have the exercise.
+func onLabs(e exercise) string {
+	var all []string
+	for _, k := range []labs.Kind{labs.Netns, labs.KIND} {
+		if e.On(k) {
+			all = append(all, string(k))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func newTrainValidate() *cobra.Command {

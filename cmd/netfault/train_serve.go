@@ -13,6 +13,7 @@ import (
 
 	"github.com/netfault/netfault/framework/lab/netns"
 	"github.com/netfault/netfault/framework/lab/owner"
+	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/training"
 	"github.com/netfault/netfault/framework/training/page"
 )
@@ -56,6 +57,12 @@ exercise ends with the container.`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := checkLanguage(o.language); err != nil {
 				return err
+			}
+			if err := checkTrainKind(o.kind); err != nil {
+				return err
+			}
+			if o.kind == labs.KIND && (learners > 1 || at.Published != 0) {
+				return usage(errors.New("--kind=kind is for one learner on the machine itself: a cluster for each, or one in a container, is too much"))
 			}
 			if err := netns.NeedRoot(); err != nil {
 				return err

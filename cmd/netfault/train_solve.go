@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/training"
 )
 
@@ -18,12 +19,14 @@ const solveRounds = 2
 
 func newTrainSolve() *cobra.Command {
 	var name string
+	var kind labs.Kind
 	cmd := &cobra.Command{
 		Use:   "solve CODE",
 		Short: "For authors: type the solution of an exercise into a terminal, and check",
 		Long: `Start an exercise, type its solution into shells on its machines, as a learner would, and check. It must be broken before and healed
 after, twice from a fresh start, from other seeds. Every command must succeed. It is no attempt of yours, and leaves nothing.`,
-		Example: `  sudo netfault train solve lisbon`,
+		Example: `  sudo netfault train solve lisbon
+  sudo netfault train solve lisbon --kind=kind`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("name one exercise; `netfault train list` lists them")
@@ -32,8 +35,14 @@ after, twice from a fresh start, from other seeds. Every command must succeed. I
 		},
 		ValidArgsFunction: completeExercises,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkTrainKind(kind); err != nil {
+				return err
+			}
 			e, err := exerciseOf(args[0])
 			if err != nil {
+				return err
+			}
+			if err := e.mustBeOn(kind); err != nil {
 				return err
 			}
 			if err := netns.NeedRoot(); err != nil {
@@ -45,7 +54,7 @@ after, twice from a fresh start, from other seeds. Every command must succeed. I
 			}
 			defer remove()
 			for seed := range uint64(solveRounds) {
-				a, err := (training.Store{Dir: dir}).Create(training.Attempt{Code: e.Code, Seed: seed, Lab: name, Language: training.English})
+				a, err := (training.Store{Dir: dir}).Create(training.Attempt{Code: e.Code, Seed: seed, Lab: name, Kind: kind, Language: training.English})
 				if err != nil {
 					return err
 				}
@@ -59,6 +68,7 @@ after, twice from a fresh start, from other seeds. Every command must succeed. I
 		},
 	}
 	cmd.Flags().StringVar(&name, "site", "site-solve", "name of the lab")
+	trainKindFlag(cmd, &kind)
 	return cmd
 }
 

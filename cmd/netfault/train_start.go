@@ -17,6 +17,7 @@ import (
 	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/netns"
+	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/training"
 )
@@ -54,11 +55,12 @@ func newTrainStart() *cobra.Command {
 		Use:   "start CODE | --random",
 		Short: "Make a network, break it, and say what the pager says",
 		Long: `Make a lab for an exercise, break it, prove that it is broken, and show what the pager says and what one may log in to. It takes a
-few seconds; then the clock runs. One exercise runs at a time. All that is random comes from the seed: the same one makes the
+few seconds, on a kind cluster a minute; then the clock runs. One exercise runs at a time. All that is random comes from the seed: the same one makes the
 same exercise again.`,
 		Example: `  sudo netfault train start --random
   sudo netfault train start lisbon --lang=zh
-  sudo netfault train start --random --seed=4711 --noise`,
+  sudo netfault train start --random --seed=4711 --noise
+  sudo netfault train start lisbon --kind=kind      # on a Kubernetes cluster`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 == o.random {
 				return errors.New("name one exercise, or --random; `netfault train list` lists them")
@@ -68,6 +70,9 @@ same exercise again.`,
 		ValidArgsFunction: completeExercises,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkLanguage(o.language); err != nil {
+				return err
+			}
+			if err := checkTrainKind(o.kind); err != nil {
 				return err
 			}
 			o.drawSeed(cmd)
@@ -87,6 +92,7 @@ same exercise again.`,
 }
 
 type startOptions struct {
+	kind     labs.Kind
 	random   bool
 	noise    bool
 	seed     uint64
@@ -99,7 +105,23 @@ func (o *startOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().Uint64Var(&o.seed, "seed", 0, "what all that is random comes from; it is drawn without")
 	cmd.Flags().BoolVar(&o.noise, "noise", false, "add what is odd and harmless, and an alarm that means nothing")
 	cmd.Flags().StringVar(&o.lab, "site", "", "name of the lab, a neutral one by the seed without")
+	trainKindFlag(cmd, &o.kind)
 	languageFlag(cmd, &o.language)
+}
+
+// trainKindFlag adds the flag that says where exercises happen.
+func trainKindFlag(cmd *cobra.Command, kind *labs.Kind) {
+	cmd.Flags().StringVar((*string)(kind), "kind", string(labs.Netns), "netns, an embedded lab, or kind, a Kubernetes cluster, which takes a minute and has kubectl")
+	// The flag was registered in the line above.
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]string{"netns", "kind"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// checkTrainKind returns an error unless exercises can happen there.
+func checkTrainKind(kind labs.Kind) error {
+	if kind != labs.Netns && kind != labs.KIND {
+		return usage(fmt.Errorf("--kind=%s: want netns or kind", kind))
+	}
+	return nil
 }
 
 // drawSeed draws the seed, unless one was given.
@@ -112,13 +134,36 @@ func (o *startOptions) drawSeed(cmd *cobra.Command) {
 // pick returns the exercise that was asked for.
 func (o startOptions) pick(args []string) (exercise, error) {
 	if len(args) == 1 {
-		return exerciseOf(args[0])
+		e, err := exerciseOf(args[0])
+		if err != nil {
+			return exercise{}, err
+		}
+		return e, e.mustBeOn(o.kind)
 	}
 	list, err := exercises()
 	if err != nil {
 		return exercise{}, err
 	}
+	list = slices.DeleteFunc(list, func(e exercise) bool { return !e.On(o.kind) })
 	return list[training.Pick(o.seed, len(list))], nil
+}
+
+// mustBeOn returns an error, with what there is, for an exercise that a kind of lab does not have.
+func (e exercise) mustBeOn(kind labs.Kind) error {
+	if e.On(kind) {
+		return nil
+	}
+	list, err := exercises()
+	if err != nil {
+		return err
+	}
+	var codes []string
+	for _, other := range list {
+		if other.On(kind) {
+			codes = append(codes, other.Code)
+		}
+	}
+	return usage(fmt.Errorf("%s is not to be had with --kind=%s; there are: %s", e.Code, kind, strings.Join(codes, ", ")))
 }
 
 func (o startOptions) start(cmd *cobra.Command, e exercise) error {
@@ -133,7 +178,7 @@ func (o startOptions) start(cmd *cobra.Command, e exercise) error {
 	if err != nil {
 		return err
 	}
-	a, err := store.Create(training.Attempt{Code: e.Code, Seed: o.seed, Noise: o.noise, Lab: name, Language: o.language})
+	a, err := store.Create(training.Attempt{Code: e.Code, Seed: o.seed, Noise: o.noise, Lab: name, Kind: o.kind, Language: o.language})
 	if err != nil {
 		return err
 	}

@@ -20,8 +20,8 @@ var otherNames = [][2]string{
 	{"evidence.TWRecycle", "evidence.TWSockets"},
 }
 
-// copyNameless copies this program to where people can take it apart who are not to read there what it is a part of.
-func copyNameless(from, to string) error {
+// CopyNameless copies this program to where people can take it apart who are not to read there what it is a part of.
+func CopyNameless(from, to string) error {
 	program, err := os.ReadFile(from)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ func TestNamelessProgramRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	nameless := filepath.Join(t.TempDir(), "bin", "noded")
-	if err := copyNameless(self, nameless); err != nil {
+	if err := CopyNameless(self, nameless); err != nil {
 		t.Fatal(err)
 	}
 	want, err := exec.CommandContext(t.Context(), self, "-test.list=.").Output()

@@ -54,7 +54,7 @@ func (s Seal) apply(o InitOptions) error {
 		}
 	}
 	for _, step := range []func() error{
-		s.system, func() error { return copyNameless(self, newRoot+SealedProgram) }, s.programs, sealedEtc, sealedDev, sealedVar, sealedKernel,
+		s.system, func() error { return CopyNameless(self, newRoot+SealedProgram) }, s.programs, sealedEtc, sealedDev, sealedVar, sealedKernel,
 		enterNewRoot,
 	} {
 		if err := step(); err != nil {

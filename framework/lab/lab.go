@@ -173,4 +173,12 @@ type Flannel interface {
 	// ForgetLink removes the link address of a node's flannel.1 from what flannel knows of the node, as when the node is
 	// registered anew. Where leases are annotations, flannel v0.24.1 and newer give a new flannel.1 its old address otherwise.
 	ForgetLink(ctx context.Context, node string) error
+	// ByHand are the commands with which somebody on a node does to its flanneld what a lab does by itself.
+	ByHand(node string) ByHand
+}
+
+// ByHand are commands on a node, as they are typed.
+type ByHand struct {
+	// Restart ends flanneld, and it starts anew; Stop ends it for good, and Start starts it where it was kept away.
+	Restart, Stop, Start string
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"reflect"
 	"slices"
 	"time"
 
@@ -77,7 +76,8 @@ type Options struct {
 	Name string
 	// Nodes is how many, 3 if 0; as many as the site names if it names any.
 	Nodes int
-	// Site is what they are called, and where they live; a kind cluster has its own ways.
+	// Site is what they are called, and where they live. Of that, a kind cluster takes the pods' and the Services' network, and which
+	// of its nodes, sorted by name, plays which part.
 	Site lab.Site
 	// Flannel is the version of flannel, the default if empty.
 	Flannel string
@@ -86,8 +86,7 @@ type Options struct {
 	// KubeProxy and FlannelRules are the rules that kube-proxy and flanneld write, lab.IPTables if empty; an embedded lab knows
 	// no other.
 	KubeProxy, FlannelRules lab.Rules
-	// Sealed labs show whoever is root on their machines nothing of this machine but /usr, and nothing of netfault; embedded ones
-	// alone can be.
+	// Sealed labs show whoever is root on their machines nothing of netfault; embedded ones nothing of this machine but /usr, either.
 	Sealed bool
 	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
 	Owned bool
@@ -110,17 +109,25 @@ func Up(ctx context.Context, o Options) (lab.Lab, error) {
 		})
 		return orNone(l, err)
 	}
-	if o.Sealed || !reflect.ValueOf(o.Site).IsZero() {
-		return nil, errors.New("a kind cluster cannot be sealed, nor can its names and networks be chosen")
-	}
 	if o.Pods != "" && o.Pods != lab.CNIBridge {
 		return nil, fmt.Errorf("the pods of a kind cluster hang on %s, not on %s", lab.CNIBridge, o.Pods)
 	}
 	l, err := kind.Up(ctx, kind.Options{
-		Name: o.Name, Ready: probe.Healthy, Nodes: o.Nodes, Flannel: o.Flannel, KubeProxy: o.KubeProxy, FlannelRules: o.FlannelRules,
+		Name: o.Name, Ready: probe.Healthy, Nodes: max(o.Nodes, len(o.Site.Nodes)), Flannel: o.Flannel, KubeProxy: o.KubeProxy, FlannelRules: o.FlannelRules,
+		Sealed: o.Sealed, Parts: partsOf(o.Site), PodNetwork: o.Site.PodNetwork, ServiceNetwork: o.Site.ServiceNetwork,
 		Owned: o.Owned, KeepFailed: o.KeepFailed, Progress: o.Progress,
 	})
 	return orNone(l, err)
+}
+
+// partsOf are a site's nodes in the order of their parts, by their places among the sorted names.
+func partsOf(s lab.Site) []int {
+	sorted := slices.Sorted(slices.Values(s.Nodes))
+	var parts []int
+	for _, name := range s.Parts {
+		parts = append(parts, slices.Index(sorted, name))
+	}
+	return parts
 }
 
 // orNone keeps a nil pointer from becoming a lab that is not nil.

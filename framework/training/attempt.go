@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/netfault/netfault/framework/labs"
 )
 
 // Store is the folder with all attempts of a learner. It is on a disk, and outlives labs, crashes and the machine's restart.
@@ -48,8 +50,9 @@ type Attempt struct {
 	Code string `json:"code"`
 	// Seed is what all that is random comes from.
 	Seed uint64 `json:"seed"`
-	// Lab is the name of the lab, without its kind.
-	Lab string `json:"lab"`
+	// Lab is the name of the lab, without its kind, and Kind that; labs.Netns if empty.
+	Lab  string    `json:"lab"`
+	Kind labs.Kind `json:"kind,omitempty"`
 	// Noise says that what is odd and harmless was added to the network.
 	Noise bool `json:"noise,omitempty"`
 	// Language is the learner's.

@@ -75,6 +75,7 @@ func (c *Checker) Check(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	c.flanneldStarts(ctx, nil)
 	now, err := c.settles(ctx)
 	if err != nil {
 		return Result{}, err
@@ -83,6 +84,34 @@ func (c *Checker) Check(ctx context.Context) (Result, error) {
 		return c.failed(ctx, now), nil
 	}
 	return c.passing(ctx, before.Before)
+}
+
+// flanneldStarts gives flanneld time where Kubernetes starts it: its pod has containers that run before it. It must run on these nodes.
+// What does not run after that shows in the traffic, or does not matter.
+func (c *Checker) flanneldStarts(ctx context.Context, on []string) {
+	flannel := c.Life.Lab.Flannel()
+	if c.Life.Lab.API() == nil {
+		return // its systemctl waits
+	}
+	_ = wait.Until(ctx, eventLimit, "flanneld to be ready", func(ctx context.Context) error {
+		starting, err := flannel.Starting(ctx)
+		if err != nil {
+			return err
+		}
+		running, err := flannel.Running(ctx)
+		if err != nil {
+			return err
+		}
+		for _, name := range on {
+			if !slices.Contains(running, name) {
+				starting = append(starting, name)
+			}
+		}
+		if len(starting) > 0 {
+			return fmt.Errorf("it is not on %s", strings.Join(starting, ", "))
+		}
+		return nil
+	})
 }
 
 var errStillFails = errors.New("it does not yet")
@@ -221,9 +250,17 @@ func (c *Checker) causes(r detectors.Report) ([]detectors.Finding, error) {
 
 // provoke lets an everyday event happen, and returns what does not work after it, though it has had time to.
 func (c *Checker) provoke(ctx context.Context, e Event) ([]Told, error) {
+	var running []string
+	if c.Life.Lab.API() != nil {
+		var err error
+		if running, err = c.Life.Lab.Flannel().Running(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.run(ctx, e.Lines); err != nil {
 		return nil, err
 	}
+	c.flanneldStarts(ctx, running)
 	now, err := c.settles(ctx)
 	if err != nil {
 		return nil, err

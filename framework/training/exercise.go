@@ -10,6 +10,7 @@ import (
 
 	"github.com/netfault/netfault/detectors"
 	"github.com/netfault/netfault/framework/fault"
+	"github.com/netfault/netfault/framework/labs"
 )
 
 // Language is one in which every exercise is written.
@@ -32,6 +33,8 @@ type Exercise struct {
 	Difficulty int
 	// Minutes is how long somebody may take who has not seen the fault before.
 	Minutes int
+	// Labs are the kinds of labs that its commands are for; all if empty.
+	Labs []labs.Kind
 	// Texts are what a learner reads.
 	Texts map[Language]Text
 	// Before are commands that are run on the healthy lab, to make room for learning; mostly none.
@@ -115,6 +118,9 @@ const (
 
 // Verdicts are all of them.
 var Verdicts = []Verdict{Broken, Lucky, Damage, Healed}
+
+// On reports whether there is the exercise on a kind of lab.
+func (e Exercise) On(k labs.Kind) bool { return len(e.Labs) == 0 || slices.Contains(e.Labs, k) }
 
 // Text returns the exercise in a language.
 func (e Exercise) Text(l Language) Text { return e.Texts[l] }

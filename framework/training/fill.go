@@ -20,7 +20,7 @@ type Values map[string]string
 var placeholder = regexp.MustCompile(`\{[a-z0-9.]+\}`)
 
 var (
-	ofNode = `(\.(address|pods|vtep|mac|pod|podname|client|clientname|service|nodeport|clientport))?`
+	ofNode = `(\.(address|pods|vtep|mac|pod|podname|client|clientname|service|nodeport|clientport|restart|stop|start))?`
 	ofLab  = regexp.MustCompile(`^\{((n[123]|each)` + ofNode + `|rest` + ofNode + `|host(\.address)?|network|bridge)\}$`)
 	// ofFinding are those of the finding that a hint or a debrief is about.
 	ofFinding = regexp.MustCompile(`^\{(node|peer|expected|actual|evidence(\.[1-9])?)\}$`)
@@ -46,17 +46,18 @@ func ValuesOf(ctx context.Context, l lab.Lab) (Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.addNode(fmt.Sprintf("n%d", i+1), n, mac)
+		v.addNode(fmt.Sprintf("n%d", i+1), n, mac, l.Flannel().ByHand(n.Name()))
 	}
 	return v, nil
 }
 
-func (v Values) addNode(name string, n lab.Node, mac string) {
+func (v Values) addNode(name string, n lab.Node, mac string, flanneld lab.ByHand) {
 	v[name] = n.Name()
 	for key, value := range map[string]string{
 		"address": n.Address.String(), "pods": n.PodCIDR.String(), "vtep": n.VTEP().String(), "mac": mac,
 		"pod": n.Pod.Address.String(), "podname": n.Pod.Name(), "client": n.Client.Address.String(), "clientname": n.Client.Name(),
 		"service": n.Pod.Service.ClusterIP.String(), "nodeport": fmt.Sprint(n.Pod.Service.NodePort), "clientport": fmt.Sprint(n.Client.Service.NodePort),
+		"restart": flanneld.Restart, "stop": flanneld.Stop, "start": flanneld.Start,
 	} {
 		v[name+"."+key] = value
 	}

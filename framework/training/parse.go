@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/netfault/netfault/framework/gate"
+	"github.com/netfault/netfault/framework/labs"
 )
 
 // The headings of an exercise by language. Those that only training.md has are data, which no language changes.
@@ -138,8 +139,10 @@ func (p *parser) readTitle(title section) {
 			e.Difficulty = n
 		case key == "Minutes" && err == nil && n >= 1 && n <= 120:
 			e.Minutes = n
+		case key == "Labs" && strings.TrimSpace(value) == string(labs.Netns):
+			e.Labs = []labs.Kind{labs.Netns}
 		default:
-			p.fail(title.at+1+i, "%q: want \"Difficulty: 1\" to 3 or \"Minutes: 1\" to 120", line)
+			p.fail(title.at+1+i, "%q: want \"Difficulty: 1\" to 3, \"Minutes: 1\" to 120, or \"Labs: netns\" where its commands are no cluster's", line)
 		}
 	}
 	if e.Difficulty == 0 || e.Minutes == 0 {

@@ -1,6 +1,7 @@
 package training
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,15 +40,22 @@ func LabName(seed uint64) string {
 func Pick(seed uint64, n int) int { return rand.New(rand.NewPCG(seed, 2)).IntN(n) }
 
 // Found is the lab by its name.
-func (s *Site) Found() labs.Found { return labs.Found{Kind: labs.Netns, Name: s.Attempt.Lab} }
+func (s *Site) Found() labs.Found {
+	return labs.Found{Kind: cmp.Or(s.Attempt.Kind, labs.Netns), Name: s.Attempt.Lab}
+}
 
 // Build makes the lab, breaks it, and proves that it is broken. It says how far it is in words that give nothing away. When it fails,
 // the lab is removed.
 func (s *Site) Build(ctx context.Context, progress func(Told)) (err error) {
-	flavour := labs.FlavourFor(labs.Netns, s.Scenario.Pods, s.Scenario.Flannel)
-	progress(told("the network comes up", "网络正在启动"))
+	kind := s.Found().Kind
+	flavour := labs.FlavourFor(kind, s.Scenario.Pods, s.Scenario.Flannel)
+	if kind == labs.KIND {
+		progress(told("the cluster comes up, which takes a minute", "集群正在启动，需要一分钟左右"))
+	} else {
+		progress(told("the network comes up", "网络正在启动"))
+	}
 	l, err := labs.Up(ctx, labs.Options{
-		Kind: labs.Netns, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, SiteNodes), Sealed: true, Owned: s.Attempt.Owned, Pods: flavour.Pods, Flannel: flavour.Flannel,
+		Kind: kind, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, SiteNodes), Sealed: true, Owned: s.Attempt.Owned, Pods: flavour.Pods, Flannel: flavour.Flannel,
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"io"
+	"path"
 	"runtime"
 	"slices"
 
@@ -14,9 +15,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
-
-// agentImageName is the image of the lab's pods. It exists in the nodes only, and in no registry.
-const agentImageName = "localhost/netfault/agent:lab"
 
 // checkStatic returns an error if a program needs others to run, such as a C library: in the pods there is nothing beside it.
 func checkStatic(program string) error {
@@ -32,10 +30,10 @@ func checkStatic(program string) error {
 }
 
 // agentImage is an image of nothing but netfault-agent, as an archive.
-func agentImage(program []byte) ([]byte, error) {
+func agentImage(s show, program []byte) ([]byte, error) {
 	var content bytes.Buffer
 	files := tar.NewWriter(&content)
-	header := tar.Header{Name: "netfault-agent", Mode: 0o755, Size: int64(len(program)), Typeflag: tar.TypeReg}
+	header := tar.Header{Name: path.Base(s.agent), Mode: 0o755, Size: int64(len(program)), Typeflag: tar.TypeReg}
 	if err := files.WriteHeader(&header); err != nil {
 		return nil, err
 	}
@@ -60,11 +58,11 @@ func agentImage(program []byte) ([]byte, error) {
 		return nil, err
 	}
 	file.OS, file.Architecture = "linux", runtime.GOARCH
-	file.Config.Entrypoint = []string{"/netfault-agent"}
+	file.Config.Entrypoint = []string{"/" + path.Base(s.agent)}
 	if image, err = mutate.ConfigFile(image, file); err != nil {
 		return nil, err
 	}
-	tag, err := name.NewTag(agentImageName)
+	tag, err := name.NewTag(s.image)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ func UpBare(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := l.claim(o.Nodes); err != nil {
+	if err := l.claim(o); err != nil {
 		return err
 	}
 	if err := l.createCluster(ctx, o); err != nil {

@@ -49,23 +49,23 @@ func (l *Lab) stopped(ctx context.Context) (map[string]string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	out, err := l.engine.Output(ctx, "ps", "--all", "--filter", "label="+clusterLabel+"="+clusterName(l.name), "--format", "{{.Names}} {{.Status}}")
+	out, err := l.engine.Output(ctx, "ps", "--all", "--filter", "label="+clusterLabel+"="+l.cluster(), "--format", "{{.Names}} {{.Status}}")
 	if err != nil {
 		return nil, err
 	}
 	var expected []string
 	if r.Nodes > 0 {
-		expected = append(nodeNames(l.name, r.Nodes), l.outsideContainer())
+		expected = append(nodeNames(l.cluster(), r.Nodes), l.outsideContainer())
 	}
 	return stoppedContainers(expected, string(out)), nil
 }
 
 // nodeNames are kind's, of the containers of a cluster with one control plane (pkg/cluster/internal/providers/common/namer.go,
 // v0.33.0).
-func nodeNames(name string, nodes int) []string {
-	names := []string{clusterName(name) + "-control-plane"}
+func nodeNames(cluster string, nodes int) []string {
+	names := []string{cluster + "-control-plane"}
 	for i := 1; i < nodes; i++ {
-		worker := clusterName(name) + "-worker"
+		worker := cluster + "-worker"
 		if i > 1 {
 			worker += fmt.Sprint(i)
 		}

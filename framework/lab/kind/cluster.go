@@ -15,14 +15,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/netfault/netfault/framework/engine"
-	"github.com/netfault/netfault/framework/lab"
 	kindconfigs "github.com/netfault/netfault/kind-configs"
 )
-
-// clusterPrefix sets netfault's clusters apart from everybody else's.
-const clusterPrefix = "netfault-"
-
-func clusterName(lab string) string { return clusterPrefix + lab }
 
 // kubeconfigPath keeps kind from writing into the user's own kubeconfig.
 func kubeconfigPath(lab string) string { return filepath.Join(StateDir(lab), "kubeconfig") }
@@ -57,7 +51,7 @@ func (l *Lab) createCluster(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	config, err := clusterConfig(o.Nodes, o.KubeProxy, l.engine.CgroupV1, mayRaise)
+	config, err := clusterConfig(o, l.engine.CgroupV1, mayRaise)
 	if err != nil {
 		return err
 	}
@@ -67,7 +61,7 @@ func (l *Lab) createCluster(ctx context.Context, o Options) error {
 	}
 	done := make(chan error, 1)
 	go func() {
-		done <- l.provider.Create(clusterName(l.name),
+		done <- l.provider.Create(l.cluster(),
 			cluster.CreateWithV1Alpha4Config(config),
 			cluster.CreateWithNodeImage(o.Image),
 			cluster.CreateWithKubeconfigPath(kubeconfigPath(l.name)),
@@ -91,7 +85,7 @@ func (l *Lab) removeUntil(ctx context.Context, done <-chan error) error {
 	pace := time.NewTicker(removePace)
 	defer pace.Stop()
 	for {
-		err := removeContainers(ctx, l.engine, l.provider, l.name)
+		err := removeContainers(ctx, l.engine, l.provider, l.cluster())
 		select {
 		case <-done:
 			return err
@@ -103,19 +97,25 @@ func (l *Lab) removeUntil(ctx context.Context, done <-chan error) error {
 // removePace is the time between two looks for containers that have come meanwhile.
 const removePace = 250 * time.Millisecond
 
-// clusterConfig is kind-configs/flannel.yaml for so many nodes and with that mode of kube-proxy, with what this machine needs
-// merged in.
-func clusterConfig(nodes int, kubeProxy lab.Rules, cgroupV1, mayRaiseLimits bool) (*v1alpha4.Cluster, error) {
+// clusterConfig is kind-configs/flannel.yaml for so many nodes, with that mode of kube-proxy and those networks, with what this machine
+// needs merged in.
+func clusterConfig(o Options, cgroupV1, mayRaiseLimits bool) (*v1alpha4.Cluster, error) {
 	var c v1alpha4.Cluster
 	if err := yaml.UnmarshalStrict(kindconfigs.Flannel, &c); err != nil {
 		return nil, fmt.Errorf("kind-configs/flannel.yaml: %w", err)
 	}
 	worker := c.Nodes[len(c.Nodes)-1]
-	for len(c.Nodes) < nodes {
+	for len(c.Nodes) < o.Nodes {
 		c.Nodes = append(c.Nodes, worker)
 	}
-	c.Nodes = slices.Clip(c.Nodes[:nodes])
-	c.Networking.KubeProxyMode = v1alpha4.ProxyMode(kubeProxy)
+	c.Nodes = slices.Clip(c.Nodes[:o.Nodes])
+	c.Networking.KubeProxyMode = v1alpha4.ProxyMode(o.KubeProxy)
+	if o.PodNetwork.IsValid() {
+		c.Networking.PodSubnet = o.PodNetwork.String()
+	}
+	if o.ServiceNetwork.IsValid() {
+		c.Networking.ServiceSubnet = o.ServiceNetwork.String()
+	}
 	if cgroupV1 {
 		// Since Kubernetes 1.35 the kubelet does not start on control groups v1 unless it is told to.
 		c.KubeadmConfigPatches = append(c.KubeadmConfigPatches, "kind: KubeletConfiguration\nfailCgroupV1: false\n")

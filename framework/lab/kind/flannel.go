@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -19,9 +20,6 @@ import (
 	"github.com/netfault/netfault/framework/machine"
 )
 
-// offLabel on a node keeps flannel's DaemonSet away from it.
-const offLabel = "netfault.github.io/without-flannel"
-
 // flannelSelector finds flannel's pods, in every version of its manifest.
 const flannelSelector = "app=flannel"
 
@@ -35,14 +33,15 @@ type flannel struct {
 // that the version is noted on its namespace.
 func openFlannel(ctx context.Context, l *Lab) (*flannel, error) {
 	var all corev1.NamespaceList
-	if err := l.client.Resources().List(ctx, &all, resources.WithLabelSelector(versionLabel)); err != nil {
+	if err := l.client.Resources().List(ctx, &all, resources.WithLabelSelector(l.show.label(versionLabel))); err != nil {
 		return nil, err
 	}
 	if len(all.Items) != 1 {
-		return nil, fmt.Errorf("%d namespaces have flannel's label %s: it was not made whole", len(all.Items), versionLabel)
+		return nil, fmt.Errorf("%d namespaces have flannel's label %s: it was not made whole", len(all.Items), l.show.label(versionLabel))
 	}
 	ns := all.Items[0]
-	m, err := readManifest(ctx, ns.Labels[versionLabel], ns.Labels[offlineLabel] == "true", lab.Rules(ns.Labels[rulesLabel]))
+	label := func(name string) string { return ns.Labels[l.show.label(name)] }
+	m, err := readManifest(ctx, l.show, label(versionLabel), label(offlineLabel) == "true", lab.Rules(label(rulesLabel)), netip.Prefix{})
 	return &flannel{lab: l, manifest: m}, err
 }
 
@@ -236,7 +235,7 @@ func (f *flannel) Create(ctx context.Context, names ...string) error {
 			value = "null"
 		}
 		node := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		if err := f.lab.patch(ctx, &node, fmt.Sprintf(`{"metadata": {"labels": {%q: %s}}}`, offLabel, value)); err != nil {
+		if err := f.lab.patch(ctx, &node, fmt.Sprintf(`{"metadata": {"labels": {%q: %s}}}`, f.lab.show.label(offLabel), value)); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -313,4 +312,13 @@ func (f *flannel) DropLease(ctx context.Context, name string) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
+}
+
+// ByHand are kubectl's commands. What is kept away from a node is so by its label, and a pod that is deleted comes again.
+func (f *flannel) ByHand(node string) lab.ByHand {
+	label := "kubectl label --overwrite node " + node + " " + f.lab.show.label(offLabel)
+	return lab.ByHand{
+		Restart: "kubectl -n " + f.manifest.daemonSet.Namespace + " delete pod -l " + flannelSelector + " --field-selector=spec.nodeName=" + node,
+		Stop:    label + "=true", Start: label + "-",
+	}
 }

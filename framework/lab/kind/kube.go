@@ -27,7 +27,7 @@ import (
 
 // connect finds the lab's containers and its API.
 func (l *Lab) connect(ctx context.Context) error {
-	text, err := l.provider.KubeConfig(clusterName(l.name), false)
+	text, err := l.provider.KubeConfig(l.cluster(), false)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (l *Lab) connect(ctx context.Context) error {
 	if err := l.reachAPI(config); err != nil {
 		return err
 	}
-	containers, err := l.provider.ListInternalNodes(clusterName(l.name))
+	containers, err := l.provider.ListInternalNodes(l.cluster())
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (l *Lab) connect(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		place := &Place{name: c.String(), container: &container{Node: c, engine: l.engine}}
+		place := &Place{name: c.String(), container: &container{Node: c, engine: l.engine, agent: l.Agent()}}
 		l.nodes = append(l.nodes, &node{Place: place, address: address})
 	}
 	slices.SortFunc(l.nodes, func(a, b *node) int { return strings.Compare(a.name, b.name) })

@@ -11,6 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/netip"
 	"os"
 	"slices"
 	"sync"
@@ -30,9 +32,6 @@ import (
 // MaxNodes is how many nodes the NodePorts are planned for; a machine's memory ends sooner.
 const MaxNodes = 30
 
-// agentPath is where netfault-agent is in every container of a lab.
-const agentPath = "/usr/local/bin/netfault-agent"
-
 // Options say what lab to make; the zero value is not enough: it needs a Name and a Ready.
 type Options struct {
 	Name string
@@ -45,6 +44,12 @@ type Options struct {
 	Flannel string
 	// KubeProxy and FlannelRules are the rules that kube-proxy and flanneld write, lab.IPTables if empty.
 	KubeProxy, FlannelRules lab.Rules
+	// Sealed labs bear other names than netfault's, and their nodes can be logged in to with kubectl at hand, as an operator does.
+	Sealed bool
+	// Parts are the nodes in the order in which scenarios give them parts, by their place among the sorted names; sorted if empty.
+	Parts []int
+	// PodNetwork and ServiceNetwork are the cluster's; those of kind-configs/flannel.yaml and kind's own if they are the zero value.
+	PodNetwork, ServiceNetwork netip.Prefix
 	// Image is the node image; if empty, FindImage's choice.
 	Image string
 	// Owned labs end with this process: `netfault reset` takes an owned lab away once its owner is gone.
@@ -57,15 +62,19 @@ type Options struct {
 
 // Lab is a kind cluster. It implements lab.Lab.
 type Lab struct {
-	name     string
+	name string
+	show show
+	// parts are the nodes' places in their order for scenarios; nil where that is the order of nodes.
+	parts    []int
 	engine   engine.Engine
 	provider *cluster.Provider
 	client   klient.Client
-	nodes    []*node
-	outside  lab.Host
-	dns      lab.DNS
-	flannel  *flannel
-	docker   string
+	// nodes are sorted by name, the control plane first.
+	nodes   []*node
+	outside lab.Host
+	dns     lab.DNS
+	flannel *flannel
+	docker  string
 	// kubeProxy are the rules that kube-proxy writes.
 	kubeProxy lab.Rules
 }
@@ -77,7 +86,7 @@ func (l *Lab) Name() string { return "kind:" + l.name }
 func (l *Lab) StateDir() string { return StateDir(l.name) }
 
 // Agent is the same path in every node, and in the host outside.
-func (l *Lab) Agent() string { return agentPath }
+func (l *Lab) Agent() string { return l.show.agent }
 
 // Flannel is the DaemonSet kube-flannel-ds.
 func (l *Lab) Flannel() lab.Flannel { return l.flannel }
@@ -100,10 +109,14 @@ func (l *Lab) DNS() lab.DNS { return l.dns }
 // API is where the cluster's API is reached with kubectl: the control plane's node.
 func (l *Lab) API() machine.Machine { return l.nodes[0].Place }
 
-// Nodes returns the nodes, sorted by name.
+// Nodes returns the nodes, sorted by name unless the lab was made otherwise.
 func (l *Lab) Nodes() []lab.Node {
 	nodes := make([]lab.Node, len(l.nodes))
-	for i, n := range l.nodes {
+	for i := range l.nodes {
+		n := l.nodes[i]
+		if l.parts != nil {
+			n = l.nodes[l.parts[i]]
+		}
 		nodes[i] = lab.Node{Machine: n.Place, Address: n.address, PodCIDR: n.podCIDR, Pod: n.pod, Client: n.client}
 	}
 	return nodes
@@ -129,11 +142,11 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := readManifest(ctx, o.Flannel, isOffline(o.Image), o.FlannelRules)
+	manifest, err := readManifest(ctx, l.show, o.Flannel, isOffline(o.Image), o.FlannelRules, o.PodNetwork)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.claim(o.Nodes); err != nil {
+	if err := l.claim(o); err != nil {
 		return nil, err
 	}
 	err = l.build(ctx, o, agent, manifest)
@@ -153,7 +166,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	err = fmt.Errorf("lab %s: %w%s%s", o.Name, err, log.end(), l.keepLogs())
 	if o.KeepFailed {
 		return nil, fmt.Errorf("%w\nits containers are kept: `%s exec -it %s-control-plane bash` enters one, `%s` removes them",
-			err, l.engine.Name, clusterName(o.Name), lab.Command(o.Name, "reset"))
+			err, l.engine.Name, l.cluster(), lab.Command(o.Name, "reset"))
 	}
 	return nil, errors.Join(err, Remove(ended, o.Name))
 }
@@ -170,7 +183,11 @@ func prepare(ctx context.Context, o *Options) (*Lab, *logger, error) {
 		}
 	}
 	log := &logger{progress: o.Progress}
-	return &Lab{name: o.Name, engine: e, provider: provider(e, log)}, log, nil
+	l := &Lab{name: o.Name, show: openly, parts: o.Parts, engine: e, provider: provider(e, log)}
+	if o.Sealed {
+		l.show = nameless
+	}
+	return l, log, nil
 }
 
 func (o *Options) complete() error {
@@ -193,14 +210,30 @@ func (o *Options) complete() error {
 	if err := lab.CheckName(o.Name); err != nil {
 		return err
 	}
+	if sorted := slices.Sorted(slices.Values(o.Parts)); len(o.Parts) > 0 && !slices.Equal(sorted, upTo(o.Nodes)) {
+		return fmt.Errorf("the parts %v are not those of %d nodes", o.Parts, o.Nodes)
+	}
 	if o.Nodes < 2 || o.Nodes > MaxNodes {
 		return fmt.Errorf("a kind lab of %d nodes cannot be made: want 2 to %d", o.Nodes, MaxNodes)
 	}
 	return nil
 }
 
+// upTo are the numbers from 0 to below n.
+func upTo(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
 // build makes everything. What does not wait for each other runs side by side.
 func (l *Lab) build(ctx context.Context, o Options, agent string, m *manifest) error {
+	agent, err := l.agentOf(agent)
+	if err != nil {
+		return err
+	}
 	if err := l.createCluster(ctx, o); err != nil {
 		return err
 	}
@@ -231,6 +264,11 @@ func (l *Lab) build(ctx context.Context, o Options, agent string, m *manifest) e
 	if err := l.look(ctx); err != nil {
 		return err
 	}
+	if o.Sealed {
+		if err := l.placeKubeconfig(ctx); err != nil {
+			return err
+		}
+	}
 	o.Progress("probes")
 	return wait.Until(ctx, startLimit, "every probe to pass", func(ctx context.Context) error { return o.Ready(ctx, l) })
 }
@@ -244,14 +282,20 @@ func Open(ctx context.Context, name string) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{name: name, engine: e, provider: provider(e, &logger{})}
+	r, err := readRecord(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	l := &Lab{name: name, parts: r.Parts, engine: e, provider: provider(e, &logger{})}
 	all, err := l.provider.List()
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(all, clusterName(name)) {
+	i := slices.IndexFunc(shows, func(s show) bool { return slices.Contains(all, s.cluster(name)) })
+	if i < 0 {
 		return nil, fmt.Errorf("there is no lab %q: `%s` makes one", name, lab.Command(name, "lab up", "--kind=kind"))
 	}
+	l.show = shows[i]
 	if err := l.usable(ctx); err != nil {
 		return nil, err
 	}
@@ -277,7 +321,7 @@ func (l *Lab) keepLogs() string {
 		return ""
 	}
 	// Nodes that never started have no logs, which is no second error.
-	_ = l.provider.CollectLogs(clusterName(l.name), dir)
+	_ = l.provider.CollectLogs(l.cluster(), dir)
 	return " (logs are in " + dir + ")"
 }
 

@@ -32,6 +32,8 @@ type Place struct {
 type container struct {
 	nodes.Node
 	engine engine.Engine
+	// agent is the path of netfault-agent there.
+	agent string
 
 	mu       sync.Mutex
 	hasAgent bool
@@ -100,7 +102,7 @@ func (c *container) open(ctx context.Context) (*session.Session, error) {
 	if !c.hasAgent || c.session != nil && !c.session.Ended() {
 		return c.session, nil
 	}
-	s, err := session.Open(ctx, c.engine.Name, "exec", "--interactive", "--privileged", c.String(), agentPath, "session")
+	s, err := session.Open(ctx, c.engine.Name, "exec", "--interactive", "--privileged", c.String(), c.agent, "session")
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -20,13 +21,6 @@ import (
 	"github.com/netfault/netfault/framework/tools"
 )
 
-// Labels of flannel's namespace, by which a cluster that is opened again tells what was installed in it.
-const (
-	versionLabel = "netfault.github.io/flannel"
-	offlineLabel = "netfault.github.io/offline"
-	rulesLabel   = "netfault.github.io/flannel-rules"
-)
-
 // manifest is flannel's own, as objects.
 type manifest struct {
 	version string
@@ -39,8 +33,9 @@ type manifest struct {
 	ready string
 }
 
-// readManifest reads the manifest of a version of flannel, and patches it where the lab needs that.
-func readManifest(ctx context.Context, version string, offline bool, rules lab.Rules) (*manifest, error) {
+// readManifest reads the manifest of a version of flannel, and patches it where the lab needs that. The network is that of pods, the
+// manifest's own if it is the zero value.
+func readManifest(ctx context.Context, s show, version string, offline bool, rules lab.Rules, network netip.Prefix) (*manifest, error) {
 	if err := checkFlannel(version, offline); err != nil {
 		return nil, err
 	}
@@ -60,9 +55,14 @@ func readManifest(ctx context.Context, version string, offline bool, rules lab.R
 			m.daemonSet = o
 			continue
 		case *corev1.Namespace:
-			o.Labels = labels.Merge(o.Labels, labels.Set{versionLabel: version, offlineLabel: fmt.Sprint(offline), rulesLabel: string(rules)})
+			o.Labels = labels.Merge(o.Labels, labels.Set{
+				s.label(versionLabel): version, s.label(offlineLabel): fmt.Sprint(offline), s.label(rulesLabel): string(rules),
+			})
 			labelled = true
 		case *corev1.ConfigMap:
+			if err := setNetwork(o, network); err != nil {
+				return nil, fmt.Errorf("flannel %s: %w", version, err)
+			}
 			if err := setRules(o, rules); err != nil {
 				return nil, fmt.Errorf("flannel %s: %w", version, err)
 			}
@@ -78,7 +78,7 @@ func readManifest(ctx context.Context, version string, offline bool, rules lab.R
 		// That of v0.14.0 has none, and a PodSecurityPolicy, which Kubernetes 1.25 dropped.
 		return nil, fmt.Errorf("the manifest of flannel %s has no DaemonSet in a namespace of its own: the kind lab needs a newer one", version)
 	}
-	return m, m.patch()
+	return m, m.patch(s)
 }
 
 // setRules has flanneld write its rules as nftables, where that is wanted (EnableNFTables in flannel's
@@ -87,16 +87,29 @@ func setRules(config *corev1.ConfigMap, rules lab.Rules) error {
 	if rules == lab.IPTables {
 		return nil
 	}
+	return setConfig(config, "EnableNFTables", true)
+}
+
+// setNetwork has flannel give out pods' networks of that one, if one is given.
+func setNetwork(config *corev1.ConfigMap, network netip.Prefix) error {
+	if !network.IsValid() {
+		return nil
+	}
+	return setConfig(config, "Network", network.String())
+}
+
+// setConfig sets what flanneld's own configuration has a value for.
+func setConfig(config *corev1.ConfigMap, key string, value any) error {
 	const file = "net-conf.json"
-	var network map[string]any
-	if err := json.Unmarshal([]byte(config.Data[file]), &network); err != nil {
+	var all map[string]any
+	if err := json.Unmarshal([]byte(config.Data[file]), &all); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	if _, ok := network["EnableNFTables"]; !ok {
-		return fmt.Errorf("%s knows no EnableNFTables: it writes iptables rules alone", file)
+	if _, ok := all[key]; !ok {
+		return fmt.Errorf("%s knows no %s", file, key)
 	}
-	network["EnableNFTables"] = true
-	text, err := json.MarshalIndent(network, "", "  ")
+	all[key] = value
+	text, err := json.MarshalIndent(all, "", "  ")
 	config.Data[file] = string(text)
 	return err
 }
@@ -113,7 +126,7 @@ func checkFlannel(version string, offline bool) error {
 }
 
 // patch leaves out the nodes with offLabel, and has the kubelet look every second whether flanneld is ready.
-func (m *manifest) patch() error {
+func (m *manifest) patch(s show) error {
 	pod := &m.daemonSet.Spec.Template.Spec
 	if pod.Affinity == nil || pod.Affinity.NodeAffinity == nil ||
 		pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
@@ -122,7 +135,7 @@ func (m *manifest) patch() error {
 	terms := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
 	for i := range terms {
 		terms[i].MatchExpressions = append(terms[i].MatchExpressions,
-			corev1.NodeSelectorRequirement{Key: offLabel, Operator: corev1.NodeSelectorOpDoesNotExist})
+			corev1.NodeSelectorRequirement{Key: s.label(offLabel), Operator: corev1.NodeSelectorOpDoesNotExist})
 	}
 	for i := range pod.Containers {
 		p := pod.Containers[i].ReadinessProbe

@@ -12,7 +12,7 @@ import (
 // outsideName is the host outside the cluster.
 const outsideName = "host"
 
-func (l *Lab) outsideContainer() string { return clusterName(l.name) + "-" + outsideName }
+func (l *Lab) outsideContainer() string { return l.cluster() + "-" + outsideName }
 
 // network is kind's, which it makes for all clusters (pkg/cluster/internal/providers, v0.33.0).
 func (l *Lab) network() string {
@@ -28,12 +28,12 @@ func (l *Lab) network() string {
 func (l *Lab) startOutside(ctx context.Context, image, agent string) error {
 	name := l.outsideContainer()
 	create := []string{
-		"create", "--name", name, "--hostname", outsideName, "--net", l.network(), "--privileged", "--entrypoint", agentPath,
-		"--label", clusterLabel + "=" + clusterName(l.name), "--label", roleLabel + "=" + outsideRole,
+		"create", "--name", name, "--hostname", outsideName, "--net", l.network(), "--privileged", "--entrypoint", l.Agent(),
+		"--label", clusterLabel + "=" + l.cluster(), "--label", roleLabel + "=" + outsideRole,
 		"--label", labLabel + "=" + l.name,
 		image, "serve", "--name=" + outsideName, "--listen=:" + strconv.Itoa(lab.PodPort),
 	}
-	for _, args := range [][]string{create, {"cp", agent, name + ":" + agentPath}, {"start", name}} {
+	for _, args := range [][]string{create, {"cp", agent, name + ":" + l.Agent()}, {"start", name}} {
 		if _, err := l.engine.Output(ctx, args...); err != nil {
 			return fmt.Errorf("the host outside: %w", err)
 		}
@@ -42,7 +42,7 @@ func (l *Lab) startOutside(ctx context.Context, image, agent string) error {
 }
 
 func (l *Lab) findOutside() error {
-	all, err := l.provider.ListNodes(clusterName(l.name))
+	all, err := l.provider.ListNodes(l.cluster())
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (l *Lab) findOutside() error {
 		if err != nil {
 			return err
 		}
-		host := &container{Node: c, engine: l.engine, hasAgent: true}
+		host := &container{Node: c, engine: l.engine, agent: l.Agent(), hasAgent: true}
 		l.outside = lab.Host{Machine: &Place{name: outsideName, container: host}, Address: address}
 		return nil
 	}

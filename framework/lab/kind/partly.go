@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,9 +44,18 @@ func openRecorded(ctx context.Context, r record) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{name: r.Name, engine: e, provider: provider(e, &logger{}), docker: r.Layout.Docker, kubeProxy: r.Layout.KubeProxy}
+	l := &Lab{name: r.Name, engine: e, provider: provider(e, &logger{}), docker: r.Layout.Docker, kubeProxy: r.Layout.KubeProxy, parts: r.Parts}
 	l.flannel = &flannel{lab: l, manifest: &manifest{version: r.Layout.Flannel, rules: r.Layout.FlannelRules}}
 	// What kind has written when it made the cluster: the control plane may not be there to be asked.
+	all, err := l.provider.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range shows {
+		if l.show = s; slices.Contains(all, l.cluster()) {
+			break
+		}
+	}
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfigPath(r.Name))
 	if err != nil {
 		return nil, err
@@ -57,7 +67,7 @@ func openRecorded(ctx context.Context, r record) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	containers, err := l.provider.ListNodes(clusterName(r.Name))
+	containers, err := l.provider.ListNodes(l.cluster())
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +76,7 @@ func openRecorded(ctx context.Context, r record) (*Lab, error) {
 		there[c.String()] = c
 	}
 	place := func(name, containerName string) *Place {
-		c := &container{Node: there[containerName], engine: e, hasAgent: true}
+		c := &container{Node: there[containerName], engine: e, agent: l.show.agent, hasAgent: true}
 		return &Place{name: name, container: c, down: stopped[containerName]}
 	}
 	var group errgroup.Group

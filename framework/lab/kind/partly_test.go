@@ -30,7 +30,7 @@ current-context: c
 // A lab of which nothing but the containers' names can be had has all its machines all the same, and each says why it is silent.
 func TestOpenPartlyByRecord(t *testing.T) {
 	name := fmt.Sprintf("partly-%d", os.Getpid())
-	cluster := clusterName(name)
+	cluster := openly.cluster(name)
 	control, worker := cluster+"-control-plane", cluster+"-worker"
 	fakeEngine(t, `case "$*" in
 info*) echo 2 ;;

@@ -37,16 +37,18 @@ func Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if slices.Contains(all, clusterName(name)) {
+	for _, c := range clusterNames(name) {
+		if !slices.Contains(all, c) {
+			continue
+		}
 		ours, err := isOurs(ctx, e, name)
 		if err != nil {
 			return err
 		}
 		if !ours {
-			return fmt.Errorf("the kind cluster %s was not made by netfault; `kind delete cluster --name %s` removes it",
-				clusterName(name), clusterName(name))
+			return fmt.Errorf("the kind cluster %s was not made by netfault; `kind delete cluster --name %s` removes it", c, c)
 		}
-		if err := removeCluster(ctx, e, p, name); err != nil {
+		if err := removeCluster(ctx, e, p, name, c); err != nil {
 			return fmt.Errorf("lab %s: %w", name, err)
 		}
 	}
@@ -57,16 +59,16 @@ func Remove(ctx context.Context, name string) error {
 }
 
 // removeCluster removes the containers itself, since Ctrl-C would end kind's command for that; what is left is for kind.
-func removeCluster(ctx context.Context, e engine.Engine, p *cluster.Provider, name string) error {
-	if err := removeContainers(ctx, e, p, name); err != nil {
+func removeCluster(ctx context.Context, e engine.Engine, p *cluster.Provider, name, clusterName string) error {
+	if err := removeContainers(ctx, e, p, clusterName); err != nil {
 		return err
 	}
-	return p.Delete(clusterName(name), kubeconfigPath(name))
+	return p.Delete(clusterName, kubeconfigPath(name))
 }
 
 // removeContainers kills the cluster's containers first: an orderly halt of their systemd takes many seconds, and is of no use.
-func removeContainers(ctx context.Context, e engine.Engine, p *cluster.Provider, name string) error {
-	containers, err := p.ListNodes(clusterName(name))
+func removeContainers(ctx context.Context, e engine.Engine, p *cluster.Provider, clusterName string) error {
+	containers, err := p.ListNodes(clusterName)
 	if err != nil {
 		return err
 	}
@@ -117,8 +119,8 @@ func List(ctx context.Context) (names []string, hangs string, err error) {
 		return nil, "", err
 	}
 	for _, c := range clusters {
-		name, ok := strings.CutPrefix(c, clusterPrefix)
-		if !ok || lab.CheckName(name) != nil || slices.Contains(names, name) {
+		name := labOf(c)
+		if name == "" || slices.Contains(names, name) {
 			continue
 		}
 		ours, err := isOurs(ctx, e, name)

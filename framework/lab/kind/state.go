@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
@@ -28,6 +29,8 @@ type record struct {
 	Name string `json:"name"`
 	// Nodes is how many it has.
 	Nodes int `json:"nodes"`
+	// Parts are the nodes in the order of their parts, by their places.
+	Parts []int `json:"parts,omitempty"`
 	// Made says that the lab was finished.
 	Made bool `json:"made"`
 	// Owner is the process that the lab belongs to, and dies with; it is zero for a lab that stands on its own.
@@ -46,13 +49,13 @@ func readRecord(name string) (record, error) {
 }
 
 // claim makes the lab's folder, which nobody else can have made, before anything else.
-func (l *Lab) claim(nodes int) error {
+func (l *Lab) claim(o Options) error {
 	all, err := l.provider.List()
 	if err != nil {
 		return err
 	}
 	for _, c := range all {
-		if c == clusterName(l.name) {
+		if slices.Contains(clusterNames(l.name), c) {
 			return alreadyUp(l.name)
 		}
 	}
@@ -70,7 +73,7 @@ func (l *Lab) claim(nodes int) error {
 	if err != nil {
 		return err
 	}
-	return record{Name: l.name, Nodes: nodes, Owner: this}.write()
+	return record{Name: l.name, Nodes: o.Nodes, Parts: o.Parts, Owner: this}.write()
 }
 
 // finish writes down that the lab is made, and that it stands on its own unless it is owned.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/netfault/netfault/framework/wait"
@@ -24,7 +25,10 @@ func waitForStragglers(ctx context.Context, name string) error {
 
 // noStraggler looks for processes that are given the lab's cluster label.
 func noStraggler(name string) error {
-	label := []byte(clusterLabel + "=" + clusterName(name))
+	var labels []string
+	for _, c := range clusterNames(name) {
+		labels = append(labels, clusterLabel+"="+c)
+	}
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		return err
@@ -36,7 +40,7 @@ func noStraggler(name string) error {
 		}
 		argv := bytes.Split(bytes.TrimSuffix(line, []byte{0}), []byte{0})
 		for _, arg := range argv {
-			if bytes.Equal(arg, label) {
+			if slices.Contains(labels, string(arg)) {
 				return fmt.Errorf("%s of process %s runs", filepath.Base(string(argv[0])), filepath.Base(filepath.Dir(file)))
 			}
 		}

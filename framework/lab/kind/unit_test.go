@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,14 +26,14 @@ import (
 )
 
 func TestClusterConfig(t *testing.T) {
-	plain, err := clusterConfig(3, lab.IPTables, false, true)
+	plain, err := clusterConfig(Options{Nodes: 3, KubeProxy: lab.IPTables}, false, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(plain.Nodes) != 3 || !plain.Networking.DisableDefaultCNI || len(plain.KubeadmConfigPatches)+len(plain.ContainerdConfigPatches) != 0 {
 		t.Errorf("what only some machines need is baked in: %+v", plain)
 	}
-	poor, err := clusterConfig(5, lab.NFTables, true, false)
+	poor, err := clusterConfig(Options{Nodes: 5, KubeProxy: lab.NFTables}, true, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func TestClusterConfig(t *testing.T) {
 	if len(poor.KubeadmConfigPatches) != 1 || len(poor.ContainerdConfigPatches) != 1 {
 		t.Errorf("control groups v1 and no CAP_SYS_RESOURCE: %+v", poor)
 	}
-	if two, err := clusterConfig(2, lab.IPTables, false, true); err != nil || len(two.Nodes) != 2 || two.Nodes[0].Role != "control-plane" {
+	if two, err := clusterConfig(Options{Nodes: 2, KubeProxy: lab.IPTables}, false, true); err != nil || len(two.Nodes) != 2 || two.Nodes[0].Role != "control-plane" {
 		t.Errorf("2 nodes: %+v, %v", two, err)
 	}
 }
@@ -99,13 +100,13 @@ func putManifest(t *testing.T, version, text string) {
 func TestManifest(t *testing.T) {
 	for _, offline := range []bool{false, true} {
 		putManifest(t, tools.DefaultFlannel, manifestText)
-		m, err := readManifest(t.Context(), tools.DefaultFlannel, offline, lab.IPTables)
+		m, err := readManifest(t.Context(), openly, tools.DefaultFlannel, offline, lab.IPTables, netip.Prefix{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		pod := m.daemonSet.Spec.Template.Spec
 		rules := pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0].MatchExpressions
-		if len(rules) != 2 || rules[0].Key != "kubernetes.io/os" || rules[1].Key != offLabel {
+		if len(rules) != 2 || rules[0].Key != "kubernetes.io/os" || rules[1].Key != "netfault.github.io/without-flannel" {
 			t.Errorf("node affinity: %+v; want the manifest's own and the lab's", rules)
 		}
 		if p := pod.Containers[0].ReadinessProbe; p.InitialDelaySeconds != 0 || p.PeriodSeconds != 1 {
@@ -118,7 +119,7 @@ func TestManifest(t *testing.T) {
 		if got := m.others[1].(*corev1.ConfigMap).Data["cni-conf.json"]; !strings.Contains(got, want) {
 			t.Errorf("offline %v: %s; want %s", offline, got, want)
 		}
-		if got := m.others[0].GetLabels(); got[versionLabel] != tools.DefaultFlannel || got[offlineLabel] != fmt.Sprint(offline) {
+		if got := m.others[0].GetLabels(); got["netfault.github.io/flannel"] != tools.DefaultFlannel || got["netfault.github.io/offline"] != fmt.Sprint(offline) {
 			t.Errorf("the namespace does not tell what is installed: %v", got)
 		}
 	}
@@ -126,7 +127,7 @@ func TestManifest(t *testing.T) {
 
 func TestManifestWithNFTables(t *testing.T) {
 	putManifest(t, tools.DefaultFlannel, manifestText)
-	m, err := readManifest(t.Context(), tools.DefaultFlannel, true, lab.NFTables)
+	m, err := readManifest(t.Context(), openly, tools.DefaultFlannel, true, lab.NFTables, netip.Prefix{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +135,7 @@ func TestManifestWithNFTables(t *testing.T) {
 	if got := config["net-conf.json"]; !strings.Contains(got, `"EnableNFTables": true`) || !strings.Contains(got, `"10.244.0.0/16"`) {
 		t.Errorf("net-conf.json: %s", got)
 	}
-	if got := m.others[0].GetLabels()[rulesLabel]; got != "nftables" {
+	if got := m.others[0].GetLabels()["netfault.github.io/flannel-rules"]; got != "nftables" {
 		t.Errorf("the namespace does not tell which rules flannel writes: %q", got)
 	}
 	if got := (&flannel{manifest: m}).String(); got != "flannel "+tools.DefaultFlannel+" with nftables rules" {
@@ -142,7 +143,7 @@ func TestManifestWithNFTables(t *testing.T) {
 	}
 	// A manifest of a flannel that knows no such rules.
 	putManifest(t, "v0.24.0", strings.Replace(manifestText, `, "EnableNFTables": false`, "", 1))
-	if _, err := readManifest(t.Context(), "v0.24.0", false, lab.NFTables); err == nil || !strings.Contains(err.Error(), "EnableNFTables") {
+	if _, err := readManifest(t.Context(), openly, "v0.24.0", false, lab.NFTables, netip.Prefix{}); err == nil || !strings.Contains(err.Error(), "EnableNFTables") {
 		t.Errorf("a flannel without nftables: %v", err)
 	}
 }
@@ -158,7 +159,7 @@ func TestKubeProxyMode(t *testing.T) {
 }
 
 func TestManifestThatCannotBeUsed(t *testing.T) {
-	if _, err := readManifest(t.Context(), "v0.25.7", true, lab.IPTables); err == nil || !strings.Contains(err.Error(), tools.DefaultFlannel) {
+	if _, err := readManifest(t.Context(), openly, "v0.25.7", true, lab.IPTables, netip.Prefix{}); err == nil || !strings.Contains(err.Error(), tools.DefaultFlannel) {
 		t.Errorf("another flannel with the offline image: %v", err)
 	}
 	for name, text := range map[string]string{
@@ -167,7 +168,7 @@ func TestManifestThatCannotBeUsed(t *testing.T) {
 		"no affinity":  strings.Replace(manifestText, "nodeAffinity", "podAffinity", 1),
 	} {
 		putManifest(t, "v0.25.7", text)
-		if _, err := readManifest(t.Context(), "v0.25.7", false, lab.IPTables); err == nil {
+		if _, err := readManifest(t.Context(), openly, "v0.25.7", false, lab.IPTables, netip.Prefix{}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -345,7 +346,7 @@ func TestStraggler(t *testing.T) {
 		t.Fatalf("nothing makes containers yet: %v", err)
 	}
 	// The shell's $0 and $1 are what the engine is given.
-	run := exec.Command("sh", "-c", "read line", "run", clusterLabel+"="+clusterName(name))
+	run := exec.Command("sh", "-c", "read line", "run", clusterLabel+"="+openly.cluster(name))
 	stdin, err := run.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -394,7 +395,7 @@ func TestCheckStatic(t *testing.T) {
 }
 
 func TestStoppedContainers(t *testing.T) {
-	expected := append(nodeNames("x", 3), "netfault-x-host")
+	expected := append(nodeNames("netfault-x", 3), "netfault-x-host")
 	for list, want := range map[string]map[string]string{
 		"netfault-x-control-plane Up 2 minutes\nnetfault-x-worker Up 2 minutes\nnetfault-x-worker2 Up\nnetfault-x-host Up 2 minutes ago\n": nil,
 		"netfault-x-control-plane Exited (137) 3 seconds ago\nnetfault-x-worker Up 5 seconds (Paused)\nnetfault-x-host Up\n": {

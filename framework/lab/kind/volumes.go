@@ -8,11 +8,10 @@ import (
 	"regexp"
 
 	"github.com/netfault/netfault/framework/engine"
-	"github.com/netfault/netfault/framework/lab"
 )
 
-// nodeName is the name of a node's container in a lab's cluster (pkg/cluster/internal/providers/common/namer.go, v0.33.0).
-var nodeName = regexp.MustCompile("^" + clusterPrefix + "(.+)-(?:control-plane|worker)[0-9]*$")
+// nodeName is the name of a node's container, which begins with its cluster's (pkg/cluster/internal/providers/common/namer.go, v0.33.0).
+var nodeName = regexp.MustCompile("^(.+)-(?:control-plane|worker)[0-9]*$")
 
 // looseVolumes returns, by lab, the volumes of nodes that no container uses. Under Podman kind makes a volume for a node's /var
 // before the container, with the node's name as the key of its label, and removing the container leaves it, about 1 GB
@@ -35,8 +34,8 @@ func looseVolumes(ctx context.Context, e engine.Engine) (map[string][]string, er
 	volumes := map[string][]string{}
 	for _, v := range all {
 		for key := range v.Labels {
-			if m := nodeName.FindStringSubmatch(key); m != nil && lab.CheckName(m[1]) == nil {
-				volumes[m[1]] = append(volumes[m[1]], v.Name)
+			if m := nodeName.FindStringSubmatch(key); m != nil && labOf(m[1]) != "" {
+				volumes[labOf(m[1])] = append(volumes[labOf(m[1])], v.Name)
 			}
 		}
 	}

@@ -49,19 +49,19 @@ func (l *Lab) prepareWorkloads(ctx context.Context, agent string) error {
 	if err != nil {
 		return err
 	}
-	image, err := agentImage(program)
+	image, err := agentImage(l.show, program)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for i, n := range l.nodes {
 		group.Go(func() error {
-			if err := n.install(ctx, agentPath, program); err != nil {
+			if err := n.install(ctx, l.Agent(), program); err != nil {
 				return err
 			}
 			n.container.agentIsThere()
 			// The agent is the node's sysctl, too, which knows the emulated tcp_tw_recycle.
-			if _, err := machine.Output(ctx, n, "ln", "-sfn", agentPath, "/usr/local/sbin/sysctl"); err != nil {
+			if _, err := machine.Output(ctx, n, "ln", "-sfn", l.Agent(), "/usr/local/sbin/sysctl"); err != nil {
 				return err
 			}
 			if err := nodeutils.LoadImageArchive(n.container, bytes.NewReader(image)); err != nil {
@@ -88,7 +88,7 @@ func (l *Lab) startPods(ctx context.Context) error {
 	group.Go(func() error { return l.startDNS(ctx) })
 	for _, n := range l.nodes {
 		for _, name := range []string{podName(n), clientName(n)} {
-			pod := n.newPod(name)
+			pod := n.newPod(name, l.show.image)
 			group.Go(func() error { return l.create(ctx, &pod) })
 		}
 	}
@@ -104,7 +104,7 @@ func (p *Place) install(ctx context.Context, path string, program []byte) error 
 
 // newPod is a pod on the node that runs netfault-agent's probe server. It names its node itself, past the scheduler, so
 // that the control plane's node has one, too.
-func (n *node) newPod(name string) corev1.Pod {
+func (n *node) newPod(name, image string) corev1.Pod {
 	no := false
 	return corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace, Labels: map[string]string{"app": name}},
@@ -114,7 +114,7 @@ func (n *node) newPod(name string) corev1.Pod {
 			EnableServiceLinks:           &no,
 			Tolerations:                  []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
 			Containers: []corev1.Container{{
-				Name: "agent", Image: agentImageName, ImagePullPolicy: corev1.PullNever,
+				Name: "agent", Image: image, ImagePullPolicy: corev1.PullNever,
 				Args: []string{
 					"serve", "--name=" + name, "--listen=:" + strconv.Itoa(lab.PodPort),
 					"--listen-closing=:" + strconv.Itoa(lab.ClosingPort),

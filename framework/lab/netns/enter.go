@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/internal/namespaces"
 	"github.com/netfault/netfault/framework/machine"
 )
 
@@ -50,45 +50,6 @@ func needCapability() error {
 	return err
 }
 
-// enter moves the calling thread into the place, for good: the thread must be locked and is lost afterwards.
-func (p *place) enter(withPID bool) error {
-	type step struct {
-		path string
-		kind int
-	}
-	steps := []step{{p.root + "/ns/mnt", unix.CLONE_NEWNS}, {p.root + "/ns/uts", unix.CLONE_NEWUTS}, {p.net + "/ns/net", unix.CLONE_NEWNET}}
-	if p.sealed {
-		steps = append(steps, step{p.root + "/ns/cgroup", unix.CLONE_NEWCGROUP}, step{p.root + "/ns/ipc", unix.CLONE_NEWIPC})
-	}
-	if withPID {
-		steps = append(steps, step{p.root + "/ns/pid", unix.CLONE_NEWPID})
-	}
-	// All are opened first: once inside, the paths mean something else.
-	var fds []int
-	defer func() {
-		for _, fd := range fds {
-			unix.Close(fd)
-		}
-	}()
-	for _, s := range steps {
-		fd, err := unix.Open(s.path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return p.entering(s.path, err)
-		}
-		fds = append(fds, fd)
-	}
-	// A mount namespace can only be entered by a thread that shares its root folder with no other.
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return fmt.Errorf("unshare: %w", err)
-	}
-	for i, s := range steps {
-		if err := unix.Setns(fds[i], s.kind); err != nil {
-			return fmt.Errorf("%s: enter %s: %w", p.name, s.path, err)
-		}
-	}
-	return nil
-}
-
 // entering is the error of a namespace that cannot be opened.
 func (p *place) entering(path string, err error) error {
 	if errors.Is(err, unix.ENOENT) {
@@ -98,21 +59,19 @@ func (p *place) entering(path string, err error) error {
 }
 
 // do runs f on a thread of its own inside the place. What f opens there (sockets, files) stays usable outside.
-func (p *place) do(f func() error) error {
-	return p.onThread(false, f)
+func (p *place) do(f func() error) error { return p.entered(p.inside().Do(f)) }
+
+// inside are the place's namespaces.
+func (p *place) inside() namespaces.Of {
+	return namespaces.Of{Root: p.root, Net: p.net, Sealed: p.sealed}
 }
 
-func (p *place) onThread(withPID bool, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked, so that the thread ends with the goroutine
-		if err := p.enter(withPID); err != nil {
-			done <- err
-			return
-		}
-		done <- f()
-	}()
-	return <-done
+// entered says of a place that cannot be entered what that is.
+func (p *place) entered(err error) error {
+	if failed, ok := errors.AsType[*namespaces.OpenError](err); ok {
+		return p.entering(failed.Path, failed.Err)
+	}
+	return err
 }
 
 // Run runs the command inside the place's namespaces. In a sealed lab it is started by the agent that stays there: a process of which this
@@ -164,21 +123,14 @@ func (p *place) Enter(ctx context.Context, tty *os.File, env []string, argv ...s
 
 // start starts a command inside the place's namespaces, once prepare has said how.
 func (p *place) start(ctx context.Context, argv []string, prepare func(*exec.Cmd)) (*exec.Cmd, error) {
-	var cmd *exec.Cmd
-	err := p.onThread(true, func() error {
-		// Made here, so that the program is looked up in the place's own file system and PATH.
-		path, err := lookPath(argv[0])
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		cmd = exec.CommandContext(ctx, path, argv[1:]...)
-		cmd.Args[0] = argv[0]
-		cmd.Dir = "/"
-		cmd.Env = p.environment()
-		prepare(cmd)
-		return cmd.Start()
-	})
-	return cmd, err
+	cmd, err := p.inside().Start(ctx, agent.Path, argv, p.environment(), prepare)
+	if failed, ok := errors.AsType[*namespaces.OpenError](err); ok {
+		return nil, p.entering(failed.Path, failed.Err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	return cmd, nil
 }
 
 // wait waits for the end of a command, of which tail has the end of what it said.
@@ -206,17 +158,4 @@ func (p *place) environment() []string {
 		}
 	}
 	return env
-}
-
-func lookPath(name string) (string, error) {
-	if strings.Contains(name, "/") {
-		return name, nil
-	}
-	for dir := range strings.SplitSeq(agent.Path, ":") {
-		path := dir + "/" + name
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("there is no program %q; `netfault doctor` says what is missing", name)
 }

@@ -120,6 +120,13 @@ func (f *flannel) Create(ctx context.Context, names ...string) error {
 // ForgetLink has nothing to do: flannel keeps no link addresses but those of leases in etcd, and does not go by them.
 func (f *flannel) ForgetLink(context.Context, string) error { return nil }
 
+// ByHand are systemctl's commands.
+func (f *flannel) ByHand(string) lab.ByHand {
+	return lab.ByHand{
+		Restart: "systemctl restart " + flanneldService, Stop: "systemctl stop " + flanneldService, Start: "systemctl start " + flanneldService,
+	}
+}
+
 // DropLease deletes a node's lease from etcd, as when it expires or somebody deletes it. Today's flanneld ends there when it sees that.
 func (f *flannel) DropLease(ctx context.Context, name string) error {
 	i := slices.Index(f.lab.nodeNames(), name)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/netfault/netfault/framework/agent"
+	"github.com/netfault/netfault/framework/internal/namespaces"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/tools"
 )
@@ -51,7 +52,7 @@ var Programs = []Program{
 func missingPrograms() error {
 	var missing, packages []string
 	for _, p := range Programs {
-		if _, err := lookPath(p.Name); err != nil {
+		if _, err := namespaces.LookPath(agent.Path, p.Name); err != nil {
 			missing = append(missing, p.Name)
 			if !slices.Contains(packages, p.Package) {
 				packages = append(packages, p.Package)
