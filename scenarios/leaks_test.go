@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,8 +27,12 @@ import (
 
 // telling is what nobody on a sealed lab may read: the project's words, and the names of all faults and of their detectors, however
 // their parts are joined. What a fault is about, such as flannel or ARP, is said everywhere.
-func telling() string {
-	words := []string{"netfault", "scenario", "exercise"}
+func telling() string { return tellingBeside("netfault", "scenario", "exercise") }
+
+// tellingOnCluster leaves out the ordinary words, which stand in many a file of a node image.
+func tellingOnCluster() string { return tellingBeside("netfault") }
+
+func tellingBeside(words ...string) string {
 	for _, s := range scenarios.All() {
 		words = append(words, s.Name)
 	}
@@ -62,22 +67,40 @@ var looks = [][]string{
 	{"dmesg"},
 }
 
-// looksLimit is for all looks together; they take some seconds, and hours where a whole machine's files are seen.
-const looksLimit = time.Minute
+// clusterLooks are what somebody tries who is root on a node of a cluster.
+var clusterLooks = [][]string{
+	{"kubectl", "get", "nodes,all,cm,secrets,sa,ds,events", "-A", "-o", "yaml", "--show-managed-fields"}, {"kubectl", "describe", "nodes"}, {"kubectl", "config", "view"},
+	{"kubectl", "get", "ns,crd,clusterroles,csr,leases", "-A", "-o", "yaml"}, {"kubectl", "logs", "-n", "kube-flannel", "-l", "app=flannel", "--tail=-1"},
+	{"ctr", "-n", "k8s.io", "images", "list"}, {"ctr", "-n", "k8s.io", "containers", "list"}, {"journalctl", "-u", "kubelet"}, {"journalctl", "-u", "containerd"},
+}
+
+// looksLimit is for all looks together; they take some seconds, on a cluster a minute, and hours where a whole machine's files are seen.
+const looksLimit = 3 * time.Minute
 
 // leaks returns what somebody on the lab's machines could read that tells what is being done to them, one line each.
 func leaks(ctx context.Context, l lab.Lab) ([]string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, looksLimit, fmt.Errorf("the looks take longer than %v: there is more to be seen than a sealed lab has", looksLimit))
 	defer cancel()
 	pattern := telling()
+	if l.API() != nil {
+		pattern = tellingOnCluster()
+	}
 	word := regexp.MustCompile("(?i)" + pattern)
 	var mu sync.Mutex
 	var found []string
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(4)
+	look, program := looks, "/proc/1/exe"
+	if l.API() != nil {
+		// systemd is first there
+		look, program = slices.Concat(looks, clusterLooks), l.Agent()
+	}
 	all := []machine.Machine{l.Outside().Machine}
-	for _, n := range l.Nodes() {
-		all = append(all, n.Machine, n.Pod.Machine)
+	for i, n := range l.Nodes() {
+		all = append(all, n.Machine)
+		if l.API() == nil || i == 0 { // there, logins to pods have their nodes' files and processes
+			all = append(all, n.Pod.Machine)
+		}
 	}
 	// The agents that the looks are made by stay there from now on: what is looked at is the lab, and not how the looks begin.
 	for _, m := range all {
@@ -87,7 +110,7 @@ func leaks(ctx context.Context, l lab.Lab) ([]string, error) {
 	}
 	for _, m := range all {
 		group.Go(func() error {
-			lines, err := looksOf(ctx, m, pattern, word)
+			lines, err := looksOf(ctx, m, look, program, pattern, word)
 			mu.Lock()
 			defer mu.Unlock()
 			found = append(found, lines...)
@@ -97,7 +120,7 @@ func leaks(ctx context.Context, l lab.Lab) ([]string, error) {
 	return found, group.Wait()
 }
 
-func looksOf(ctx context.Context, m machine.Machine, pattern string, word *regexp.Regexp) ([]string, error) {
+func looksOf(ctx context.Context, m machine.Machine, looks [][]string, program, pattern string, word *regexp.Regexp) ([]string, error) {
 	var found []string
 	for _, argv := range looks {
 		var said bytes.Buffer
@@ -117,16 +140,17 @@ func looksOf(ctx context.Context, m machine.Machine, pattern string, word *regex
 			}
 		}
 	}
-	// What stands in files. The programs that are bound in are those that every node has, with the words that they have everywhere.
-	inFiles, err := grep(ctx, m, pattern, append([]string{"-r", "-m3", "-D", "skip", "--exclude-dir=bin", "--exclude-dir=docker"}, folders...)...)
+	// What stands in files. The programs that are bound in are those that every node has, with the words that they have everywhere, and so
+	// are those in the layers of a cluster's images.
+	inFiles, err := grep(ctx, m, pattern, append([]string{"-r", "-m3", "-D", "skip", "--exclude-dir=bin", "--exclude-dir=docker", "--exclude-dir=io.containerd.*"}, folders...)...)
 	if err != nil {
 		return nil, err
 	}
-	// What stands in the program that all else is started by, whatever it is taken apart with. It has the name of a kernel's setting, and
+	// What stands in the program that all else is started by, or that stands for it in a cluster's nodes, whatever it is taken apart with. It has the name of a kernel's setting, and
 	// of the file in which evidence has it, as every program that reads it has; and two words of what it does outside of sealed labs.
-	inProgram, err := grep(ctx, m, "[[:alnum:]_.-]*("+pattern+")[[:alnum:]_.-]*( capture)?", "/proc/1/exe")
+	inProgram, err := grep(ctx, m, "[[:alnum:]_.-]*("+pattern+")[[:alnum:]_.-]*( capture)?", program)
 	if err == nil && len(inProgram) == 0 {
-		err = fmt.Errorf("%s: not even the kernel's setting is found in its first program", m.Name())
+		err = fmt.Errorf("%s: not even the kernel's setting is found in %s", m.Name(), program)
 	}
 	for _, line := range inProgram {
 		if !strings.Contains(line, "tcp_tw_recycle") && !strings.Contains(line, "tw-recycle.json") && !strings.HasSuffix(line, "netfault-") && !strings.HasSuffix(line, "netfault capture") {
@@ -142,7 +166,7 @@ func grep(ctx context.Context, m machine.Machine, pattern string, args ...string
 	argv := append([]string{"grep", "-aoiE", "-f", "-"}, args...)
 	err := m.Run(ctx, machine.Command{Argv: argv, Stdin: strings.NewReader(pattern), Stdout: &said})
 	exit, ran := errors.AsType[*machine.ExitError](err)
-	if err != nil && (!ran || exit.Code > 1 && exit.Stderr != "" && !strings.Contains(exit.Stderr, "/dev/")) {
+	if err != nil && (!ran || exit.Code > 1 && unread(exit.Stderr)) {
 		return nil, err
 	}
 	var found []string
@@ -150,6 +174,16 @@ func grep(ctx context.Context, m machine.Machine, pattern string, args ...string
 		found = append(found, m.Name()+"# "+strings.TrimSpace(line))
 	}
 	return found, nil
+}
+
+// unread reports whether grep could not read what somebody else could: no device, no namespace's name, and nothing that has gone meanwhile.
+func unread(stderr string) bool {
+	for line := range strings.Lines(stderr) {
+		if !strings.Contains(line, "/dev/") && !strings.Contains(line, "/run/netns/") && !strings.Contains(line, "No such file or directory") {
+			return true
+		}
+	}
+	return false
 }
 
 // bpfNames are the names of all BPF programs and maps of this machine, which `bpftool` lists to whoever is root in a lab, too.

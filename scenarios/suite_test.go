@@ -106,7 +106,7 @@ var killLabels = []string{"sigkill", "chaos"}
 
 // ownLabs are the labels of specs that make labs of their own, since they end netfault or break the lab itself, or since what they
 // test makes labs.
-var ownLabs = append([]string{"signals", "broken", "gate", "sites", "train", "ways"}, killLabels...)
+var ownLabs = append([]string{"signals", "broken", "gate", "sites", "train", "train-kind", "ways"}, killLabels...)
 
 // anyLab is the label of tests of the harness that run on a kind cluster, too.
 const anyLab = "any-lab"

@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,7 +16,6 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/netfault/netfault/detectors/all"
-	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/gate"
 	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/labs"
@@ -35,8 +35,7 @@ func exercises() []*training.Exercise {
 
 // Learners that are programs: what each is told is the test.
 var _ = Describe("every way of the exercise", thoroughly("ways"), func() {
-	for i, e := range exercises() {
-		s := scenarios.All()[i]
+	for _, e := range exercises() {
 		Describe(e.Code, Label(e.Code), func() {
 			It("is broken for who does nothing, and healed by who types the solution, twice", func(ctx context.Context) {
 				l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
@@ -45,7 +44,7 @@ var _ = Describe("every way of the exercise", thoroughly("ways"), func() {
 				Expect(labs.List(ctx)).NotTo(ContainElement(l.found()))
 			})
 			It("shows nothing of what was done to it", func(ctx context.Context) {
-				l := begins(ctx, e, s)
+				l := begins(ctx, e)
 				site, err := l.found().Open(ctx)
 				Expect(err).NotTo(HaveOccurred())
 				Expect(leaks(ctx, site)).To(BeEmpty())
@@ -57,7 +56,7 @@ var _ = Describe("every way of the exercise", thoroughly("ways"), func() {
 			})
 			for _, way := range e.Ways {
 				It(fmt.Sprintf("%s: %s", way.Name, way.Verdict), func(ctx context.Context) {
-					l := begins(ctx, e, s)
+					l := begins(ctx, e)
 					l.types(ctx, way.Lines)
 					l.expect(ctx, way)
 				})
@@ -93,7 +92,7 @@ var _ = Describe("training", thoroughly("train"), func() {
 	})
 
 	It("leads from the alarm to the debrief", Label("lisbon"), func(ctx context.Context) {
-		l := begins(ctx, exercises[0], scenarios.All()[0])
+		l := begins(ctx, exercises[0])
 		v := l.values()
 		n1, n2 := v["n1"], v["n2"]
 		look := l.says(ctx, 0, "status")
@@ -187,8 +186,8 @@ var _ = Describe("training", thoroughly("train"), func() {
 	})
 
 	It("is brought back by reset, whatever was broken", Label("lisbon"), func(ctx context.Context) {
-		e, s := exercises[0], scenarios.All()[0]
-		l := begins(ctx, e, s)
+		e := exercises[0]
+		l := begins(ctx, e)
 		broken := []training.Line{
 			{Machine: "{each}", Command: "iptables -w -F"}, {Machine: "{each}", Command: "iptables -w -t nat -F"},
 			{Machine: "{n1}", Command: "ip link del flannel.1"}, {Machine: "{n1}", Command: "systemctl stop flanneld"},
@@ -205,7 +204,7 @@ var _ = Describe("training", thoroughly("train"), func() {
 	})
 
 	It("says that it cannot know when the network was undone or is gone, and reset brings it back", Label("lisbon"), func(ctx context.Context) {
-		l := begins(ctx, exercises[0], scenarios.All()[0])
+		l := begins(ctx, exercises[0])
 		netfault(ctx, "reset", "--lab="+l.lab)
 		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("undone from outside"))
 		Expect(l.found().Remove(ctx)).To(Succeed())
@@ -220,7 +219,7 @@ var _ = Describe("training", thoroughly("train"), func() {
 		l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site")}
 		Expect(l.says(ctx, 2, "check")).To(ContainSubstring("train start --random"))
 		Expect(l.says(ctx, 64, "start", "paris")).To(ContainSubstring("lisbon"))
-		l = begins(ctx, exercises[0], scenarios.All()[0])
+		l = begins(ctx, exercises[0])
 		Expect(l.says(ctx, 2, "start", "oslo")).To(ContainSubstring("train stop"))
 	})
 })
@@ -228,15 +227,19 @@ var _ = Describe("training", thoroughly("train"), func() {
 // learner is one who does an exercise on a lab of its own.
 type learner struct {
 	dir, lab string
+	// kind is the lab's; labs.Netns if empty.
+	kind     labs.Kind
 	exercise *training.Exercise
 }
 
 // begins starts an exercise, which is stopped when the spec ends.
-func begins(ctx context.Context, e *training.Exercise, s fault.Scenario) *learner {
+func begins(ctx context.Context, e *training.Exercise) *learner { return beginsOn(ctx, labs.Netns, e) }
+
+func beginsOn(ctx context.Context, kind labs.Kind, e *training.Exercise) *learner {
 	GinkgoHelper()
-	l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site"), exercise: e}
+	l := &learner{dir: GinkgoT().TempDir(), lab: ownName("site"), kind: kind, exercise: e}
 	DeferCleanup(func(ctx context.Context) { Expect(l.found().Remove(ctx)).To(Succeed()) })
-	Expect(l.says(ctx, 0, "start", e.Code, "--site="+l.lab, "--seed=1", "--noise")).To(ContainSubstring(e.Texts[training.English].Title))
+	Expect(l.says(ctx, 0, "start", e.Code, "--kind="+string(kind), "--site="+l.lab, "--seed=1", "--noise")).To(ContainSubstring(e.Texts[training.English].Title))
 	return l
 }
 
@@ -248,7 +251,9 @@ func englishIn(said string) []string {
 	return regexp.MustCompile(`\b[A-Za-z]{2,}[,:;]? [a-z]{2,}[,:;]? [a-z]{2,}\b`).FindAllString(said, -1)
 }
 
-func (l *learner) found() labs.Found { return labs.Found{Kind: labs.Netns, Name: l.lab} }
+func (l *learner) found() labs.Found {
+	return labs.Found{Kind: cmp.Or(l.kind, labs.Netns), Name: l.lab}
+}
 
 // says runs a command of netfault train, and returns what it prints.
 func (l *learner) says(ctx context.Context, wantCode int, args ...string) string {

@@ -163,7 +163,7 @@ func (o startOptions) serveOwned(cmd *cobra.Command, args []string, at page.Plac
 			return err
 		}
 		if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr(), o.language)); err != nil {
-			return errors.Join(err, a.Forget()) // nobody has seen it
+			return errors.Join(training.InLanguage(err, o.language), a.Forget()) // nobody has seen it
 		}
 		defer func() {
 			err = errors.Join(err, s.Remove(context.WithoutCancel(cmd.Context())), a.Add(training.Entry{Kind: training.Stopped}))

@@ -184,7 +184,7 @@ func (o startOptions) start(cmd *cobra.Command, e exercise) error {
 	}
 	interruptionOf(cmd.Context()).about(name)
 	if err := e.site(a).Build(cmd.Context(), tellSteps(cmd.ErrOrStderr(), a.Language)); err != nil {
-		return errors.Join(err, a.Forget())
+		return errors.Join(training.InLanguage(err, a.Language), a.Forget())
 	}
 	return tellAlarm(cmd, a, e)
 }
@@ -299,7 +299,7 @@ alarm went. Shells in it end. The clock runs on, and hints that were given stay 
 				return err
 			}
 			if err := s.Build(cmd.Context(), tellSteps(cmd.ErrOrStderr(), a.Language)); err != nil {
-				return err
+				return training.InLanguage(err, a.Language)
 			}
 			return tellAlarm(cmd, a, e)
 		},

@@ -42,6 +42,12 @@ func Run(ctx context.Context, lab labs.Kind) []Check {
 	if lab != labs.Netns {
 		checks = append(checks, kindChecks(ctx, lab == "")...)
 	}
+	for _, t := range tools.HandTools {
+		checks = append(checks, Check{
+			Name: t.Name, Why: "who is logged in to a machine of an exercise looks with it", Packages: []string{t.Package}, Missing: onPath(t.Name),
+			Optional: "learners have to look with other tools",
+		})
+	}
 	return checks
 }
 

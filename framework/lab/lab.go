@@ -25,7 +25,7 @@ type Lab interface {
 	Outside() Host
 	DNS() DNS
 	Flannel() Flannel
-	// API is where kubectl reaches the cluster's API; nil for a lab without Kubernetes.
+	// API is where kubectl reaches the cluster's API, the node that runs it; nil for a lab without Kubernetes.
 	API() machine.Machine
 	// Pods says how pods hang on their nodes.
 	Pods() Attachment

@@ -24,6 +24,7 @@ var chinese = []translation{
 	reads(`no such device`, `没有这个接口`),
 	reads(`cannot assign requested address`, `没有这个本机地址`),
 	reads(`EOF|unexpected EOF|broken pipe`, `连接断开`),
+	reads(`ended by (SIG\w+)`, `被 $1 中断`),
 	reads(`not tried`, `没有尝试`),
 	reads(`answer: (.+)`, `应答有误：$1`),
 	reads(`(\S+) sees (\S+), not (\S+)`, `$1 看到的来源是 $2，而不是 $3`),

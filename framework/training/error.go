@@ -15,6 +15,13 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // InLanguage returns an error as it is told in a language. One that is no Error is the program's, and stays as it is.
 func InLanguage(err error, l Language) error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		var told []error
+		for _, one := range all.Unwrap() {
+			told = append(told, InLanguage(one, l))
+		}
+		return errors.Join(told...)
+	}
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Told[l] == "" {
 		return err

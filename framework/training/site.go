@@ -57,15 +57,20 @@ func (s *Site) Build(ctx context.Context, progress func(Told)) (err error) {
 	l, err := labs.Up(ctx, labs.Options{
 		Kind: kind, Name: s.Attempt.Lab, Site: site.Of(s.Attempt.Seed, SiteNodes), Sealed: true, Owned: s.Attempt.Owned, Pods: flavour.Pods, Flannel: flavour.Flannel,
 	})
+	if ctx.Err() != nil {
+		return ended(ctx)
+	}
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err == nil {
+		switch {
+		case err == nil:
 			return
-		}
-		if ctx.Err() != nil {
-			err = context.Cause(ctx) // what was being done then would give the fault away
+		case ctx.Err() != nil:
+			err = ended(ctx) // what was being done then would give the fault away
+		default:
+			err = s.spoils(err)
 		}
 		err = errors.Join(err, s.Remove(context.WithoutCancel(ctx)))
 	}()
@@ -75,7 +80,7 @@ func (s *Site) Build(ctx context.Context, progress func(Told)) (err error) {
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
 	if why := s.Scenario.Missing(held); why != "" {
-		return fmt.Errorf("%s cannot come about on this machine: %s", s.Exercise.Code, why)
+		return errors.New(why)
 	}
 	c, err := s.checker(ctx, held)
 	if err != nil {
@@ -86,7 +91,7 @@ func (s *Site) Build(ctx context.Context, progress func(Told)) (err error) {
 	}
 	progress(told("time passes", "时间流逝"))
 	if _, err := c.Life.Run(ctx, c.Life.Inject()...); err != nil {
-		return fmt.Errorf("the network could not be broken as it should: %w", err)
+		return err
 	}
 	if s.Attempt.Noise {
 		if err := c.Noise(ctx, s.Attempt.Seed); err != nil {

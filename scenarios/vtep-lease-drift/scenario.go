@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/semver"
@@ -115,7 +116,8 @@ func inject(ctx context.Context, l lab.Lab, say func(string)) error {
 
 // apiRule adds or deletes the rule by which the drifted node does not reach the API.
 func apiRule(ctx context.Context, l lab.Lab, verb string) error {
-	api := l.Nodes()[0].Address.String()
+	i := slices.IndexFunc(l.Nodes(), func(n lab.Node) bool { return n.Name() == l.API().Name() })
+	api := l.Nodes()[i].Address.String()
 	_, err := machine.Output(ctx, drifted(l), "iptables", "-w", verb, "OUTPUT", "-p", "tcp", "-d", api, "--dport", "6443",
 		"-j", "REJECT", "--reject-with", "tcp-reset")
 	return err

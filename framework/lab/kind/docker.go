@@ -10,9 +10,12 @@ import (
 	"github.com/netfault/netfault/framework/machine"
 )
 
+// dockerVersion fails with 1 where there is none: dash by itself says 127, which is the engine's word for what cannot be started.
+const dockerVersion = "command -v dockerd >/dev/null || exit 1; dockerd --version"
+
 // findDocker finds out whether the node image has a dockerd: the offline one has Debian's, kind's own have none.
 func (l *Lab) findDocker(ctx context.Context) error {
-	out, err := machine.Output(ctx, l.nodes[0], "sh", "-c", "command -v dockerd >/dev/null && dockerd --version")
+	out, err := machine.Output(ctx, l.nodes[0], "sh", "-c", dockerVersion)
 	var none *machine.ExitError
 	if errors.As(err, &none) {
 		l.docker = lab.DockerRecorded

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/netfault/netfault/framework/agent"
 	"github.com/netfault/netfault/framework/internal/namespaces"
 	"github.com/netfault/netfault/framework/machine"
 )
+
+// nodePath is that of kind's node images.
+const nodePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Enter runs the command in the container, on a terminal of its own. It is the one thing that is not done through the engine, whose
 // terminals are its own: it needs root, and an engine whose containers are this machine's processes.
@@ -21,7 +23,7 @@ func (p *Place) Enter(ctx context.Context, tty *os.File, env []string, argv ...s
 	if err != nil {
 		return err
 	}
-	cmd, err := inside.Start(ctx, agent.Path, argv, append([]string{"PATH=" + agent.Path}, env...), func(cmd *exec.Cmd) {
+	cmd, err := inside.Start(ctx, nodePath, argv, append([]string{"PATH=" + nodePath}, env...), func(cmd *exec.Cmd) {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	})

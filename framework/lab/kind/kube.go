@@ -59,6 +59,9 @@ func (l *Lab) connect(ctx context.Context) error {
 func (l *Lab) reachAPI(config *rest.Config) (err error) {
 	// client-go's own limit of 5 requests a second is for controllers that share a server.
 	config.QPS, config.Burst = 100, 200
+	if l.show != openly {
+		config.UserAgent = "kubectl" // the API keeps with each object who has made it
+	}
 	l.client, err = klient.New(config)
 	return err
 }

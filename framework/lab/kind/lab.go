@@ -268,6 +268,9 @@ func (l *Lab) build(ctx context.Context, o Options, agent string, m *manifest) e
 		if err := l.placeKubeconfig(ctx); err != nil {
 			return err
 		}
+		if err := l.placeHandTools(ctx); err != nil {
+			return err
+		}
 	}
 	o.Progress("probes")
 	return wait.Until(ctx, startLimit, "every probe to pass", func(ctx context.Context) error { return o.Ready(ctx, l) })

@@ -28,7 +28,8 @@ func (l *Lab) network() string {
 func (l *Lab) startOutside(ctx context.Context, image, agent string) error {
 	name := l.outsideContainer()
 	create := []string{
-		"create", "--name", name, "--hostname", outsideName, "--net", l.network(), "--privileged", "--entrypoint", l.Agent(),
+		// As in kind's nodes, what the engine writes into /run is not seen.
+		"create", "--name", name, "--hostname", outsideName, "--net", l.network(), "--privileged", "--tmpfs", "/run", "--entrypoint", l.Agent(),
 		"--label", clusterLabel + "=" + l.cluster(), "--label", roleLabel + "=" + outsideRole,
 		"--label", labLabel + "=" + l.name,
 		image, "serve", "--name=" + outsideName, "--listen=:" + strconv.Itoa(lab.PodPort),

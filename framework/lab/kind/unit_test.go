@@ -409,3 +409,19 @@ func TestStoppedContainers(t *testing.T) {
 		}
 	}
 }
+
+// A node without dockerd says so, whichever shell its image has: kind's own have dash.
+func TestNoDocker(t *testing.T) {
+	for _, shell := range []string{"dash", "bash"} {
+		path, err := exec.LookPath(shell)
+		if err != nil {
+			continue
+		}
+		cmd := exec.Command(path, "-c", dockerVersion)
+		cmd.Env = []string{"PATH=" + t.TempDir()}
+		var exit *exec.ExitError
+		if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+			t.Errorf("%s: %v, want exit code 1", shell, err)
+		}
+	}
+}
