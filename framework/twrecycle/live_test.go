@@ -175,8 +175,9 @@ func TestIncident(t *testing.T) {
 	if r := records[0]; r.TSVal < fast+20000 || r.TSVal > fast+22000 || r.Local.IsValid() {
 		t.Errorf("record %+v", r)
 	}
-	// Each of the two attempts is a SYN and its retransmission after a second.
-	if drops, err := setting.Dropped(); err != nil || drops.Count < 2 || drops.Count > 4 {
+	// Each of the two attempts is a SYN and its retransmission after a second; on a machine that has other work, those after three and
+	// seven seconds come before the attempt is given up.
+	if drops, err := setting.Dropped(); err != nil || drops.Count < 2 || drops.Count > 8 {
 		t.Errorf("drops %+v, %v", drops, err)
 	}
 }
