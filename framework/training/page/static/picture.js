@@ -61,8 +61,9 @@ export function draw(svg, machines, paths, t) {
 	for (const m of [...nodes, ...(outside ? [outside] : [])]) {
 		const { x, y } = at.get(m.name);
 		const own = groups.get(between(m.name, m.name));
+		const half = Math.max(76, 3.7 * m.name.length + 8); // kind's nodes have long names
 		boxes.push(element("g", {},
-			element("rect", { x: x - 76, y: y - 26, width: 152, height: 52, rx: 6, class: "box" }),
+			element("rect", { x: x - half, y: y - 26, width: 2 * half, height: 52, rx: 6, class: "box" }),
 			element("text", { x, y: y - 7, "text-anchor": "middle", class: "name" }, m.name),
 			element("text", { x, y: y + 7, "text-anchor": "middle", class: "small" }, m.address),
 			element("text", { x, y: y + 20, "text-anchor": "middle", class: "small" },
