@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/netfault/netfault/framework/lab"
 	"github.com/netfault/netfault/framework/lab/owner"
 )
 
@@ -39,5 +41,13 @@ func TestUseOfALabThatIsJustBegun(t *testing.T) {
 	}
 	if err := <-written; err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A site's parts are told to a cluster, whose nodes have names of their own, by the places of its nodes.
+func TestPartsOfASite(t *testing.T) {
+	got := partsOf(lab.Site{Nodes: []string{"bob", "ada", "eve"}, Parts: []string{"eve", "ada", "bob"}})
+	if !slices.Equal(got, []int{2, 0, 1}) || partsOf(lab.Site{}) != nil {
+		t.Errorf("%v, and without a site %v", got, partsOf(lab.Site{}))
 	}
 }

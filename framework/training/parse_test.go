@@ -67,6 +67,7 @@ func TestWhatIsWrongIsToldByItsLine(t *testing.T) {
 		{"a cheat without its reason", "> pods of {n3} → pods of {n1}\n", "", false, "say in a line"},
 		{"a command without its machine", "{n2}# {n2.start}", "{n2.start}", false, "want MACHINE# COMMAND"},
 		{"a quote that is open", "{n2}# {n2.start}", "{n2}# '{n2.start}", false, "a quote is not closed"},
+		{"another kind of lab", "Minutes: 25", "Minutes: 25\nLabs: kind", false, "\"Labs: netns\" where"},
 		{"a place in prose", "- {n2}: `bridge fdb`", "- the fdb", false, "want - MACHINE: `COMMAND`"},
 		{"an English heading in Chinese", "## 告警", "## Pager", true, `training.zh.md:3: unknown heading "Pager"`},
 		{"an event that is not translated", "### 内核忘掉学到的邻居\n", "", true, "1 events, want 2"},

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,6 +51,15 @@ func (o Of) Start(ctx context.Context, path string, argv, env []string, prepare 
 		return cmd.Start()
 	})
 	return cmd, err
+}
+
+// OnTerminal prepares a command for a terminal of its own, with env beside its environment.
+func OnTerminal(tty *os.File, env []string) func(*exec.Cmd) {
+	return func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, env...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	}
 }
 
 func (o Of) onThread(withPID bool, f func() error) error {

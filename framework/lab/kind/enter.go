@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 
 	"github.com/netfault/netfault/framework/internal/namespaces"
 	"github.com/netfault/netfault/framework/machine"
@@ -23,10 +22,7 @@ func (p *Place) Enter(ctx context.Context, tty *os.File, env []string, argv ...s
 	if err != nil {
 		return err
 	}
-	cmd, err := inside.Start(ctx, nodePath, argv, append([]string{"PATH=" + nodePath}, env...), func(cmd *exec.Cmd) {
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	})
+	cmd, err := inside.Start(ctx, nodePath, argv, []string{"PATH=" + nodePath}, namespaces.OnTerminal(tty, env))
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}

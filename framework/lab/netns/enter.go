@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -110,11 +109,7 @@ func (p *place) Run(ctx context.Context, c machine.Command) error {
 
 // Enter runs the command inside the place's namespaces, on a terminal of its own.
 func (p *place) Enter(ctx context.Context, tty *os.File, env []string, argv ...string) error {
-	cmd, err := p.start(ctx, argv, func(cmd *exec.Cmd) {
-		cmd.Env = append(cmd.Env, env...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	})
+	cmd, err := p.start(ctx, argv, namespaces.OnTerminal(tty, env))
 	if err != nil {
 		return err
 	}
