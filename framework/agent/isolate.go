@@ -52,6 +52,11 @@ func isolate(o InitOptions, self string) error {
 			return err
 		}
 	}
+	if !sealed { // which has nothing of this machine's /etc that is not listed
+		if err := ownDockerSettings(); err != nil {
+			return err
+		}
+	}
 	if err := unix.Mount(fmt.Sprintf("/proc/self/fd/%d", logs), LogDir, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("log folder: %w", err)
 	}
@@ -66,6 +71,20 @@ func isolate(o InitOptions, self string) error {
 		if err := os.Symlink(self, filepath.Join(BinDir, name)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// dockerSettings is where dockerd reads what is set for it, and where versions before 23 keep a key that root alone can read.
+const dockerSettings = "/etc/docker"
+
+// ownDockerSettings hides those of this machine's own dockerd: the lab's is none of its, and may not even be allowed to read them.
+func ownDockerSettings() error {
+	if err := os.MkdirAll(dockerSettings, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", dockerSettings, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=755"); err != nil {
+		return fmt.Errorf("own %s: %w", dockerSettings, err)
 	}
 	return nil
 }

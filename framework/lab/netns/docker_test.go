@@ -27,6 +27,10 @@ func TestRecordedRulesAreThoseOfDockerd(t *testing.T) {
 		}
 		nodes = append(nodes, l.Nodes()[0])
 	}
+	// What is set for this machine's own dockerd is not the lab's.
+	if kind, err := machine.Output(t.Context(), nodes[0], "stat", "--file-system", "--format=%T", "/etc/docker"); err != nil || string(kind) != "tmpfs\n" {
+		t.Errorf("a node's /etc/docker is on %q, %v; want a file system of its own", kind, err)
+	}
 	const masquerade = "-s 10.244.1.0/24 ! -o docker0 -j MASQUERADE"
 	for _, step := range []struct {
 		name, change string
