@@ -60,8 +60,8 @@ type condition struct {
 	fields []field
 	any    [][]operand
 	not    bool
-	// merged is the condition that it may be merged with, of the other port.
-	merged *condition
+	// merged are the conditions that it may be merged with one of, of the other port.
+	merged []*condition
 	// unclear says what is not known of the alternatives, "" if nothing.
 	unclear string
 }
@@ -112,11 +112,11 @@ func (w *walker) meet(r *Rule, c *condition, flows []flow) (matched, rest []flow
 	if c.not {
 		matched, others = others, matched
 	}
-	if c.merged != nil {
-		matched, others = orMerged(r, matched, others, func(f *flow) (yes, no []flow) {
-			return w.splitAlternative(r, c.merged, c.merged.any[0], f)
-		})
+	var hasOther []func(*flow) (yes, no []flow)
+	for _, other := range c.merged {
+		hasOther = append(hasOther, func(f *flow) (yes, no []flow) { return w.splitAlternative(r, other, other.any[0], f) })
 	}
+	matched, others = orMerged(r, matched, others, hasOther...)
 	return matched, append(rest, others...)
 }
 

@@ -5,19 +5,23 @@ package iptables
 // printed the same. Legacy's rules are compared port by port.
 const mergedPorts = "not known: whether `not this source port, not that destination port` is one comparison, as older iptables-nft and nft have it"
 
-// orMerged adds to the packets that match a port's negation those of the others that match if it is merged with that of another port:
-// all but those that have the other port, too.
-func orMerged(r *Rule, yes, no []flow, hasOther func(*flow) (yes, no []flow)) (matched, rest []flow) {
+// orMerged adds to the packets that match a port's negation those of the others that match if it is merged with one of other ports: all
+// but those that have all other ports, too.
+func orMerged(r *Rule, yes, no []flow, hasOther ...func(*flow) (yes, no []flow)) (matched, rest []flow) {
 	matched = yes
-	for i := range no {
-		both, one := hasOther(&no[i])
-		rest = append(rest, both...)
-		for j := range one {
-			merged, apart := one[j].both(Doubt{r, mergedPorts})
-			matched, rest = append(matched, merged...), append(rest, apart...)
+	for _, has := range hasOther {
+		var all []flow
+		for i := range no {
+			both, one := has(&no[i])
+			all = append(all, both...)
+			for j := range one {
+				merged, apart := one[j].both(Doubt{r, mergedPorts})
+				matched, rest = append(matched, merged...), append(rest, apart...)
+			}
 		}
+		no = all
 	}
-	return matched, rest
+	return matched, append(rest, no...)
 }
 
 // mayMerge reports whether iptables-nft may merge a port's negation with that of another.
@@ -26,20 +30,23 @@ func mayMerge(world World, module string, ports set, not bool) bool {
 	return world != Legacy && (module == "tcp" || module == "udp") && not && one && port != 0
 }
 
-// mergePorts tells conditions of a rule of nft's own for the one port which other port they may be merged with. nft moves them together.
+// mergePorts tells conditions of a rule of nft's own for the one port which of the other port they may be merged with. nft moves two
+// together; which, where there are more, is not to be seen.
 func mergePorts(steps []step) {
-	negations := map[fieldKind]*condition{}
+	negations := map[fieldKind][]*condition{}
 	for i := range steps {
 		c := steps[i].cond
 		if steps[i].kind != stepMatch || !c.not || len(c.fields) != 1 || len(c.any) != 1 {
 			continue
 		}
 		if _, one := c.any[0][0].nums.single(); one {
-			negations[c.fields[0].kind] = c
+			negations[c.fields[0].kind] = append(negations[c.fields[0].kind], c)
 		}
 	}
-	source, destination := negations[fieldSport], negations[fieldDport]
-	if source != nil && destination != nil {
-		source.merged, destination.merged = destination, source
+	for _, source := range negations[fieldSport] {
+		source.merged = negations[fieldDport]
+	}
+	for _, destination := range negations[fieldDport] {
+		destination.merged = negations[fieldSport]
 	}
 }

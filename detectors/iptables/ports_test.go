@@ -2,6 +2,7 @@ package iptables
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -42,5 +43,24 @@ func TestNeitherPort(t *testing.T) {
 				t.Errorf("unknown: %q, want %q", got, c.unknown)
 			}
 		})
+	}
+}
+
+// Of several ports that a packet must not have, nft may merge any with that of the other side; which, is not to be seen.
+func TestNeitherOfThreePorts(t *testing.T) {
+	rule := "post " + compare(payload("tcp", "sport"), "!=", "443") + "," + compare(payload("tcp", "dport"), "!=", "53") + "," +
+		compare(payload("tcp", "dport"), "!=", "80") + "," + masquerade
+	rules := native(t, post, rule)
+	for _, c := range []struct {
+		sport, dport uint16
+		want         Verdict
+	}{
+		{1000, 90, Rewritten}, {1000, 53, Unknown}, {1000, 80, Unknown}, {443, 90, Unknown}, {443, 53, Kept}, {443, 80, Kept},
+	} {
+		query := podToPod()
+		query.Only = &Packet{Src: netip.MustParseAddr("10.244.1.2"), Dst: netip.MustParseAddr("10.244.2.2"), Proto: protoTCP, Sport: c.sport, Dport: c.dport}
+		if got := Evaluate(query, rules); len(got) != 1 || got[0].Verdict != c.want {
+			t.Errorf("from port %d to port %d: %v, want %s", c.sport, c.dport, got, c.want)
+		}
 	}
 }
