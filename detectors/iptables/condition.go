@@ -64,6 +64,8 @@ type condition struct {
 	merged []*condition
 	// unclear says what is not known of the alternatives, "" if nothing.
 	unclear string
+	// perhaps says why what does not meet the condition may go on all the same, "" if it does not.
+	perhaps string
 }
 
 // portProtos are the protocols with ports where nft's `th` looks for them.
@@ -117,6 +119,14 @@ func (w *walker) meet(r *Rule, c *condition, flows []flow) (matched, rest []flow
 		hasOther = append(hasOther, func(f *flow) (yes, no []flow) { return w.splitAlternative(r, other, other.any[0], f) })
 	}
 	matched, others = orMerged(r, matched, others, hasOther...)
+	if c.perhaps != "" {
+		var apart []flow
+		for i := range others {
+			yes, no := others[i].both(Doubt{r, c.perhaps})
+			matched, apart = append(matched, yes...), append(apart, no...)
+		}
+		others = apart
+	}
 	return matched, append(rest, others...)
 }
 

@@ -128,8 +128,17 @@ func (g *ruleMaker) nftRule(hook, kind, base string, i, users int) string {
 		}
 		g.vague = true // mergedPorts
 	}
+	if afterVMap.MatchString(text) {
+		if !g.mayBeVague {
+			return "counter"
+		}
+		g.vague = true // movedProtocol
+	}
 	return text
 }
+
+// afterVMap finds a field of a protocol behind a map of verdicts: nft may print one of `th` so, too, if the protocol was named before.
+var afterVMap = regexp.MustCompile(`vmap .*\b(tcp|udp|icmp|th) `)
 
 // negatedPort finds a condition that a packet does not have one port.
 func negatedPort(which string) *regexp.Regexp { return regexp.MustCompile(which + ` != \d+( |$)`) }

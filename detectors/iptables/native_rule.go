@@ -17,15 +17,51 @@ type builder struct {
 // steps makes those of a rule.
 func (b *builder) steps(rule *nftables.Rule) ([]step, error) {
 	var out []step
+	vmap := -1 // where the first map of verdicts stands, if there is none but conditions and such maps since
 	for i, s := range rule.Statements {
 		steps, err := b.statement(s, i == len(rule.Statements)-1)
 		if err != nil {
 			return nil, &nftables.SyntaxError{Reason: fmt.Sprintf("rule %d of table %s: %v", rule.Handle, clip(b.table.String()), err)}
 		}
+		if protos := b.layer(s); protos != nil && vmap >= 0 {
+			out = slices.Insert(out, vmap, step{kind: stepMatch, cond: &condition{
+				fields: []field{{kind: fieldProto, mask: ^uint32(0)}}, any: [][]operand{{{nums: protos}}}, perhaps: movedProtocol,
+			}})
+			vmap = -1
+		}
+		switch {
+		case s.Name == "vmap" && vmap < 0:
+			vmap = len(out)
+		case s.Name != "vmap" && s.Name != "match":
+			vmap = -1
+		}
 		out = append(out, steps...)
 	}
 	mergePorts(out)
 	return out, nil
+}
+
+// movedProtocol is the doubt about a map of verdicts before a field of a protocol. nft leaves out the condition that a packet is of it, and
+// so prints the same whether that stands before the map or after it (nft 1.0.6, `meta l4proto udp ct state vmap { … } udp dport 80`).
+const movedProtocol = "not known: whether the protocol of what follows is asked for before the map of verdicts, since nft does not print that"
+
+// layer are the protocols of whose headers a statement asks for a field; nil if it asks for none, or for `th`.
+func (b *builder) layer(s nftables.Statement) set {
+	var asked any
+	switch s.Name {
+	case "match":
+		asked = member(s.Arg, "left")
+	case "vmap":
+		asked = member(s.Arg, "key")
+	default:
+		return nil
+	}
+	for _, f := range b.fields(asked) {
+		if f.protos != nil {
+			return f.protos
+		}
+	}
+	return nil
 }
 
 // statement makes the steps of one statement; last says that nothing follows in its rule.

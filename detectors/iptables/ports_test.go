@@ -64,3 +64,27 @@ func TestNeitherOfThreePorts(t *testing.T) {
 		}
 	}
 }
+
+// nft prints a rule that asks for UDP first, and one that asks for it behind the map, the same: what the map does to other protocols is
+// not known.
+func TestProtocolBeforeAMapOfVerdicts(t *testing.T) {
+	const vmap = `{"vmap":{"key":{"meta":{"key":"mark"}},"data":{"set":[[0,{"accept":null}]]}}}`
+	query := podToPod()
+	for _, c := range []struct {
+		rule     string
+		udp, tcp Verdict
+	}{
+		{vmap + "," + compare(payload("udp", "dport"), "==", "80") + `,{"accept":null}`, Kept, Unknown},
+		{vmap + `,{"counter":null},` + compare(payload("udp", "dport"), "==", "80") + `,{"accept":null}`, Kept, Kept},
+		{compare(meta("l4proto"), "==", `"udp"`) + "," + vmap + "," + compare(payload("udp", "dport"), "==", "80") + `,{"accept":null}`, Kept, Rewritten},
+		{vmap + "," + compare(payload("th", "dport"), "==", "80") + `,{"accept":null}`, Kept, Kept},
+	} {
+		rules := native(t, post, "post "+c.rule, "post "+masquerade)
+		for proto, want := range map[uint8]Verdict{protoUDP: c.udp, protoTCP: c.tcp} {
+			query.Only = &Packet{Src: netip.MustParseAddr("10.244.1.2"), Dst: netip.MustParseAddr("10.244.2.2"), Proto: proto, Sport: 1000, Dport: 53}
+			if got := Evaluate(query, rules); len(got) != 1 || got[0].Verdict != want {
+				t.Errorf("%s: protocol %d: %v, want %s", c.rule, proto, got, want)
+			}
+		}
+	}
+}

@@ -163,7 +163,7 @@ func (r *Rule) mayRun(flows []flow) bool {
 		return false
 	}
 	s := &r.steps[0]
-	if s.kind != stepMatch || s.cond.not || s.cond.unclear != "" {
+	if s.kind != stepMatch || s.cond.not || s.cond.unclear != "" || s.cond.perhaps != "" {
 		return true
 	}
 	for i := range flows {
