@@ -26,8 +26,8 @@ func newTrainShell() *cobra.Command {
 		Use:   "shell MACHINE",
 		Short: "Log in to a machine of the exercise: a node, a pod, or the host outside",
 		Long: `Open a shell as root on a machine of the exercise, on a terminal of its own, with the tools that a node has: ip, bridge, tcpdump,
-iptables, nft, conntrack, sysctl, ethtool, ss, dig, curl, and on a kind cluster kubectl. The session is recorded in the attempt's
-folder, what the terminal shows and which programs are started, for the debrief. What is typed is not.`,
+iptables, nft, conntrack, sysctl, ethtool, ss, dig, curl. On a kind cluster there is kubectl, too. The session is recorded in the
+attempt's folder, what the terminal shows and which programs are started, for the debrief. What is typed is not.`,
 		Example: `  sudo netfault train shell host
   sudo netfault train shell MACHINE     one that start and status name`,
 		Args: func(_ *cobra.Command, args []string) error {
