@@ -11,7 +11,6 @@ import (
 
 	"github.com/netfault/netfault/detectors/all"
 	"github.com/netfault/netfault/framework/fault"
-	"github.com/netfault/netfault/framework/labs"
 	"github.com/netfault/netfault/framework/report"
 	"github.com/netfault/netfault/framework/training"
 	"github.com/netfault/netfault/scenarios"
@@ -133,7 +132,7 @@ func newTrainList() *cobra.Command {
 // onLabs are the kinds of labs that have the exercise.
 func onLabs(e exercise) string {
 	var all []string
-	for _, k := range []labs.Kind{labs.Netns, labs.KIND} {
+	for _, k := range trainKinds {
 		if e.On(k) {
 			all = append(all, string(k))
 		}

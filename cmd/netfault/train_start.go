@@ -109,6 +109,9 @@ func (o *startOptions) flags(cmd *cobra.Command) {
 	languageFlag(cmd, &o.language)
 }
 
+// trainKinds are the kinds of labs that exercises can happen on.
+var trainKinds = []labs.Kind{labs.Netns, labs.KIND}
+
 // trainKindFlag adds the flag that says where exercises happen.
 func trainKindFlag(cmd *cobra.Command, kind *labs.Kind) {
 	cmd.Flags().StringVar((*string)(kind), "kind", string(labs.Netns), "netns, an embedded lab, or kind, a Kubernetes cluster, which takes a minute and has kubectl")
@@ -118,7 +121,7 @@ func trainKindFlag(cmd *cobra.Command, kind *labs.Kind) {
 
 // checkTrainKind returns an error unless exercises can happen there.
 func checkTrainKind(kind labs.Kind) error {
-	if kind != labs.Netns && kind != labs.KIND {
+	if !slices.Contains(trainKinds, kind) {
 		return usage(fmt.Errorf("--kind=%s: want netns or kind", kind))
 	}
 	return nil

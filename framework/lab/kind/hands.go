@@ -39,12 +39,8 @@ func (l *Lab) placeHandTools(ctx context.Context) error {
 	if err != nil || len(archive) == 0 {
 		return err
 	}
-	all := []machine.Machine{l.outside}
-	for _, n := range l.nodes {
-		all = append(all, n)
-	}
 	group, ctx := errgroup.WithContext(ctx)
-	for _, m := range all {
+	for _, m := range l.containers() {
 		group.Go(func() error {
 			return m.Run(ctx, machine.Command{Argv: []string{"tar", "--extract", "--directory=/"}, Stdin: bytes.NewReader(archive)})
 		})

@@ -294,11 +294,10 @@ func Open(ctx context.Context, name string) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(shows, func(s show) bool { return slices.Contains(all, s.cluster(name)) })
-	if i < 0 {
+	var there bool
+	if l.show, there = showOf(all, name); !there {
 		return nil, fmt.Errorf("there is no lab %q: `%s` makes one", name, lab.Command(name, "lab up", "--kind=kind"))
 	}
-	l.show = shows[i]
 	if err := l.usable(ctx); err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -51,11 +50,7 @@ func openRecorded(ctx context.Context, r record) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range shows {
-		if l.show = s; slices.Contains(all, l.cluster()) {
-			break
-		}
-	}
+	l.show, _ = showOf(all, r.Name) // none where all containers are gone
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfigPath(r.Name))
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/netfault/netfault/framework/agent"
@@ -72,6 +73,25 @@ func labOf(cluster string) string {
 	return ""
 }
 
+// showOf returns what a lab shows whose cluster is among these; ok is false if it has none there.
+func showOf(clusters []string, name string) (s show, ok bool) {
+	for _, s := range shows {
+		if slices.Contains(clusters, s.cluster(name)) {
+			return s, true
+		}
+	}
+	return openly, false
+}
+
+// containers are the nodes and the host outside.
+func (l *Lab) containers() []machine.Machine {
+	all := []machine.Machine{l.outside}
+	for _, n := range l.nodes {
+		all = append(all, n)
+	}
+	return all
+}
+
 // cluster is the name of the lab's cluster, as kind has it.
 func (l *Lab) cluster() string { return l.show.cluster(l.name) }
 
@@ -93,11 +113,7 @@ func (l *Lab) placeKubeconfig(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := []machine.Machine{l.outside}
-	for _, n := range l.nodes {
-		all = append(all, n)
-	}
-	for _, m := range all {
+	for _, m := range l.containers() {
 		// kubectl warns of one that others can read.
 		command := machine.Command{Argv: []string{"install", "-D", "-m", "600", "/dev/stdin", "/root/.kube/config"}, Stdin: bytes.NewReader(config)}
 		if err := m.Run(ctx, command); err != nil {

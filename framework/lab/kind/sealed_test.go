@@ -31,6 +31,16 @@ func TestLabOfACluster(t *testing.T) {
 		if labOf(name) != "x" {
 			t.Errorf("cluster %s of lab x is not found again", name)
 		}
+		if s, there := showOf([]string{"theirs", name}, "x"); !there || s.cluster("x") != name {
+			t.Errorf("lab x of cluster %s shows %+v, %v", name, s, there)
+		}
+	}
+}
+
+// A lab that is gone but for its record is spoken of as most labs are.
+func TestShowOfALabThatIsGone(t *testing.T) {
+	if s, there := showOf([]string{"theirs"}, "x"); there || s != openly {
+		t.Errorf("%+v, %v", s, there)
 	}
 }
 
