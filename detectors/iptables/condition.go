@@ -103,11 +103,8 @@ func (c *condition) mayHave(alternative []operand, f *flow) bool {
 func (w *walker) meet(r *Rule, c *condition, flows []flow) (matched, rest []flow) {
 	asked, rest := w.present(r, c, flows)
 	if c.unclear != "" {
-		for i := range asked {
-			yes, no := asked[i].both(Doubt{r, c.unclear})
-			matched, rest = append(matched, yes...), append(rest, no...)
-		}
-		return matched, rest
+		yes, no := bothWays(asked, Doubt{r, c.unclear})
+		return yes, append(rest, no...)
 	}
 	each, others := w.alternatives(r, c, asked)
 	matched = slices.Concat(each...)
@@ -120,12 +117,8 @@ func (w *walker) meet(r *Rule, c *condition, flows []flow) (matched, rest []flow
 	}
 	matched, others = orMerged(r, matched, others, hasOther...)
 	if c.perhaps != "" {
-		var apart []flow
-		for i := range others {
-			yes, no := others[i].both(Doubt{r, c.perhaps})
-			matched, apart = append(matched, yes...), append(apart, no...)
-		}
-		others = apart
+		perhaps, apart := bothWays(others, Doubt{r, c.perhaps})
+		matched, others = append(matched, perhaps...), apart
 	}
 	return matched, append(rest, others...)
 }

@@ -113,6 +113,15 @@ func (f *flow) both(d Doubt) (yes, no []flow) {
 	return []flow{g}, []flow{g}
 }
 
+// bothWays splits flows by what is not known: each of them is in both parts, with the doubt.
+func bothWays(flows []flow, d Doubt) (yes, no []flow) {
+	for i := range flows {
+		y, n := flows[i].both(d)
+		yes, no = append(yes, y...), append(no, n...)
+	}
+	return yes, no
+}
+
 // restrictDst is restrict for the destination that the packets have now.
 func (f *flow) restrictDst(s set, not bool) (fits, rest []flow) {
 	if f.newDst != nil {

@@ -14,10 +14,8 @@ func orMerged(r *Rule, yes, no []flow, hasOther ...func(*flow) (yes, no []flow))
 		for i := range no {
 			both, one := has(&no[i])
 			all = append(all, both...)
-			for j := range one {
-				merged, apart := one[j].both(Doubt{r, mergedPorts})
-				matched, rest = append(matched, merged...), append(rest, apart...)
-			}
+			merged, apart := bothWays(one, Doubt{r, mergedPorts})
+			matched, rest = append(matched, merged...), append(rest, apart...)
 		}
 		no = all
 	}

@@ -60,12 +60,8 @@ func (w *walker) run(r *Rule, flows []flow) (on, returned []flow) {
 			matched, rest := w.meet(r, s.cond, flows)
 			flows, on = matched, append(on, rest...)
 		case stepPerhaps:
-			var perhaps []flow
-			for i := range flows {
-				yes, no := flows[i].both(Doubt{r, s.why})
-				perhaps, on = append(perhaps, yes...), append(on, no...)
-			}
-			flows = perhaps
+			perhaps, rest := bothWays(flows, Doubt{r, s.why})
+			flows, on = perhaps, append(on, rest...)
 		case stepSetMark, stepSetConnmark:
 			var set []flow
 			for i := range flows {
