@@ -13,6 +13,9 @@ FLANNEL_RULES ?= iptables
 RULES := -kube-proxy=$(KUBE_PROXY) -flannel-rules=$(FLANNEL_RULES)
 # Labels of the suite, such as a scenario's name; empty for all but the long one.
 FOCUS ?=
+# Of the specs that take long (FOCUS=thorough and FOCUS=sigkill), about one in SHARE is run; SEED draws which.
+SHARE ?= 1
+SEED ?=
 VECTORS ?= framework/twrecycle/testdata/vectors.json
 RULESETS ?= 2000
 # How many commands `make chaos` ends.
@@ -79,7 +82,7 @@ test-trainer-image: trainer-image ## heal an exercise in a container of that ima
 	@$(GO_TEST) -o bin/trainer.test ./hack/node-image
 	@$(SUDO) $(ENV) NETFAULT_TRAINER_IMAGE=$(CURDIR)/out/netfault-trainer.tar bin/trainer.test -test.run=TestExerciseIsHealedFromTheImage -test.v
 
-e2e: check-lab may-sudo build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=thorough what is left out without it: each case set by hand, faults healed by hand and on other sites, the gate, the training, signals; FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; KUBE_PROXY=nftables and FLANNEL_RULES=nftables have kube-proxy and flanneld of a kind cluster write such rules; PROCS=1 runs one spec after the other, on one lab; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
+e2e: check-lab may-sudo build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=thorough what is left out without it: each case set by hand, faults healed by hand and on other sites, the gate, the training, signals; FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; SHARE=4 runs about one in four of what takes long, and SEED=... the same ones again; KUBE_PROXY=nftables and FLANNEL_RULES=nftables have kube-proxy and flanneld of a kind cluster write such rules; PROCS=1 runs one spec after the other, on one lab; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
 	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && exec $(MAKE) --no-print-directory suite LAB=$$lab
 
 # What makes labs is executed in place of its shell, so that make waits for it when a signal ends the run: it clears up.
@@ -92,7 +95,7 @@ ifeq ($(FOCUS),)
 	@exec $(SUDO) $(ENV) bin/$(LAB).test -test.v > >(grep -E '^(---|ok|PASS|FAIL|    )')
 endif
 	@color=; case "$$TERM" in ""|dumb|unknown) false;; esac && [ -t 1 ] && [ -z "$$NO_COLOR" ] || color=--ginkgo.no-color; \
-	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) $(if $(filter netns,$(LAB)),-procs=$(PROCS)) -out=$(CURDIR)/$(OUT) $(RULES) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
+	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) $(if $(filter netns,$(LAB)),-procs=$(PROCS)) -out=$(CURDIR)/$(OUT) $(RULES) -share=$(SHARE) $(if $(SEED),--ginkgo.seed=$(SEED)) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
 	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml $(GIVE_OUT)
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json $(OUT)/report.html"
 

@@ -24,6 +24,10 @@ func TestMain(m *testing.M) {
 	if *outDir == "" {
 		os.Exit(m.Run())
 	}
+	if *share < 1 {
+		fmt.Fprintf(os.Stderr, "-share=%d: want 1 for all, or how many specs there are for one that is run\n", *share)
+		os.Exit(2)
+	}
 	suite := func() int {
 		if err := chooseLab(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
