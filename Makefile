@@ -44,7 +44,7 @@ GO_TEST := CGO_ENABLED=0 go test -trimpath -c
 AS_BUILT = CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath"
 
 .DEFAULT_GOAL := help
-.PHONY: help may-sudo build tools test-page gate mutants node-image trainer-image test-trainer-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
+.PHONY: help may-sudo build tools test-page test-lab gate mutants node-image trainer-image test-trainer-image e2e suite test test-root conformance evaluator lint chaos bench bench-kind fixtures clean check-lab root
 
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -90,14 +90,15 @@ suite: tools
 	@$(GO_TEST) -o bin/e2e.test ./scenarios
 	@$(GO_BUILD) -o bin/ github.com/onsi/ginkgo/v2/ginkgo
 	@mkdir -p $(OUT)
-ifeq ($(FOCUS),)
-	@$(GO_TEST) -o bin/ ./framework/lab/$(LAB)
-	@exec $(SUDO) $(ENV) bin/$(LAB).test -test.v > >(grep -E '^(---|ok|PASS|FAIL|    )')
-endif
 	@color=; case "$$TERM" in ""|dumb|unknown) false;; esac && [ -t 1 ] && [ -z "$$NO_COLOR" ] || color=--ginkgo.no-color; \
 	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) $(if $(filter netns,$(LAB)),-procs=$(PROCS)) -out=$(CURDIR)/$(OUT) $(RULES) -share=$(SHARE) $(if $(SEED),--ginkgo.seed=$(SEED)) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
 	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml $(GIVE_OUT)
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json $(OUT)/report.html"
+
+test-lab: LAB := $(if $(filter auto,$(LAB)),netns,$(LAB))
+test-lab: check-lab may-sudo tools ## the labs' own tests, on embedded ones or with LAB=kind on a cluster
+	@$(GO_TEST) -o bin/ ./framework/lab/$(LAB)
+	@exec $(SUDO) $(ENV) bin/$(LAB).test -test.v > >(grep -E '^(---|ok|PASS|FAIL|    )')
 
 chaos: LAB := $(if $(filter auto,$(LAB)),netns,$(LAB))
 chaos: check-lab may-sudo tools ## end netfault N times in random ways at random moments, and reset once each time (LAB=netns or kind; SEED=... repeats the choices)

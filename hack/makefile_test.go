@@ -20,7 +20,7 @@ func TestMakeWithoutLeaveToUseSudo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, target := range []string{"e2e", "chaos", "test-root", "evaluator"} {
+	for _, target := range []string{"e2e", "chaos", "test-lab", "test-root", "evaluator"} {
 		cmd := exec.Command("make", "--no-print-directory", target, "LAB=netns", "ROOTLESS=")
 		cmd.Dir = ".."
 		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))

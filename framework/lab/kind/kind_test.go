@@ -37,15 +37,15 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// up makes a lab for a test that needs a real one, which make e2e LAB=kind runs: it needs an engine, a node image and
+// up makes a lab for a test that needs a real one, which make test-lab LAB=kind runs: it needs an engine, a node image and
 // netfault-agent beside the test.
 func up(t *testing.T) *Lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: make e2e LAB=kind runs this test")
+		t.Skip("needs root: make test-lab LAB=kind runs this test")
 	}
 	if _, err := tools.Agent(); err != nil {
-		t.Skipf("make e2e LAB=kind runs this test: %v", err)
+		t.Skipf("make test-lab LAB=kind runs this test: %v", err)
 	}
 	if _, err := engine.Find(t.Context()); err != nil {
 		t.Skip(err)

@@ -53,7 +53,7 @@ func removeAll(ctx context.Context, pid int) error {
 	return errors.Join(failed...)
 }
 
-// up makes a lab for a test that needs a real one, which make e2e runs: it needs root and netfault-agent beside the test.
+// up makes a lab for a test that needs a real one, which make test-lab runs: it needs root and netfault-agent beside the test.
 func up(t *testing.T, suffix string) *Lab {
 	t.Helper()
 	return upWith(t, Options{Name: fmt.Sprintf("test-%d-%s", os.Getpid(), suffix)})
@@ -62,10 +62,10 @@ func up(t *testing.T, suffix string) *Lab {
 func upWith(t *testing.T, o Options) *Lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("labs need root: make e2e runs this test")
+		t.Skip("labs need root: make test-lab runs this test")
 	}
 	if _, err := tools.Agent(); err != nil {
-		t.Skipf("make e2e runs this test: %v", err)
+		t.Skipf("make test-lab runs this test: %v", err)
 	}
 	o.Ready, o.Flannel, o.Owned = probe.Healthy, cmp.Or(o.Flannel, tools.FlannelVersion()), true
 	t.Cleanup(func() {
