@@ -35,13 +35,16 @@ var _ = Describe("SIGKILL", Label("sigkill"), func() {
 		})
 	})
 
-	It("while a lab is made leaves nothing that reset does not remove", Label("up"), func(ctx context.Context) {
+	It("while a lab is made leaves nothing that reset does not remove", Label("up", inLines), func(ctx context.Context) {
 		up := []string{"lab", "up", "--lab=" + name, "--kind=" + string(chosen)}
 		points := lines(ctx, everyLine, up...)
 		// The last lines come when the lab is up and stands on its own.
 		points = points[:slices.IndexFunc(points, func(l string) bool { return strings.Contains(l, "is up") })]
 		Expect(len(points)).To(BeNumerically(">=", 5))
 		for i := range points {
+			if !drawnNow(fmt.Sprintf("line %d", i)) {
+				continue
+			}
 			Expect(found.Remove(ctx)).To(Succeed())
 			if !killAt(ctx, i, everyLine, up...) {
 				continue // it was faster than the kill: there is nothing to clear up

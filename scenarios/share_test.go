@@ -15,12 +15,19 @@ var share = flag.Int("share", 1, "of the specs that take long, about one in so m
 // inShares are the labels of specs of which a run may do a share: who runs the suite often has seen all of them before long.
 var inShares = []string{thorough, "sigkill"}
 
+// inLines is the label of a spec that is too long to be drawn as a whole: it asks for each of its lines.
+const inLines = "in-lines"
+
 var _ = BeforeEach(func() {
 	spec := CurrentSpecReport()
-	if slices.ContainsFunc(inShares, func(l string) bool { return slices.Contains(spec.Labels(), l) }) && !drawn(spec.FullText(), *share, GinkgoRandomSeed()) {
+	has := func(label string) bool { return slices.Contains(spec.Labels(), label) }
+	if slices.ContainsFunc(inShares, has) && !has(inLines) && !drawnNow(spec.FullText()) {
 		Skip(fmt.Sprintf("not in this run's share: about one in %d, drawn by the seed", *share))
 	}
 })
+
+// drawnNow says whether the seed of this run draws it.
+func drawnNow(text string) bool { return drawn(text, *share, GinkgoRandomSeed()) }
 
 // drawn says whether the seed draws a spec: each process of a suite asks, and all must be told the same.
 func drawn(text string, share int, seed int64) bool {

@@ -76,10 +76,7 @@ after, twice from a fresh start, from other seeds. Every command must succeed. I
 func solve(cmd *cobra.Command, e exercise, a *training.Attempt) (err error) {
 	ctx, s := cmd.Context(), e.site(a)
 	if err := s.Build(ctx, tellSteps(cmd.ErrOrStderr(), a.Language)); err != nil {
-		if told, ok := errors.AsType[*training.Error](err); ok {
-			return told.Err // it is no secret of authors
-		}
-		return err
+		return training.Behind(err)
 	}
 	defer func() {
 		err = errors.Join(err, s.Remove(context.WithoutCancel(ctx)), a.Add(training.Entry{Kind: training.Stopped}))

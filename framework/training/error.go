@@ -15,18 +15,36 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // InLanguage returns an error as it is told in a language. One that is no Error is the program's, and stays as it is.
 func InLanguage(err error, l Language) error {
-	if all, ok := err.(interface{ Unwrap() []error }); ok {
-		var told []error
-		for _, one := range all.Unwrap() {
-			told = append(told, InLanguage(one, l))
+	return eachOf(err, func(err error) error {
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.Told[l] == "" {
+			return err
 		}
-		return errors.Join(told...)
-	}
-	e, ok := errors.AsType[*Error](err)
-	if !ok || e.Told[l] == "" {
+		return &Error{Told: Told{English: e.Told[l]}, Err: err}
+	})
+}
+
+// Behind returns what is behind an error that a learner is told, for authors, from whom nothing is kept.
+func Behind(err error) error {
+	return eachOf(err, func(err error) error {
+		if e, ok := errors.AsType[*Error](err); ok && e.Err != nil {
+			return e.Err
+		}
 		return err
+	})
+}
+
+// eachOf puts another error in the place of each of those that are joined.
+func eachOf(err error, other func(error) error) error {
+	all, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return other(err)
 	}
-	return &Error{Told: Told{English: e.Told[l]}, Err: err}
+	var others []error
+	for _, one := range all.Unwrap() {
+		others = append(others, eachOf(one, other))
+	}
+	return errors.Join(others...)
 }
 
 // needsReset says that a lab cannot be opened, and what to do.
