@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -32,6 +33,10 @@ var _ = Describe("signals", Ordered, ContinueOnFailure, thoroughly("signals"), f
 	var l lab.Lab
 	var before undo.Recorded
 	BeforeAll(func(ctx context.Context) {
+		// Under nohup, what the suite starts would ignore SIGHUP, too. A signal that is caught is the default to it (execve(2)).
+		hangUps := make(chan os.Signal, 1)
+		signal.Notify(hangUps, syscall.SIGHUP)
+		DeferCleanup(signal.Stop, hangUps)
 		found := labs.Found{Kind: labs.Netns, Name: name}
 		DeferCleanup(func(ctx context.Context) { Expect(found.Remove(ctx)).To(Succeed()) })
 		netfault(ctx, "lab", "up", "--lab="+name, "--kind=netns")
@@ -160,6 +165,8 @@ type started struct {
 func begin(cmd *exec.Cmd, line string) *started {
 	GinkgoHelper()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// What it has started may hold its output open.
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	complained, err := os.Create(filepath.Join(GinkgoT().TempDir(), "stderr"))
 	Expect(err).NotTo(HaveOccurred())
 	cmd.Stderr = complained
