@@ -95,12 +95,11 @@ suite: tools
 	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml $(GIVE_OUT)
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json $(OUT)/report.html"
 
-test-lab: LAB := $(if $(filter auto,$(LAB)),netns,$(LAB))
+test-lab chaos: LAB := $(if $(filter auto,$(LAB)),netns,$(LAB))
 test-lab: check-lab may-sudo tools ## the labs' own tests, on embedded ones or with LAB=kind on a cluster
 	@$(GO_TEST) -o bin/ ./framework/lab/$(LAB)
 	@exec $(SUDO) $(ENV) bin/$(LAB).test -test.v > >(grep -E '^(---|ok|PASS|FAIL|    )')
 
-chaos: LAB := $(if $(filter auto,$(LAB)),netns,$(LAB))
 chaos: check-lab may-sudo tools ## end netfault N times in random ways at random moments, and reset once each time (LAB=netns or kind; SEED=... repeats the choices)
 	@$(GO_TEST) -o bin/e2e.test ./scenarios
 	@mkdir -p out/chaos

@@ -12,16 +12,14 @@ import (
 
 var share = flag.Int("share", 1, "of the specs that take long, about one in so many is run; the seed draws which")
 
-// inShares are the labels of specs of which a run may do a share: who runs the suite often has seen all of them before long.
-var inShares = []string{thorough, "sigkill"}
-
 // inLines is the label of a spec that is too long to be drawn as a whole: it asks for each of its lines.
 const inLines = "in-lines"
 
+// Of the specs that take long, a run may do a share: who runs the suite often has seen all of them before long.
 var _ = BeforeEach(func() {
 	spec := CurrentSpecReport()
 	has := func(label string) bool { return slices.Contains(spec.Labels(), label) }
-	if slices.ContainsFunc(inShares, has) && !has(inLines) && !drawnNow(spec.FullText()) {
+	if (has(thorough) || has("sigkill")) && !has(inLines) && !drawnNow(spec.FullText()) {
 		Skip(fmt.Sprintf("not in this run's share: about one in %d, drawn by the seed", *share))
 	}
 })
