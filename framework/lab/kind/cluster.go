@@ -55,10 +55,15 @@ func (l *Lab) createCluster(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	restore, err := l.engine.Shield()
+	took, err := l.networkTurn(ctx, o.Progress)
 	if err != nil {
 		return err
 	}
+	restore, err := l.engine.Shield()
+	if err != nil {
+		return errors.Join(err, took())
+	}
+	over := func() error { return errors.Join(restore(), took()) }
 	done := make(chan error, 1)
 	go func() {
 		done <- l.provider.Create(l.cluster(),
@@ -71,13 +76,13 @@ func (l *Lab) createCluster(ctx context.Context, o Options) error {
 	}()
 	select {
 	case err := <-done:
-		return errors.Join(withOutput(err), restore())
+		return errors.Join(withOutput(err), over())
 	case <-ctx.Done():
 	}
 	o.Progress(fmt.Sprintf("%v: removing what kind has made so far", context.Cause(ctx)))
 	// Containers that the engine is about to make come later, and kind goes on as long as it has some.
 	err = l.removeUntil(context.WithoutCancel(ctx), done)
-	return errors.Join(context.Cause(ctx), err, restore())
+	return errors.Join(context.Cause(ctx), err, over())
 }
 
 // removeUntil removes the cluster's containers again and again, until kind has given up.

@@ -3,7 +3,6 @@ package kind
 import (
 	"context"
 	"fmt"
-	"os"
 	"strconv"
 
 	"github.com/netfault/netfault/framework/lab"
@@ -13,15 +12,6 @@ import (
 const outsideName = "host"
 
 func (l *Lab) outsideContainer() string { return l.cluster() + "-" + outsideName }
-
-// network is kind's, which it makes for all clusters (pkg/cluster/internal/providers, v0.33.0).
-func (l *Lab) network() string {
-	variables := map[string]string{"docker": "KIND_EXPERIMENTAL_DOCKER_NETWORK", "podman": "KIND_EXPERIMENTAL_PODMAN_NETWORK"}
-	if name := os.Getenv(variables[l.engine.Name]); name != "" {
-		return name
-	}
-	return "kind"
-}
 
 // startOutside makes the host outside: a container of the node image, for its tools, on kind's network, with
 // netfault-agent in place of systemd. It has kind's label, so that it goes with the cluster.

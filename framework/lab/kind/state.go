@@ -59,10 +59,15 @@ func (l *Lab) claim(o Options) error {
 			return alreadyUp(l.name)
 		}
 	}
-	if err := os.MkdirAll(stateRoot(), 0o755); err != nil {
-		return err
+	// Whoever removes the last lab takes the common folder along, perhaps right between the two.
+	for {
+		if err := os.MkdirAll(stateRoot(), 0o755); err != nil {
+			return err
+		}
+		if err = os.Mkdir(l.StateDir(), 0o755); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 	}
-	err = os.Mkdir(l.StateDir(), 0o755)
 	if errors.Is(err, fs.ErrExist) {
 		return alreadyUp(l.name)
 	}
