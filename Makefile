@@ -20,8 +20,8 @@ VECTORS ?= framework/twrecycle/testdata/vectors.json
 RULESETS ?= 2000
 # How many commands `make chaos` ends.
 N ?= 200
-# Of the suite of embedded labs, which mostly waits.
-PROCS ?= $(shell echo $$(( $$(nproc) * 2 )))
+# Processes of the suite, each with labs of its own. Embedded labs mostly wait; a kind cluster keeps four processors busy.
+PROCS ?= $(shell echo $$(( $(if $(filter kind,$(LAB)),($$(nproc) + 3) / 4,$$(nproc) * 2) )))
 OUT := out/$(LAB)
 # As an ordinary user: where root, who makes the labs, finds what this user has built, also if HOME is not the account's.
 export NETFAULT_CACHE ?= $(if $(SUDO),$(HOME)/.cache/netfault)
@@ -82,7 +82,7 @@ test-trainer-image: trainer-image ## heal an exercise in a container of that ima
 	@$(GO_TEST) -o bin/trainer.test ./hack/node-image
 	@$(SUDO) $(ENV) NETFAULT_TRAINER_IMAGE=$(CURDIR)/out/netfault-trainer.tar bin/trainer.test -test.run=TestExerciseIsHealedFromTheImage -test.v
 
-e2e: check-lab may-sudo build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=thorough what is left out without it: each case set by hand, faults healed by hand and on other sites, the gate, the training, signals; FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; SHARE=4 runs about one in four of what takes long, and SEED=... the same ones again; KUBE_PROXY=nftables and FLANNEL_RULES=nftables have kube-proxy and flanneld of a kind cluster write such rules; PROCS=1 runs one spec after the other, on one lab; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
+e2e: check-lab may-sudo build ## run every scenario on a lab (LAB=netns, an embedded one, or LAB=kind, a kind cluster; without, kind where it can be had; FOCUS=stale-vtep runs one, FOCUS=fault all without the tests of the harness, FOCUS=thorough what is left out without it: each case set by hand, faults healed by hand and on other sites, the gate, the training, signals; FOCUS=sigkill kills netfault at every line, FOCUS="sigkill && stale-vtep" at those of one; SHARE=4 runs about one in four of what takes long, and SEED=... the same ones again; KUBE_PROXY=nftables and FLANNEL_RULES=nftables have kube-proxy and flanneld of a kind cluster write such rules; PROCS=4 shares the specs among four processes, each with labs of its own, and PROCS=1 runs one after the other; KEEP=1 keeps the lab of a failure; ROOTLESS=1 takes a user namespace in place of root); reports in out/LAB/
 	@lab=$$($(SUDO) $(ENV) bin/netfault lab choose --kind=$(LAB)) && exec $(MAKE) --no-print-directory suite LAB=$$lab
 
 # What makes labs is executed in place of its shell, so that make waits for it when a signal ends the run: it clears up.
@@ -91,7 +91,7 @@ suite: tools
 	@$(GO_BUILD) -o bin/ github.com/onsi/ginkgo/v2/ginkgo
 	@mkdir -p $(OUT)
 	@color=; case "$$TERM" in ""|dumb|unknown) false;; esac && [ -t 1 ] && [ -z "$$NO_COLOR" ] || color=--ginkgo.no-color; \
-	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) $(if $(filter netns,$(LAB)),-procs=$(PROCS)) -out=$(CURDIR)/$(OUT) $(RULES) -share=$(SHARE) $(if $(SEED),--ginkgo.seed=$(SEED)) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
+	$(WAIT_FOR) $(SUDO) $(ENV) bin/e2e.test -test.run=TestScenarios -test.timeout=30m -lab=$(LAB) -procs=$(PROCS) -out=$(CURDIR)/$(OUT) $(RULES) -share=$(SHARE) $(if $(SEED),--ginkgo.seed=$(SEED)) $(if $(filter-out 0,$(KEEP)),-keep) --ginkgo.randomize-all $(QUIET) $$color \
 	  --ginkgo.label-filter='$(FOCUS)' --ginkgo.junit-report=$(CURDIR)/$(OUT)/junit.xml $(GIVE_OUT)
 	@echo "reports: $(OUT)/junit.xml $(OUT)/report.json $(OUT)/report.html"
 
@@ -158,10 +158,10 @@ bench: root tools ## time the first run, labs of 3 to 30 nodes, every scenario b
 	@$(SUDO) $(ENV) NETFAULT_LARGEST=1 bin/netns.test -test.run=TestNeighboursOfLargestLab -test.v
 
 bench-kind: LAB = kind
-bench-kind: root tools ## time a bare kind cluster beside the whole suite on one of the same configuration, step by step
+bench-kind: root tools ## time a bare kind cluster beside the whole suite on one of the same configuration, step by step (PROCS=2 on two)
 	@$(GO_TEST) -o bin/e2e.test ./scenarios
-	@$(GO_BUILD) -o bin/ ./hack/bench-kind
-	@$(SUDO) $(ENV) bin/bench-kind bin/e2e.test -test.run=TestScenarios -lab=kind $(RULES) --ginkgo.label-filter=fault $(QUIET) --ginkgo.no-color
+	@$(GO_BUILD) -o bin/ ./hack/bench-kind github.com/onsi/ginkgo/v2/ginkgo
+	@$(SUDO) $(ENV) bin/bench-kind bin/e2e.test -test.run=TestScenarios -lab=kind -procs=$(PROCS) $(RULES) --ginkgo.label-filter=fault $(QUIET) --ginkgo.no-color
 
 fixtures: may-sudo tools ## record fixtures/bundles anew, from real runs of every scenario (FOCUS=stale-vtep: of that one, and no other's)
 	@$(GO_TEST) -o bin/e2e.test ./scenarios

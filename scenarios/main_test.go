@@ -2,7 +2,6 @@ package scenarios_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -17,8 +16,8 @@ import (
 	"github.com/netfault/netfault/framework/labs"
 )
 
-// The suite is guarded as a whole, and leaves the machine's network as a whole. With -procs, it then starts Ginkgo's own program,
-// and that the processes that share the specs among them.
+// The suite is guarded as a whole, and on embedded labs leaves the machine's network as a whole. With -procs, it then starts Ginkgo's
+// own program, and that the processes that share the specs among them.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if *outDir == "" {
@@ -28,19 +27,23 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "-share=%d: want 1 for all, or how many specs there are for one that is run\n", *share)
 		os.Exit(2)
 	}
+	config, _ := GinkgoConfiguration()
+	first := config.ParallelTotal == 1 // and not one of those that share the specs
 	suite := func() int {
 		if err := chooseLab(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
+		if first && *procs > 1 {
+			return conduct()
+		}
 		return m.Run()
 	}
-	config, _ := GinkgoConfiguration()
 	switch _, left := os.LookupEnv(leftNetwork); {
-	case !left:
+	case first && !left:
 		os.Exit(guard.Run(suite, clearUp))
-	case *procs > 1 && config.ParallelTotal == 1:
-		os.Exit(conduct())
+	case first && *procs > 1:
+		os.Exit(conduct()) // the others find the network that was left as this process does
 	default:
 		os.Exit(suite())
 	}
@@ -64,11 +67,8 @@ func chooseLab(ctx context.Context) error {
 	}
 	fmt.Printf("\nlab of the kind %s: %s\n", kind, why)
 	chosen = kind
-	switch {
-	case kind == labs.Netns:
+	if kind == labs.Netns {
 		return leaveMachineNetwork()
-	case *procs > 1:
-		return errors.New("-procs is for embedded labs (-lab=netns): a machine has room for one kind cluster")
 	}
 	return nil
 }

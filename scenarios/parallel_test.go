@@ -40,6 +40,12 @@ func conduct() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	end, err := listen(os.Getpid(), os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer end()
 	cmd := exec.Command(filepath.Join(filepath.Dir(self), "ginkgo"), ginkgoArgs(self)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	signals := make(chan os.Signal, 1)

@@ -161,7 +161,9 @@ func labWith(ctx context.Context, f labs.Flavour) *lock.Held {
 		Owned: true, KeepFailed: *keep,
 	}
 	if chosen == labs.KIND {
-		o.Progress = func(step string) { fmt.Printf("%6.1fs  %s\n", time.Since(begun).Seconds(), step) }
+		o.Progress = func(step string) {
+			_ = tell(fmt.Sprintf("%6.1fs  %s", time.Since(begun).Seconds(), step)) // nothing depends on it
+		}
 	}
 	l, err := holdNew(ctx, o)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/netfault/netfault/framework/fault"
 	"github.com/netfault/netfault/framework/lab/kind"
 	"github.com/netfault/netfault/framework/report"
 )
@@ -86,37 +87,40 @@ type results struct {
 	// Labs are how long each lab took to come up, in seconds.
 	Labs      map[string]float64
 	Scenarios []struct {
-		Scenario, Skipped string
-		Steps             []struct {
-			Step    string
-			Seconds float64
-		}
+		Scenario, Skipped, Lab string
+		Steps                  []fault.Result
 	}
 }
 
 func (r results) print(bare, whole time.Duration) error {
 	steps := report.NewTable(os.Stdout, "scenario", "step", "seconds")
-	var scenarios, labs float64
+	var labs float64
+	clusters := map[string]bool{}
 	for _, s := range r.Scenarios {
 		if s.Skipped != "" {
 			continue
 		}
+		clusters[s.Lab] = true
 		sum := 0.0
 		for _, step := range s.Steps {
 			steps.AppendRow(table.Row{s.Scenario, step.Step, fmt.Sprintf("%.2f", step.Seconds)})
 			sum += step.Seconds
 		}
 		steps.AppendRow(table.Row{s.Scenario, "all steps", fmt.Sprintf("%.2f", sum)})
-		scenarios += sum
 	}
 	for _, seconds := range r.Labs {
 		labs += seconds
 	}
+	scenarios := r.fromFirstToLast().Seconds()
 	if scenarios == 0 || labs == 0 {
 		return errors.New("report.json has no scenario that ran, or no lab")
 	}
 	steps.Render()
 	fmt.Println()
+	on := "one after the other"
+	if len(clusters) > 1 {
+		on = fmt.Sprintf("on %d clusters at once", len(clusters))
+	}
 	t := report.NewTable(os.Stdout, "what", "seconds", "times the bare cluster")
 	for _, row := range []struct {
 		what    string
@@ -124,7 +128,7 @@ func (r results) print(bare, whole time.Duration) error {
 	}{
 		{"bare `kind create cluster`, same configuration", bare.Seconds()},
 		{"the lab: cluster, flannel, pods, first probes", labs},
-		{"all scenarios on it", scenarios},
+		{"all scenarios, " + on, scenarios},
 		{"the whole suite, removal included", whole.Seconds()},
 	} {
 		t.AppendRow(table.Row{row.what, fmt.Sprintf("%.1f", row.seconds), fmt.Sprintf("%.2f", row.seconds/bare.Seconds())})
@@ -132,4 +136,20 @@ func (r results) print(bare, whole time.Duration) error {
 	t.Render()
 	fmt.Printf("\nall scenarios take %.2f times what making their lab takes\n", scenarios/labs)
 	return nil
+}
+
+// fromFirstToLast is the time from the beginning of the first scenario to the end of the last.
+func (r results) fromFirstToLast() time.Duration {
+	var first, last time.Time
+	for _, s := range r.Scenarios {
+		for _, step := range s.Steps {
+			if first.IsZero() || step.Begun.Before(first) {
+				first = step.Begun
+			}
+			if end := step.Begun.Add(time.Duration(step.Seconds * float64(time.Second))); end.After(last) {
+				last = end
+			}
+		}
+	}
+	return last.Sub(first)
 }
