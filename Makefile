@@ -50,6 +50,7 @@ help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
 
 build: ## build netfault and its agent into bin/
+	@[ -x bin/netfault ] || hack/first-build.sh
 	@$(GO_BUILD) -o bin/ ./cmd/...
 
 tools: build ## install what is missing and build etcd, flanneld and CoreDNS (FLANNEL_VERSION=... picks flannel's; LAB=netns or kind, only what that needs)
@@ -87,6 +88,7 @@ e2e: check-lab may-sudo build ## run every scenario on a lab (LAB=netns, an embe
 
 # What makes labs is executed in place of its shell, so that make waits for it when a signal ends the run: it clears up.
 suite: tools
+	@[ -x bin/e2e.test ] || echo "compiling the suite"
 	@$(GO_TEST) -o bin/e2e.test ./scenarios
 	@$(GO_BUILD) -o bin/ github.com/onsi/ginkgo/v2/ginkgo
 	@mkdir -p $(OUT)

@@ -150,7 +150,10 @@ func TestFixBuildsWhilePackagesAreInstalled(t *testing.T) {
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, "dist"), 0o755), os.WriteFile(filepath.Join(dir, "dist", "mk-docker-opts.sh"), nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	checks := append(toolChecks(), Check{Name: "gcc", Missing: errors.New("not installed"), Packages: []string{"gcc"}})
+	missing := errors.New("not installed")
+	checks := append(toolChecks(),
+		Check{Name: "gcc", Missing: missing, Packages: []string{"gcc"}}, Check{Name: "headers", Missing: missing, Packages: []string{"gcc"}},
+		Check{Name: "tcpdump", Missing: missing, Packages: []string{"tcpdump"}, Optional: "nobody looks"})
 	var log bytes.Buffer
 	if err := Fix(t.Context(), &log, checks); err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
@@ -158,6 +161,12 @@ func TestFixBuildsWhilePackagesAreInstalled(t *testing.T) {
 	for _, c := range checks {
 		if c.Tool != nil && !strings.Contains(log.String(), c.Name+": built in") {
 			t.Errorf("%s was not built:\n%s", c.Name, log.String())
+		}
+	}
+	// Each package is named once, and the lists are fetched once.
+	for _, want := range []string{"apt-get update -q\n", "--no-install-recommends gcc\n", "--no-install-recommends tcpdump\n"} {
+		if n := strings.Count(log.String(), want); n != 1 {
+			t.Errorf("%q is there %d times, want once:\n%s", want, n, log.String())
 		}
 	}
 }

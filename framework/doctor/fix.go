@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -55,10 +56,11 @@ func debian(ctx context.Context, board *progress.Board, checks []Check, installe
 			optional = append(optional, c.Packages...)
 		}
 	}
-	if err := install(ctx, board, needed); err != nil {
+	fresh := sync.OnceValue(func() error { return command(ctx, board, "apt-get", "update", "-q") })
+	if err := install(ctx, board, fresh, needed); err != nil {
 		return err
 	}
-	if err := install(ctx, board, optional); err != nil {
+	if err := install(ctx, board, fresh, optional); err != nil {
 		fmt.Fprintf(board, "going on without it: %v\n", err)
 	}
 	for _, c := range checks {
@@ -94,14 +96,16 @@ func fetchDocker(ctx context.Context, board *progress.Board) {
 	}
 }
 
-func install(ctx context.Context, board *progress.Board, packages []string) error {
+// install installs packages, which may be named more than once, from lists that fresh brings up to date.
+func install(ctx context.Context, board *progress.Board, fresh func() error, packages []string) error {
 	if len(packages) == 0 {
 		return nil
 	}
+	packages = slices.Compact(slices.Sorted(slices.Values(packages)))
 	if onPath("apt-get") != nil {
 		return fmt.Errorf("there is no apt-get here: install what provides %s by hand", strings.Join(packages, ", "))
 	}
-	if err := command(ctx, board, "apt-get", "update", "-q"); err != nil {
+	if err := fresh(); err != nil {
 		return err
 	}
 	return command(ctx, board, append([]string{"apt-get", "install", "-q", "-y", "--no-install-recommends"}, packages...)...)
@@ -119,7 +123,9 @@ func command(ctx context.Context, board *progress.Board, argv ...string) error {
 	defer board.Hold()()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	cmd.Stdout, cmd.Stderr, cmd.Stdin = board, board, os.Stdin
+	out := board.Lines()
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr, cmd.Stdin = out, out, os.Stdin
 	// Killed, dpkg would leave packages half installed.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	if err := cmd.Run(); err != nil {

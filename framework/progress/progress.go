@@ -3,6 +3,7 @@
 package progress
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -79,12 +80,41 @@ func Start(out io.Writer) (b *Board, stop func()) {
 	})
 }
 
-// Write writes whole lines of something else.
+// Write writes whole lines of something else. Pieces of lines are for Lines.
 func (b *Board) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.wipe()
 	return b.out.Write(p)
+}
+
+// Lines is for a program that writes in pieces, such as apt-get its "Reading package lists..." and, a second later, the rest: its lines
+// reach the board whole, and others' stand between them. Close passes on what has no end.
+func (b *Board) Lines() io.WriteCloser { return &lines{board: b} }
+
+type lines struct {
+	board   *Board
+	partial []byte
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.partial = append(l.partial, p...)
+	whole := bytes.LastIndexByte(l.partial, '\n') + 1
+	if whole == 0 {
+		return len(p), nil
+	}
+	_, err := l.board.Write(l.partial[:whole])
+	l.partial = l.partial[whole:]
+	return len(p), err
+}
+
+func (l *lines) Close() error {
+	if len(l.partial) == 0 {
+		return nil
+	}
+	_, err := l.board.Write(append(l.partial, '\n'))
+	l.partial = nil
+	return err
 }
 
 // Hold keeps the line off a terminal until release is called: for a program that writes or asks there by itself.

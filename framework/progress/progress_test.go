@@ -76,3 +76,29 @@ func TestStopTakesTheLineAway(t *testing.T) {
 		t.Errorf("%q; want %q", out.String(), wiped)
 	}
 }
+
+// What two programs say in pieces stands in lines of their own.
+func TestLines(t *testing.T) {
+	var out bytes.Buffer
+	b := board(&out, 0)
+	apt := b.Lines()
+	for _, step := range []struct{ says, shown string }{
+		{"Reading package lists...", ""},
+		{"\nBuilding dependency tree...\nReading ", "Reading package lists...\nBuilding dependency tree...\n"},
+		{"state", ""},
+	} {
+		out.Reset()
+		fmt.Fprint(apt, step.says)
+		if got := out.String(); got != step.shown {
+			t.Errorf("after %q, %q is shown, want %q", step.says, got, step.shown)
+		}
+	}
+	out.Reset()
+	fmt.Fprintln(b, "etcd: built")
+	if err := apt.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), "etcd: built\nReading state\n"; got != want {
+		t.Errorf("%q is shown, want %q", got, want)
+	}
+}
