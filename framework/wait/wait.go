@@ -42,8 +42,11 @@ func until(limited, ctx context.Context, what string, condition func(context.Con
 		}
 		select {
 		case <-limited.Done():
-			return fmt.Errorf("waiting for %s: %w: %w", what, context.Cause(limited), last)
 		case <-ticker.C:
+		}
+		// Where both have come, select takes either.
+		if limited.Err() != nil {
+			return fmt.Errorf("waiting for %s: %w: %w", what, context.Cause(limited), last)
 		}
 	}
 }
