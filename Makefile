@@ -69,7 +69,7 @@ may-sudo:
 root: may-sudo
 	@[ -z "$(NO_ROOT)" ] || { echo "this needs the machine's own root: run make as root, or with sudo installed and without ROOTLESS" >&2; exit 2; }
 
-node-image: root ## build a kind node image without a container registry, for LAB=kind (10 to 15 minutes from nothing)
+node-image: root ## build a kind node image without a container registry, for LAB=kind (6 to 10 minutes from nothing)
 	@$(MAKE) --no-print-directory tools LAB=kind
 	@$(GO_BUILD) -o bin/ ./hack/node-image
 	@$(ENV) bin/node-image

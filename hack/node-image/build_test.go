@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/netfault/netfault/framework/lab/kind/nodeimage"
@@ -79,5 +80,35 @@ func TestModes(t *testing.T) {
 	}
 	if _, err := archive.Next(); err != io.EOF {
 		t.Errorf("more than two files: %v", err)
+	}
+}
+
+// What sudo has made is the caller's then, whole and under its name alone.
+func TestTakeOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "base.tar")
+	if err := os.WriteFile(path, []byte("a file system"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const nobody = 65534
+	if os.Geteuid() == 0 {
+		if err := os.Chown(path, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := takeOver(path); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if uid := info.Sys().(*syscall.Stat_t).Uid; int(uid) != os.Geteuid() {
+		t.Errorf("it belongs to %d", uid)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "a file system" {
+		t.Errorf("%q is in it; %v", got, err)
+	}
+	if all, err := filepath.Glob(path + "*"); err != nil || len(all) != 1 {
+		t.Errorf("%q are there; %v", all, err)
 	}
 }
