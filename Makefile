@@ -50,7 +50,7 @@ help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
 
 build: ## build netfault and its agent into bin/
-	@[ -x bin/netfault ] || hack/first-build.sh
+	@[ -x bin/netfault ] || hack/first-build.sh $(GO_BUILD)
 	@$(GO_BUILD) -o bin/ ./cmd/...
 
 tools: build ## install what is missing and build etcd, flanneld and CoreDNS (FLANNEL_VERSION=... picks flannel's; LAB=netns or kind, only what that needs)

@@ -78,16 +78,16 @@ func debian(ctx context.Context, board *progress.Board, checks []Check, installe
 	}
 	close(installed)
 	if slices.ContainsFunc(checks, func(c Check) bool { return c.Name == dockerd }) {
-		fetchDocker(ctx, board)
+		fetchDocker(ctx, board, fresh)
 	}
 	return nil
 }
 
 // fetchDocker tries again with fresh package lists; failing is no error, since labs can do without.
-func fetchDocker(ctx context.Context, board *progress.Board) {
+func fetchDocker(ctx context.Context, board *progress.Board, fresh func() error) {
 	err := tools.FetchDocker(ctx, board)
 	if err != nil && onPath("apt-get") == nil {
-		if err = command(ctx, board, "apt-get", "update", "-q"); err == nil {
+		if err = fresh(); err == nil {
 			err = tools.FetchDocker(ctx, board)
 		}
 	}

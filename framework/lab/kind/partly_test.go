@@ -14,6 +14,7 @@ import (
 	"github.com/netfault/netfault/detectors/evidence"
 	"github.com/netfault/netfault/framework/collect"
 	"github.com/netfault/netfault/framework/lab"
+	"github.com/netfault/netfault/framework/lab/owner"
 	"github.com/netfault/netfault/framework/machine"
 	"github.com/netfault/netfault/framework/snapshot"
 )
@@ -44,7 +45,7 @@ esac
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := removeState(name); err != nil {
+		if err := owner.RemoveFolder(StateDir(name)); err != nil {
 			t.Error(err)
 		}
 	})

@@ -55,7 +55,7 @@ func Remove(ctx context.Context, name string) error {
 	if err := removeVolumes(ctx, e, name); err != nil {
 		return fmt.Errorf("lab %s: %w", name, err)
 	}
-	return removeState(name)
+	return owner.RemoveFolder(StateDir(name))
 }
 
 // removeCluster removes the containers itself, since Ctrl-C would end kind's command for that; what is left is for kind.

@@ -59,15 +59,7 @@ func (l *Lab) claim(o Options) error {
 			return alreadyUp(l.name)
 		}
 	}
-	// Whoever removes the last lab takes the common folder along, perhaps right between the two.
-	for {
-		if err := os.MkdirAll(stateRoot(), 0o755); err != nil {
-			return err
-		}
-		if err = os.Mkdir(l.StateDir(), 0o755); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-	}
+	err = owner.MakeFolder(l.StateDir())
 	if errors.Is(err, fs.ErrExist) {
 		return alreadyUp(l.name)
 	}
@@ -96,15 +88,4 @@ func (l *Lab) finish(owned bool) error {
 
 func alreadyUp(name string) error {
 	return fmt.Errorf("kind lab %s is there already: `%s` removes it", name, lab.Command(name, "lab down"))
-}
-
-func removeState(name string) error {
-	if err := os.RemoveAll(StateDir(name)); err != nil {
-		return err
-	}
-	// The last lab takes the common folder along; one that is not empty stays.
-	if entries, err := os.ReadDir(stateRoot()); err == nil && len(entries) == 0 {
-		return os.Remove(stateRoot())
-	}
-	return nil
 }

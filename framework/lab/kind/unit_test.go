@@ -232,7 +232,7 @@ func TestUseOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := removeState(name); err != nil {
+		if err := owner.RemoveFolder(StateDir(name)); err != nil {
 			t.Error(err)
 		}
 	})

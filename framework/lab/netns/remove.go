@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"syscall"
 	"time"
 
@@ -40,7 +39,7 @@ func Remove(ctx context.Context, name string) error {
 		}
 		return nil
 	})
-	return errors.Join(err, removeState(name))
+	return errors.Join(err, owner.RemoveFolder(StateDir(name)))
 }
 
 // killMarked kills a process only if it still carries the mark: the ID may have gone to another process meanwhile,
@@ -58,17 +57,6 @@ func killMarked(lab, machine string, pid int) error {
 		return nil
 	}
 	if err := unix.PidfdSendSignal(fd, syscall.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return err
-	}
-	return nil
-}
-
-func removeState(name string) error {
-	if err := os.RemoveAll(StateDir(name)); err != nil {
-		return err
-	}
-	// The last lab takes the common folder along.
-	if err := os.Remove(stateRoot); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
 		return err
 	}
 	return nil

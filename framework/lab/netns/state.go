@@ -54,10 +54,7 @@ func (l *Lab) claim() error {
 	} else if len(running) > 0 {
 		return alreadyUp(l.record.Name)
 	}
-	if err := os.MkdirAll(stateRoot, 0o755); err != nil {
-		return err
-	}
-	err := os.Mkdir(l.StateDir(), 0o755)
+	err := owner.MakeFolder(l.StateDir())
 	if errors.Is(err, fs.ErrExist) {
 		return alreadyUp(l.record.Name)
 	}
